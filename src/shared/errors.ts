@@ -1,0 +1,92 @@
+/**
+ * Every failure the system reports on purpose. One row per code; `docs/errors.md` is compared with this table in both
+ * directions by test/docs.test.ts.
+ */
+export const ERRORS = {
+  usage: { kind: 'usage', title: 'The command line is not understood' },
+  'config-invalid': { kind: 'invalid', title: 'The configuration is not valid' },
+  'request-invalid': { kind: 'invalid', title: 'The request cannot be read' },
+  'recipe-invalid': { kind: 'invalid', title: 'The recipe is not valid' },
+  unauthenticated: { kind: 'unauthenticated', title: 'Who is calling is not known' },
+  forbidden: { kind: 'forbidden', title: 'The caller may not do that' },
+  'not-found': { kind: 'not-found', title: 'There is no such thing' },
+  'job-not-found': { kind: 'not-found', title: 'There is no such job' },
+  'job-active': { kind: 'conflict', title: 'The server already has an active job' },
+  'job-transition': { kind: 'conflict', title: 'The job cannot do that in its present state' },
+  'server-not-found': { kind: 'not-found', title: 'There is no such server' },
+  'server-exists': { kind: 'conflict', title: 'The server is registered already' },
+  'size-exceeded': { kind: 'too-large', title: 'The content is larger than allowed' },
+  'digest-mismatch': { kind: 'invalid', title: 'The content does not match its digest' },
+  'iso-plan': { kind: 'invalid', title: 'The tree cannot be recorded as an ISO9660 image' },
+  'iso-read': { kind: 'invalid', title: 'The ISO9660 image cannot be read' },
+  'reference-invalid': { kind: 'invalid', title: 'The artifact reference is not valid' },
+  'registry-answer': { kind: 'unavailable', title: 'The registry gave an answer that cannot be used' },
+  'redfish-unreachable': { kind: 'unavailable', title: 'The BMC did not answer' },
+  'redfish-answer': { kind: 'unavailable', title: 'The BMC refused or gave an answer that cannot be used' },
+  'redfish-unsupported': { kind: 'unavailable', title: 'The BMC cannot do what the job needs' },
+  'controller-unreachable': { kind: 'unavailable', title: 'The controller did not answer' },
+  'program-failed': { kind: 'failed', title: 'A program ended with an error' },
+  'step-failed': { kind: 'failed', title: 'A provisioning step cannot be done' },
+  'job-failed': { kind: 'failed', title: 'The job ended without success' },
+} as const satisfies Record<string, { readonly kind: ErrorKind; readonly title: string }>
+
+/** What a caller can do about a failure. Transport layers map this, never the code. */
+export type ErrorKind =
+  | 'usage' // read --help
+  | 'invalid' // fix the input
+  | 'too-large' // send less
+  | 'unauthenticated'
+  | 'forbidden'
+  | 'not-found'
+  | 'conflict' // try again when the state has changed
+  | 'unavailable' // try again later
+  | 'failed' // read the log
+
+export type ErrorCode = keyof typeof ERRORS
+
+/** One thing wrong with a document: where (a JSON pointer), a stable code, and a sentence. */
+export interface Problem {
+  readonly path: string
+  readonly code: string
+  readonly message: string
+}
+
+export interface AppErrorOptions extends ErrorOptions {
+  /** Facts for the log. Never secrets. */
+  readonly facts?: Readonly<Record<string, unknown>>
+  /** Every problem of a document at once. */
+  readonly problems?: readonly Problem[]
+}
+
+/** The one error class thrown on purpose (`/v2/` has OciError). Anything else is a bug. */
+export class AppError<C extends ErrorCode = ErrorCode> extends Error {
+  override readonly name = 'AppError'
+  readonly code: C
+  readonly facts: Readonly<Record<string, unknown>>
+  readonly problems: readonly Problem[]
+
+  constructor(code: C, message: string, options: AppErrorOptions = {}) {
+    super(message, options)
+    this.code = code
+    this.facts = options.facts ?? {}
+    this.problems = options.problems ?? []
+  }
+
+  get kind(): ErrorKind {
+    return ERRORS[this.code].kind
+  }
+}
+
+export function isAppError<C extends ErrorCode>(error: unknown, code?: C): error is AppError<C> {
+  return error instanceof AppError && (code === undefined || error.code === code)
+}
+
+/** The whole chain of causes in one line, outermost first: what an operator reads. */
+export function errorText(error: unknown): string {
+  const parts: string[] = []
+  for (let at: unknown = error; at !== undefined && parts.length < 8; at = at instanceof Error ? at.cause : undefined) {
+    const text = at instanceof Error ? at.message || at.name : String(at)
+    if (text !== '' && !parts.includes(text)) parts.push(text)
+  }
+  return parts.join(': ')
+}

@@ -1,0 +1,33 @@
+import type { DestinationStream, Logger } from 'pino'
+import { pino } from 'pino'
+
+export type { Logger } from 'pino'
+
+/** Keys whose values never reach a log line, at the top or one level down. */
+const SECRET_KEYS = [
+  'password',
+  'secret',
+  'token',
+  'authorization',
+  'Authorization',
+  'x-webhook-secret',
+  'x-auth-token',
+]
+
+/**
+ * JSON lines to standard output, one a record. Transports are not used: they need worker files on disk, which a single
+ * executable does not have.
+ */
+export function createLogger(level: string, destination: DestinationStream = pino.destination({ sync: true })): Logger {
+  const paths = SECRET_KEYS.flatMap((key) => [`["${key}"]`, `*["${key}"]`])
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      redact: { paths, censor: '[redacted]' },
+    },
+    destination,
+  )
+}

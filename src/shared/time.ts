@@ -1,0 +1,52 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+/** Where the time comes from. Pure code is given one; only this file asks the system. */
+export interface Clock {
+  now(): Date
+}
+
+export const systemClock: Clock = { now: () => new Date() }
+
+/** Waits `ms` milliseconds, or throws the signal's reason as soon as it aborts. */
+export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  signal?.throwIfAborted()
+  await delay(ms, undefined, signal === undefined ? {} : { signal }).catch((error: unknown) => {
+    signal?.throwIfAborted()
+    throw error
+  })
+}
+
+/** Both: the caller's signal, and a limit of `ms` milliseconds from now. */
+export function withTimeout(signal: AbortSignal, ms: number): AbortSignal {
+  return AbortSignal.any([signal, AbortSignal.timeout(ms)])
+}
+
+/** How a thing is tried again: attempt n waits min(maxMs, firstMs * 2^n), half of it random. */
+export interface Backoff {
+  readonly firstMs: number
+  readonly maxMs: number
+  /** Tries in all; `Infinity` leaves the end to the signal. */
+  readonly attempts: number
+}
+
+/**
+ * Tries `action` until it succeeds, `retryable` says no, or the attempts are used up; then throws the last error.
+ * The jitter keeps forty servers that lost their controller from coming back in the same second.
+ */
+export async function retry<T>(
+  action: (attempt: number) => Promise<T>,
+  backoff: Backoff,
+  retryable: (error: unknown) => boolean,
+  signal: AbortSignal,
+): Promise<T> {
+  for (let attempt = 0; ; attempt++) {
+    signal.throwIfAborted()
+    try {
+      return await action(attempt)
+    } catch (error) {
+      if (attempt + 1 >= backoff.attempts || signal.aborted || !retryable(error)) throw error
+      const full = Math.min(backoff.maxMs, backoff.firstMs * 2 ** attempt)
+      await sleep(full / 2 + Math.random() * (full / 2), signal)
+    }
+  }
+}

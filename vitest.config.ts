@@ -1,0 +1,27 @@
+import { defineConfig } from 'vitest/config'
+
+/**
+ * Three projects by what a test needs: `fast` nothing but Node, `real` programs of the lab roots (root rights),
+ * `vm` QEMU. `script/test` runs all three; a missing need is a failure there, never a skip.
+ */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: { name: 'fast', include: ['test/**/*.test.ts'], exclude: ['**/*.real.test.ts', '**/*.vm.test.ts'] },
+      },
+      {
+        test: { name: 'real', include: ['test/**/*.real.test.ts'], testTimeout: 120_000, hookTimeout: 600_000 },
+      },
+      {
+        test: {
+          name: 'vm',
+          include: ['test/**/*.vm.test.ts'],
+          testTimeout: 600_000,
+          hookTimeout: 900_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+})
