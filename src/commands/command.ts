@@ -1,0 +1,58 @@
+import type { Logger } from '../shared/log.ts'
+
+/** One option of a command. `--name` has the environment twin `PROVISIONER_NAME` (dashes become underscores). */
+export interface OptionSpec {
+  /** What stands for the value in the help (`ADDR:PORT`); absent for a switch. */
+  readonly value?: string
+  readonly default?: string
+  readonly required?: boolean
+  readonly doc: string
+}
+
+/** One command line a user can type. */
+export interface Command {
+  /** Full name below `provisioner`: `iso create`. */
+  readonly name: string
+  readonly summary: string
+  /** Names of the positional arguments, in order; a trailing `?` marks an optional one. */
+  readonly positionals: readonly string[]
+  readonly options: Readonly<Record<string, OptionSpec>>
+  /** Whole command lines, shown by `--help`. */
+  readonly examples: readonly string[]
+  /** Resolves to the exit code; nothing means 0. */
+  run(invocation: Invocation): Promise<number | undefined>
+}
+
+/** Commands that share their first word: `iso create`, `iso list` … */
+export interface CommandGroup {
+  readonly name: string
+  readonly summary: string
+  readonly commands: readonly Command[]
+}
+
+/** What a command is given: its arguments, checked, and the outside world. */
+export interface Invocation {
+  /** The positional argument of that name; `''` for an optional one that was left out. */
+  arg(name: string): string
+  /** The value of an option: command line, else environment, else default, else undefined. */
+  text(name: string): string | undefined
+  /** The same for an option that has a default or is required. */
+  required(name: string): string
+  flag(name: string): boolean
+  readonly io: Io
+  readonly signal: AbortSignal
+}
+
+/** Where a command talks to people: only main.ts knows the process. */
+export interface Io {
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** True when a person watches standard error: progress bars, colours. */
+  readonly interactive: boolean
+  /** False when NO_COLOR is set or standard output is no terminal. */
+  readonly colour: boolean
+  readonly columns: number
+  out(text: string): void
+  err(text: string): void
+  /** Loaded when asked for: most commands do not log. */
+  logger(level: string): Promise<Logger>
+}

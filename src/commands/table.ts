@@ -1,0 +1,62 @@
+import type { Command, CommandGroup } from './command.ts'
+
+/** One first word of the command line. Its code is loaded when it is used, so `--version` stays fast. */
+export interface CommandRow {
+  readonly name: string
+  readonly summary: string
+  load(): Promise<Command | CommandGroup>
+}
+
+/** Every role of the executable; `provisioner` alone prints this table. */
+export const COMMANDS: readonly CommandRow[] = [
+  {
+    name: 'serve',
+    summary: 'Run the controller: API, jobs, media, and the registry under /v2/',
+    load: async () => (await import('./serve.ts')).serve,
+  },
+  {
+    name: 'registry',
+    summary: 'Run the OCI registry alone',
+    load: async () => (await import('./registry.ts')).registry,
+  },
+  {
+    name: 'dispatch',
+    summary: 'Run the dispatcher inside the maintenance OS',
+    load: async () => (await import('./dispatch.ts')).dispatchCommand,
+  },
+  {
+    name: 'step',
+    summary: 'Run one provisioning step inside its container',
+    load: async () => (await import('./step.ts')).step,
+  },
+  {
+    name: 'notify',
+    summary: 'Send the final webhook of this boot',
+    load: async () => (await import('./notify.ts')).notify,
+  },
+  {
+    name: 'collect-logs',
+    summary: 'Send the journal of this boot to the controller',
+    load: async () => (await import('./collect-logs.ts')).collectLogs,
+  },
+  {
+    name: 'iso',
+    summary: 'Create, list and extract ISO9660 images',
+    load: async () => (await import('./iso.ts')).iso,
+  },
+  {
+    name: 'recipe',
+    summary: 'Validate and lint recipes without a controller',
+    load: async () => (await import('./recipe.ts')).recipe,
+  },
+  {
+    name: 'server',
+    summary: 'Servers and their BMCs',
+    load: async () => (await import('./server.ts')).server,
+  },
+  {
+    name: 'job',
+    summary: 'Create, watch and cancel jobs',
+    load: async () => (await import('./job.ts')).job,
+  },
+]

@@ -1,0 +1,83 @@
+import type { Command, CommandGroup, Io } from './commands/command.ts'
+import { commandHelp, groupHelp, topHelp } from './commands/help.ts'
+import { parseInvocation } from './commands/parse.ts'
+import { COMMANDS } from './commands/table.ts'
+import { AppError, errorText, isAppError } from './shared/errors.ts'
+import { VERSION } from './shared/version.ts'
+
+/** Exit codes of every command but `dispatch`, which returns its own (docs/contracts.md section 5). */
+const FAILED = 1
+const USAGE = 2
+
+async function main(argv: readonly string[], io: Io, signal: AbortSignal): Promise<number> {
+  const [word, ...rest] = argv
+  if (word === undefined || word === '--help' || word === '-h' || word === 'help') {
+    io.out(topHelp(COMMANDS, VERSION))
+    return 0
+  }
+  if (word === '--version' || word === '-V') {
+    io.out(`provisioner ${VERSION}\n`)
+    return 0
+  }
+  const row = COMMANDS.find(({ name }) => name === word)
+  if (row === undefined) throw new AppError('usage', `Cannot run "${word}": there is no such command. See "provisioner --help"`)
+  return runLoaded(await row.load(), rest, io, signal)
+}
+
+async function runLoaded(loaded: Command | CommandGroup, argv: readonly string[], io: Io, signal: AbortSignal): Promise<number> {
+  if ('run' in loaded) {
+    if (asksForHelp(argv)) {
+      io.out(commandHelp(loaded))
+      return 0
+    }
+    return (await loaded.run(parseInvocation(loaded, argv, io, signal))) ?? 0
+  }
+  const [word, ...rest] = argv
+  const command = loaded.commands.find(({ name }) => name === `${loaded.name} ${word}`)
+  if (command !== undefined) return runLoaded(command, rest, io, signal)
+  if (word === undefined || asksForHelp([word])) {
+    io.out(groupHelp(loaded))
+    return 0
+  }
+  throw new AppError('usage', `Cannot run "${loaded.name} ${word}": there is no such command. See "provisioner ${loaded.name} --help"`)
+}
+
+function asksForHelp(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--')
+  return (end === -1 ? argv : argv.slice(0, end)).some((word) => word === '--help' || word === '-h')
+}
+
+/** The process as commands see it. */
+function processIo(): Io {
+  return {
+    env: process.env,
+    interactive: process.stderr.isTTY === true,
+    colour: process.stdout.isTTY === true && (process.env['NO_COLOR'] ?? '') === '',
+    columns: process.stdout.columns ?? 80,
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+    logger: async (level) => (await import('./shared/log.ts')).createLogger(level),
+  }
+}
+
+/** Says what went wrong, every problem of a document on a line of its own. A bug keeps its stack. */
+function report(error: unknown, io: Io): number {
+  if (!isAppError(error)) {
+    io.err(`provisioner: this is a bug\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+    return FAILED
+  }
+  io.err(`provisioner: ${errorText(error)}\n`)
+  for (const problem of error.problems) io.err(`  ${problem.path || '/'}: ${problem.message}\n`)
+  return error.kind === 'usage' ? USAGE : FAILED
+}
+
+async function start(): Promise<void> {
+  const stop = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(name, () => stop.abort(new AppError('job-failed', `Cannot go on: stopped by ${name}`)))
+  }
+  const io = processIo()
+  process.exitCode = await main(process.argv.slice(2), io, stop.signal).catch((error: unknown) => report(error, io))
+}
+
+void start()
