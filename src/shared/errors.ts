@@ -25,6 +25,7 @@ export const ERRORS = {
   'redfish-answer': { kind: 'unavailable', title: 'The BMC refused or gave an answer that cannot be used' },
   'redfish-unsupported': { kind: 'unavailable', title: 'The BMC cannot do what the job needs' },
   'controller-unreachable': { kind: 'unavailable', title: 'The controller did not answer' },
+  'native-addon': { kind: 'failed', title: 'A native library inside the executable cannot be loaded' },
   'program-failed': { kind: 'failed', title: 'A program ended with an error' },
   'step-failed': { kind: 'failed', title: 'A provisioning step cannot be done' },
   'job-failed': { kind: 'failed', title: 'The job ended without success' },
