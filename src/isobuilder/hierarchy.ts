@@ -1,0 +1,144 @@
+import { FLAG, SECTOR } from './constants.ts'
+import type { SystemUse } from './continuation.ts'
+import { continuationSpace, leadTo, putAreas } from './continuation.ts'
+import { headBytes, MAX_RECORD, PARENT, putRecord, recordBytes, SELF } from './directory-record.ts'
+import { sectorsOf } from './fields.ts'
+import type { Identified } from './names.ts'
+import { childEntries, dotEntries } from './rock-ridge.ts'
+import type { DirectoryNode, TreeNode } from './tree.ts'
+import { SECTION_BYTES } from './tree.ts'
+
+/** What makes the primary tree and the Joliet tree different. */
+export interface Style {
+  /** The children a directory shows, in record order. */
+  names(children: Iterable<TreeNode>): Identified[]
+  readonly rockRidge: boolean
+}
+
+/** One directory of one tree, with everything but the sectors. */
+export interface PlannedDirectory {
+  readonly node: DirectoryNode
+  /** As in the path table. */
+  readonly identifier: Uint8Array
+  /** Ordinal of the directory above, counted from 1. */
+  readonly parent: number
+  readonly records: readonly PlannedRecord[]
+  /** Bytes of the records: whole sectors (ECMA-119 6.8.1.3). */
+  readonly size: number
+  /** Sectors for continuation areas, right behind the records. */
+  readonly continuationSectors: number
+}
+
+interface PlannedRecord {
+  readonly node: TreeNode
+  readonly identifier: Uint8Array
+  readonly systemUse: SystemUse
+  /** Which part of a file above 4 GiB; 0 for everything else. */
+  readonly section: number
+  /** In the directory. */
+  readonly offset: number
+}
+
+/** Where a content lies. */
+export interface Extent {
+  readonly sector: number
+  readonly bytes: number
+}
+
+/** Where the directories of one tree and the files are. What has no content is not in there. */
+export interface Extents {
+  readonly directories: ReadonlyMap<TreeNode, Extent>
+  readonly files: ReadonlyMap<TreeNode, Extent>
+}
+
+/** Of symbolic links and empty files. */
+const NOWHERE: Extent = { sector: 0, bytes: 0 }
+
+/**
+ * All directories of one tree, breadth first with sorted children: the order of the path table (ECMA-119 6.9.1). Pure,
+ * and free of sectors, so that sizes are known before anything is placed.
+ */
+export function planHierarchy(root: DirectoryNode, style: Style): PlannedDirectory[] {
+  const planned: PlannedDirectory[] = []
+  const queue: Pending[] = [{ node: root, above: root, identifier: SELF, parent: 1 }]
+  for (const [index, pending] of queue.entries()) {
+    const names = style.names(pending.node.children.values())
+    for (const { node, identifier } of names) {
+      if (node.kind === 'directory') queue.push({ node, above: pending.node, identifier, parent: index + 1 })
+    }
+    planned.push(planDirectory(pending, names, style.rockRidge, index === 0))
+  }
+  return planned
+}
+
+interface Pending {
+  readonly node: DirectoryNode
+  readonly above: DirectoryNode
+  readonly identifier: Uint8Array
+  readonly parent: number
+}
+
+/** The directory as it is recorded: its records, then its continuation areas. */
+export function directoryBytes(directory: PlannedDirectory, extents: Extents): Buffer {
+  const bytes = Buffer.alloc(directory.size + directory.continuationSectors * SECTOR)
+  const firstArea = (extents.directories.get(directory.node)?.sector ?? 0) + directory.size / SECTOR
+  const areas = bytes.subarray(directory.size)
+  for (const { node, identifier, systemUse, section, offset } of directory.records) {
+    putRecord(bytes, offset, {
+      ...contentOf(node, section, extents),
+      identifier,
+      systemUse: [...systemUse.inline, ...leadTo(systemUse.areas, firstArea)],
+    })
+    putAreas(areas, systemUse.areas, firstArea)
+  }
+  return bytes
+}
+
+function planDirectory(
+  pending: Pending,
+  names: readonly Identified[],
+  rockRidge: boolean,
+  isRoot: boolean,
+): PlannedDirectory {
+  const { node, above, identifier, parent } = pending
+  const space = continuationSpace()
+  const records: PlannedRecord[] = []
+  let end = 0
+
+  function add(of: TreeNode, name: Uint8Array, section: number, entries: readonly Buffer[]): void {
+    const systemUse = space.divide(entries, MAX_RECORD - headBytes(name.length))
+    const length = recordBytes(name.length, systemUse.recordBytes)
+    // A record ends in the sector in which it begins (ECMA-119 6.8.1.1).
+    if ((end % SECTOR) + length > SECTOR) end = sectorsOf(end) * SECTOR
+    records.push({ node: of, identifier: name, systemUse, section, offset: end })
+    end += length
+  }
+
+  add(node, SELF, 0, rockRidge ? dotEntries(node, isRoot) : [])
+  add(above, PARENT, 0, rockRidge ? dotEntries(above, false) : [])
+  for (const child of names) {
+    const entries = rockRidge ? childEntries(child.node) : []
+    // The parts of a large file follow each other, each with the same name (ECMA-119 6.5.1, 9.1.6).
+    for (let section = 0; section < sectionsOf(child.node); section++)
+      add(child.node, child.identifier, section, entries)
+  }
+  return { node, identifier, parent, records, size: sectorsOf(end) * SECTOR, continuationSectors: space.sectors() }
+}
+
+function sectionsOf(node: TreeNode): number {
+  return node.kind === 'file' ? Math.max(1, Math.ceil(node.source.size / SECTION_BYTES)) : 1
+}
+
+function contentOf(node: TreeNode, section: number, { directories, files }: Extents) {
+  if (node.kind === 'directory') {
+    const { sector, bytes } = directories.get(node) ?? NOWHERE
+    return { sector, length: bytes, flags: FLAG.directory }
+  }
+  const { sector, bytes } = files.get(node) ?? NOWHERE
+  const rest = bytes - section * SECTION_BYTES
+  return {
+    sector: sector + section * (SECTION_BYTES / SECTOR),
+    length: Math.min(rest, SECTION_BYTES),
+    flags: rest > SECTION_BYTES ? FLAG.moreExtents : 0,
+  }
+}

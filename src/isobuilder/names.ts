@@ -1,0 +1,151 @@
+import { wideBytes } from './fields.ts'
+import type { TreeNode } from './tree.ts'
+import { compareCodeUnits } from './tree.ts'
+
+/** A child of a directory under the identifier it has in one of the trees. */
+export interface Identified {
+  readonly node: TreeNode
+  readonly identifier: Uint8Array
+}
+
+interface Name {
+  readonly stem: string
+  /** Without the dot; '' when there is none. */
+  readonly extension: string
+}
+
+/** How one of the trees makes names out of ours. */
+interface Scheme {
+  wanted(node: TreeNode): Name
+  /** Characters the stem may have beside that extension. */
+  stemRoom(node: TreeNode, extension: string): number
+}
+
+/** Extensions are kept up to this length when a name has to be cut. */
+const KEPT_EXTENSION = 8
+
+/** Characters of a stem below which a number and something of the name no longer fit. */
+const ROOM_FOR_NUMBER = 12
+
+/** Name and extension of a file together (ECMA-119 7.5.1), a directory identifier (7.6.3, 10.3). */
+const PRIMARY_FILE = 30
+const PRIMARY_DIRECTORY = 31
+
+/** Characters of a Joliet identifier. */
+const JOLIET_NAME = 64
+
+const PRIMARY: Scheme = {
+  wanted(node) {
+    if (node.kind === 'directory') return { stem: dCharacters(node.name).slice(0, PRIMARY_DIRECTORY), extension: '' }
+    return cut(splitAtLastDot(node.name), dCharacters, (extension) => PRIMARY_FILE - extension.length)
+  },
+  stemRoom: (node, extension) => (node.kind === 'directory' ? PRIMARY_DIRECTORY : PRIMARY_FILE) - extension.length,
+}
+
+const JOLIET: Scheme = {
+  wanted(node) {
+    const name = node.kind === 'directory' ? { stem: node.name, extension: '' } : splitAtLastDot(node.name)
+    return keptByWindows(cut(name, jolietCharacters, jolietStemRoom))
+  },
+  stemRoom: (_node, extension) => jolietStemRoom(extension),
+}
+
+/**
+ * The children under level-3 identifiers of d-characters, in the order of ECMA-119 9.3. The dot and the version are
+ * always there for a file (7.5.1), never for a directory (7.6.1): what has no Rock Ridge, such as the ESXi installer,
+ * finds `ks.cfg` as `KS.CFG;1`.
+ */
+export function primaryNames(children: Iterable<TreeNode>): Identified[] {
+  const names = distinct([...children], PRIMARY)
+  // Names are compared as if padded with spaces, then extensions: d-characters all sort after the space.
+  names.sort(
+    (a, b) => compareCodeUnits(a.name.stem, b.name.stem) || compareCodeUnits(a.name.extension, b.name.extension),
+  )
+  return names.map(({ node, name }) => {
+    const text = node.kind === 'directory' ? name.stem : `${name.stem}.${name.extension};1`
+    return { node, identifier: Buffer.from(text, 'latin1') }
+  })
+}
+
+/**
+ * The children under Joliet identifiers, in UCS-2 order and without `;1`, as genisoimage and xorriso write them. One
+ * character that Windows does not like spoils the listing of the whole directory, so those are replaced. Symbolic links
+ * are left out: Joliet has none, and an empty file would be a lie.
+ */
+export function jolietNames(children: Iterable<TreeNode>): Identified[] {
+  const visible = [...children].filter((node) => node.kind !== 'symlink')
+  const names = distinct(visible, JOLIET).map(({ node, name }) => ({ node, text: joined(name) }))
+  names.sort((a, b) => compareCodeUnits(a.text, b.text))
+  return names.map(({ node, text }) => ({ node, identifier: wideBytes(text) }))
+}
+
+/**
+ * Gives every child a name of its own. The first in code unit order keeps the name that several want; the others get
+ * `_1`, `_2` …, and no number takes a name that somebody has by itself.
+ */
+function distinct(children: TreeNode[], scheme: Scheme): { node: TreeNode; name: Name }[] {
+  children.sort((a, b) => compareCodeUnits(a.name, b.name))
+  const wanted = children.map((node) => ({ node, name: scheme.wanted(node) }))
+  const taken = new Set<string>()
+  const second = new Set<TreeNode>()
+  for (const { node, name } of wanted) {
+    if (taken.has(joined(name))) second.add(node)
+    taken.add(joined(name))
+  }
+  const nextNumber = new Map<string, number>()
+  return wanted.map(({ node, name }) => {
+    if (!second.has(node)) return { node, name }
+    const extension = scheme.stemRoom(node, name.extension) < ROOM_FOR_NUMBER ? kept(name.extension) : name.extension
+    const room = scheme.stemRoom(node, extension)
+    for (let number = nextNumber.get(joined(name)) ?? 1; ; number++) {
+      const suffix = `_${number}`
+      const candidate = { stem: name.stem.slice(0, room - suffix.length) + suffix, extension }
+      if (taken.has(joined(candidate))) continue
+      taken.add(joined(candidate))
+      nextNumber.set(joined(name), number + 1)
+      return { node, name: candidate }
+    }
+  })
+}
+
+function joined(name: Name): string {
+  return name.extension === '' ? name.stem : `${name.stem}.${name.extension}`
+}
+
+/** A leading dot belongs to the stem, as in `.profile`. */
+function splitAtLastDot(name: string): Name {
+  const dot = name.lastIndexOf('.')
+  return dot <= 0 ? { stem: name, extension: '' } : { stem: name.slice(0, dot), extension: name.slice(dot + 1) }
+}
+
+function cut(name: Name, allowed: (text: string) => string, stemRoom: (extension: string) => number): Name {
+  const stem = allowed(name.stem)
+  const extension = allowed(name.extension)
+  if (stem.length <= stemRoom(extension)) return { stem, extension }
+  return { stem: stem.slice(0, stemRoom(kept(extension))), extension: kept(extension) }
+}
+
+function kept(extension: string): string {
+  return extension.slice(0, KEPT_EXTENSION)
+}
+
+function jolietStemRoom(extension: string): number {
+  return extension === '' ? JOLIET_NAME : JOLIET_NAME - extension.length - 1
+}
+
+/** Only A-Z, 0-9 and `_` (ECMA-119 7.4.1). ASCII alone is raised: other letters change case with the ICU version. */
+function dCharacters(text: string): string {
+  return text.replace(/[^A-Za-z0-9_]/gu, '_').toUpperCase()
+}
+
+/** Joliet forbids controls and `* / : ; ? \`, Windows cannot open names with `" < > |`; UCS-2 ends at the basic plane. */
+function jolietCharacters(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: those are the characters to replace
+  return text.replace(/[\u0000-\u001f\u007f*/:;?\\"<>|]|[\u{10000}-\u{10ffff}]/gu, '_')
+}
+
+/** Windows strips dots and spaces at the end of a name, and then does not find it. */
+function keptByWindows({ stem, extension }: Name): Name {
+  const replaced = (text: string) => text.replace(/[. ]+$/, (tail) => '_'.repeat(tail.length))
+  return extension === '' ? { stem: replaced(stem), extension } : { stem, extension: replaced(extension) }
+}

@@ -1,0 +1,157 @@
+import { createHash } from 'node:crypto'
+import type { Digest } from '../shared/digest.ts'
+import type { Problem } from '../shared/errors.ts'
+import { FIRST_DESCRIPTOR, SECTOR } from './constants.ts'
+import type { Extent } from './hierarchy.ts'
+import { directoryBytes, planHierarchy } from './hierarchy.ts'
+import type { Layout, TreeLayout } from './layout.ts'
+import { layoutImage } from './layout.ts'
+import { jolietNames, primaryNames } from './names.ts'
+import { MAX_DIRECTORIES, pathTable } from './path-table.ts'
+import type { Source } from './source.ts'
+import type { DirectoryNode, Entry, TreeNode } from './tree.ts'
+import { buildTree } from './tree.ts'
+import type { Volume } from './volume-descriptor.ts'
+import { jolietDescriptor, primaryDescriptor, terminator } from './volume-descriptor.ts'
+
+export interface IsoOptions {
+  /** Volume id, 1 to 32 characters of `[A-Z0-9_]`. Windows shows the first 16. */
+  readonly label: string
+}
+
+/** A run of the image whose bytes are known, or come from a source. Offsets and lengths in bytes. */
+export type Segment =
+  | { readonly start: number; readonly length: number; readonly bytes: Uint8Array }
+  | { readonly start: number; readonly length: number; readonly source: Source; readonly offset: number }
+
+/** A whole image that exists only as a list of where its bytes come from. */
+export interface IsoPlan {
+  /** Bytes; a multiple of 2048. */
+  readonly size: number
+  /** Of the plan, not of the bytes; equal digests mean equal bytes. */
+  readonly digest: Digest
+  /** Strong entity tag, with its quotes (RFC 9110 section 8.8.3). */
+  readonly etag: string
+  /** In order, without overlap; what lies between them is zeros. */
+  readonly segments: readonly Segment[]
+}
+
+export type IsoResult =
+  | { readonly ok: true; readonly plan: IsoPlan }
+  | { readonly ok: false; readonly problems: readonly Problem[] }
+
+/** Sector numbers have 32 bits. */
+const MAX_SECTORS = 2 ** 32 - 1
+
+/**
+ * Decides every byte of an image: ECMA-119 level 3 with Rock Ridge, and the same files under Joliet. Pure: no clock, no
+ * locale, no order of the entries; the same entries and label give the same image on any host. All problems at once,
+ * each with the path of its entry.
+ */
+export function planIso(entries: readonly Entry[], options: IsoOptions): IsoResult {
+  const { root, problems } = buildTree(entries)
+  const all = [...labelProblems(options.label), ...problems]
+  if (all.length > 0) return { ok: false, problems: all }
+
+  const primary = planHierarchy(root, { names: primaryNames, rockRidge: true })
+  if (primary.length > MAX_DIRECTORIES) {
+    return refuse('directories', `Cannot record ${primary.length} directories: a path table has ${MAX_DIRECTORIES}`)
+  }
+  const layout = layoutImage(primary, planHierarchy(root, { names: jolietNames, rockRidge: false }))
+  if (layout.sectors > MAX_SECTORS) {
+    return refuse('image-size', `Cannot record ${layout.sectors} sectors: a sector number has 32 bits`)
+  }
+  return { ok: true, plan: assemble(layout, options.label, identityOf(root, options.label)) }
+}
+
+function refuse(code: string, message: string): IsoResult {
+  return { ok: false, problems: [{ path: '', code, message }] }
+}
+
+function labelProblems(label: string): Problem[] {
+  if (/^[A-Z0-9_]{1,32}$/.test(label)) return []
+  const message = `Cannot use the label "${label}": 1 to 32 characters of A-Z, 0-9 and "_" are allowed`
+  return [{ path: '', code: 'label', message }]
+}
+
+/**
+ * What the medium holds, in 128 bits. Dates are fixed, so without it two media of equal shape had equal descriptors, and
+ * a cache that knows volumes by label and serial number would show the directories of the one before.
+ */
+function identityOf(root: DirectoryNode, label: string): string {
+  const hash = createHash('sha256').update(`${JSON.stringify([label])}\n`)
+  function add(node: TreeNode): void {
+    const content =
+      node.kind === 'file' ? [node.source.size, node.source.digest] : node.kind === 'symlink' ? [node.target] : []
+    hash.update(`${JSON.stringify([node.kind, node.path, ...content])}\n`)
+    if (node.kind === 'directory') for (const child of node.children.values()) add(child)
+  }
+  add(root)
+  return hash.digest('hex').slice(0, 32).toUpperCase()
+}
+
+function assemble(layout: Layout, label: string, identity: string): IsoPlan {
+  const segments = [...metadata(layout, label, identity), ...contents(layout)]
+  const size = layout.sectors * SECTOR
+  const digest = digestOf(size, segments)
+  return { size, digest, etag: `"${digest.slice('sha256:'.length)}"`, segments }
+}
+
+function* metadata(layout: Layout, label: string, identity: string): Generator<Segment> {
+  const volume = (tree: TreeLayout): Volume => {
+    const { sector: rootSector, bytes: rootBytes } = rootOf(tree)
+    return { ...tree, label, identity, sectors: layout.sectors, rootSector, rootBytes }
+  }
+  const descriptors = [primaryDescriptor(volume(layout.primary)), jolietDescriptor(volume(layout.joliet)), terminator()]
+  for (const [index, bytes] of descriptors.entries()) yield bytesAt(FIRST_DESCRIPTOR + index, bytes)
+
+  const trees = [layout.primary, layout.joliet]
+  for (const tree of trees) {
+    const rows = tree.directories.map(({ node, identifier, parent }) => ({
+      identifier,
+      parent,
+      sector: sectorOf(tree, node),
+    }))
+    yield bytesAt(tree.littleEndianTable, pathTable(rows, 'little'))
+    yield bytesAt(tree.bigEndianTable, pathTable(rows, 'big'))
+  }
+  for (const tree of trees) {
+    const extents = { directories: tree.extents, files: layout.files }
+    for (const directory of tree.directories) {
+      yield bytesAt(sectorOf(tree, directory.node), directoryBytes(directory, extents))
+    }
+  }
+}
+
+function* contents(layout: Layout): Generator<Segment> {
+  for (const [{ source }, { sector }] of layout.files) {
+    yield { start: sector * SECTOR, length: source.size, source, offset: 0 }
+  }
+}
+
+function rootOf(tree: TreeLayout): Extent {
+  const root = tree.directories[0]
+  if (root === undefined) throw new RangeError('Cannot place a tree: it has no root')
+  return { sector: sectorOf(tree, root.node), bytes: root.size }
+}
+
+function sectorOf(tree: TreeLayout, node: DirectoryNode): number {
+  const extent = tree.extents.get(node)
+  if (extent === undefined) throw new RangeError(`Cannot place "${node.path}": it has no extent`)
+  return extent.sector
+}
+
+function bytesAt(sector: number, bytes: Uint8Array): Segment {
+  return { start: sector * SECTOR, length: bytes.length, bytes }
+}
+
+/** Where everything is, our own bytes, and the digests of the others'. */
+function digestOf(size: number, segments: readonly Segment[]): Digest {
+  const hash = createHash('sha256').update(`${size}\n`)
+  for (const segment of segments) {
+    hash.update(`${segment.start} ${segment.length} `)
+    if ('bytes' in segment) hash.update(segment.bytes)
+    else hash.update(`${segment.source.digest} ${segment.offset}\n`)
+  }
+  return `sha256:${hash.digest('hex')}`
+}

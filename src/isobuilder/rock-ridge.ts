@@ -1,0 +1,142 @@
+import { MODE_TYPE } from './constants.ts'
+import { putBoth32, RECORD_DATE } from './fields.ts'
+import type { TreeNode } from './tree.ts'
+
+/**
+ * System use entries: SUSP 1.10 (IEEE P1281) and RRIP 1.10 under the identifier `RRIP_1991A`, which xorriso and
+ * genisoimage write by default. No RR entry (1.09 only), no CL/PL/RE: deep trees are recorded where they are.
+ */
+
+/** Bytes of a CE entry. */
+export const CE_BYTES = 28
+
+/** The first record of the root says that system use entries are in use (SUSP 5.3). */
+const SP = entry('SP', [0xbe, 0xef, 0])
+
+/** Modification, access and attribute change, 7-byte form (RRIP 4.1.6). */
+const TF = entry('TF', [0x0e, ...RECORD_DATE, ...RECORD_DATE, ...RECORD_DATE])
+
+/** Names the extension in use (SUSP 5.5): lengths of the three texts, extension version, the texts. */
+const ER = extensionReference(
+  'RRIP_1991A',
+  'THE ROCK RIDGE INTERCHANGE PROTOCOL PROVIDES SUPPORT FOR POSIX FILE SYSTEM SEMANTICS',
+  'PLEASE CONTACT DISC PUBLISHER FOR SPECIFICATION SOURCE.  SEE PUBLISHER IDENTIFIER IN PRIMARY VOLUME DESCRIPTOR FOR CONTACT INFORMATION.',
+)
+
+/** Fixed owner and modes: who packs the image, with what umask, leaves no trace in it. */
+const FILE = posixAttributes(MODE_TYPE.file | 0o444, 1)
+const SYMLINK = posixAttributes(MODE_TYPE.symlink | 0o777, 1)
+
+/** Text in one NM entry, and component records in one SL entry: an entry has at most 255 bytes (SUSP 4). */
+const MAX_TEXT = 250
+
+/** Text in one component record: two bytes of an SL entry are its head. */
+const MAX_COMPONENT = MAX_TEXT - 2
+
+/** NM (RRIP 4.1.4) and SL (4.1.3) entries: more follow. In a component record: it goes on in the next one. */
+const CONTINUE = 0x01
+
+/** Component records that stand for a name (RRIP 4.1.3.1). */
+const COMPONENT = { current: 0x02, parent: 0x04, root: 0x08 } as const
+
+/** Entries of the records "." and "..". Those of the root announce SUSP and Rock Ridge. */
+export function dotEntries(of: TreeNode, isRootSelf: boolean): Buffer[] {
+  return isRootSelf ? [SP, attributesOf(of), TF, ER] : [attributesOf(of), TF]
+}
+
+/** Entries of a child: attributes, times, its true name, and where a symbolic link points. */
+export function childEntries(node: TreeNode): Buffer[] {
+  const target = node.kind === 'symlink' ? symlinkEntries(node.target) : []
+  return [attributesOf(node), TF, ...nameEntries(node.name), ...target]
+}
+
+/** The rest of the entries is at `offset` of sector `sector`, `size` bytes long (SUSP 5.1). */
+export function continuationEntry(sector: number, offset: number, size: number): Buffer {
+  const numbers = Buffer.alloc(24)
+  putBoth32(numbers, 0, sector)
+  putBoth32(numbers, 8, offset)
+  putBoth32(numbers, 16, size)
+  return entry('CE', numbers)
+}
+
+function attributesOf(node: TreeNode): Buffer {
+  if (node.kind === 'file') return FILE
+  if (node.kind === 'symlink') return SYMLINK
+  // As in every POSIX file system: its name, its ".", and the ".." of each directory in it.
+  let links = 2
+  for (const child of node.children.values()) if (child.kind === 'directory') links++
+  return posixAttributes(MODE_TYPE.directory | 0o555, links)
+}
+
+/** PX with mode, links, uid 0, gid 0: 36 bytes, the form of RRIP_1991A (RRIP 4.1.1). */
+function posixAttributes(mode: number, links: number): Buffer {
+  const numbers = Buffer.alloc(32)
+  putBoth32(numbers, 0, mode)
+  putBoth32(numbers, 8, links)
+  return entry('PX', numbers)
+}
+
+function nameEntries(name: string): Buffer[] {
+  return pieces(Buffer.from(name), MAX_TEXT).map((text, index, all) =>
+    entry('NM', [index + 1 < all.length ? CONTINUE : 0, ...text]),
+  )
+}
+
+function symlinkEntries(target: string): Buffer[] {
+  const areas: Buffer[][] = [[]]
+  let used = 0
+  for (const record of componentRecords(target)) {
+    if (used + record.length > MAX_TEXT) {
+      areas.push([])
+      used = 0
+    }
+    areas.at(-1)?.push(record)
+    used += record.length
+  }
+  return areas.map((records, index) => {
+    const flags = index + 1 < areas.length ? CONTINUE : 0
+    return entry('SL', Buffer.concat([Buffer.of(flags), ...records]))
+  })
+}
+
+/** Repeated and trailing slashes say nothing and cannot be recorded. */
+function* componentRecords(target: string): Generator<Buffer> {
+  if (target.startsWith('/')) yield Buffer.of(COMPONENT.root, 0)
+  for (const name of target.split('/')) {
+    if (name === '') continue
+    if (name === '.') yield Buffer.of(COMPONENT.current, 0)
+    else if (name === '..') yield Buffer.of(COMPONENT.parent, 0)
+    else yield* textComponents(Buffer.from(name))
+  }
+}
+
+function* textComponents(name: Buffer): Generator<Buffer> {
+  const texts = pieces(name, MAX_COMPONENT)
+  for (const [index, text] of texts.entries()) {
+    yield Buffer.concat([Buffer.of(index + 1 < texts.length ? CONTINUE : 0, text.length), text])
+  }
+}
+
+function pieces(bytes: Buffer, most: number): Buffer[] {
+  const list: Buffer[] = []
+  for (let at = 0; at < bytes.length; at += most) list.push(bytes.subarray(at, at + most))
+  return list
+}
+
+function extensionReference(identifier: string, descriptor: string, source: string): Buffer {
+  const texts = [identifier, descriptor, source]
+  return entry(
+    'ER',
+    Buffer.concat([Buffer.from([...texts.map((text) => text.length), 1]), Buffer.from(texts.join(''))]),
+  )
+}
+
+/** Signature, length, version 1, data (SUSP 4). */
+function entry(signature: string, data: ArrayLike<number>): Buffer {
+  const bytes = Buffer.alloc(4 + data.length)
+  bytes.write(signature, 'latin1')
+  bytes[2] = bytes.length
+  bytes[3] = 1
+  bytes.set(data, 4)
+  return bytes
+}

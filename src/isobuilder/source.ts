@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto'
+import type { BigIntStats } from 'node:fs'
+import type { FileHandle } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
+import type { Digest } from '../shared/digest.ts'
+import { sha256 } from '../shared/digest.ts'
+import { AppError } from '../shared/errors.ts'
+
+/**
+ * The content of one file. It never changes: a plan is made of digests, and every read of the plan must give the same
+ * bytes. A read that cannot give exactly what was promised throws; it never pads.
+ */
+export interface Source {
+  /** In bytes. */
+  readonly size: number
+  readonly digest: Digest
+  /** Exactly `length` bytes from `offset`. @throws `iso-plan` when the content is short or has changed. */
+  read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array>
+}
+
+/** Content held in memory. The caller gives the bytes away and does not change them afterwards. */
+export function bytesSource(bytes: Uint8Array): Source {
+  return {
+    size: bytes.byteLength,
+    digest: sha256(bytes),
+    read: async (offset, length, signal) => {
+      signal?.throwIfAborted()
+      if (offset < 0 || length < 0 || offset + length > bytes.byteLength)
+        throw outside(offset, length, bytes.byteLength)
+      return bytes.subarray(offset, offset + length)
+    },
+  }
+}
+
+/**
+ * A file whose size and digest are known, such as a blob of the registry. It is opened for each read, so twenty thousand
+ * sources hold no descriptor. Each read checks size, inode and modification time against the read before.
+ */
+export function fileSource(path: string, size: number, digest: Digest): Source {
+  return stampedSource(path, size, digest, undefined)
+}
+
+/** Reads the file once to learn its size and digest. @throws `iso-plan` when it changes meanwhile or is no file. */
+export async function fileSourceOf(path: string, signal: AbortSignal): Promise<Source> {
+  return withFile(path, async (file) => {
+    const before = await file.stat({ bigint: true })
+    if (!before.isFile()) throw new AppError('iso-plan', `Cannot read "${path}": it is not a regular file`)
+    const hash = createHash('sha256')
+    for await (const chunk of file.createReadStream({ autoClose: false, highWaterMark: 1 << 20, signal })) {
+      hash.update(chunk)
+    }
+    if (stampOf(await file.stat({ bigint: true })) !== stampOf(before)) throw changed(path)
+    return stampedSource(path, Number(before.size), `sha256:${hash.digest('hex')}`, stampOf(before))
+  })
+}
+
+function stampedSource(path: string, size: number, digest: Digest, seen: string | undefined): Source {
+  let stamp = seen
+  return {
+    size,
+    digest,
+    read: async (offset, length, signal) => {
+      signal?.throwIfAborted()
+      if (offset < 0 || length < 0 || offset + length > size) throw outside(offset, length, size)
+      return withFile(path, async (file) => {
+        const stat = await file.stat({ bigint: true })
+        stamp ??= stampOf(stat)
+        if (Number(stat.size) !== size || stampOf(stat) !== stamp) throw changed(path)
+        return readFully(file, path, offset, length)
+      })
+    },
+  }
+}
+
+async function readFully(file: FileHandle, path: string, offset: number, length: number): Promise<Uint8Array> {
+  const bytes = Buffer.allocUnsafe(length)
+  let done = 0
+  while (done < length) {
+    const { bytesRead } = await file.read(bytes, done, length - done, offset + done)
+    if (bytesRead === 0) throw changed(path)
+    done += bytesRead
+  }
+  return bytes
+}
+
+async function withFile<T>(path: string, use: (file: FileHandle) => Promise<T>): Promise<T> {
+  const file = await open(path, 'r').catch((cause: unknown) => {
+    throw new AppError('iso-plan', `Cannot open "${path}"`, { cause })
+  })
+  try {
+    return await use(file)
+  } finally {
+    await file.close()
+  }
+}
+
+/** What changes when somebody writes to a file or puts another in its place. */
+function stampOf(stat: BigIntStats): string {
+  return `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}`
+}
+
+function changed(path: string): AppError<'iso-plan'> {
+  return new AppError('iso-plan', `Cannot read "${path}": it changed after the image was planned`, { facts: { path } })
+}
+
+function outside(offset: number, length: number, size: number): RangeError {
+  return new RangeError(`Cannot read ${length} bytes at ${offset}: the source has ${size}`)
+}

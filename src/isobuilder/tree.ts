@@ -1,0 +1,139 @@
+import type { Problem } from '../shared/errors.ts'
+import { MAX_DEPTH } from './constants.ts'
+import type { Source } from './source.ts'
+
+/** One thing to record. `path` is relative, with `/` between names; directories above it need no entry of their own. */
+export type Entry =
+  | { readonly path: string; readonly source: Source }
+  | { readonly path: string; readonly symlink: string }
+  | { readonly path: string; readonly directory: true }
+
+export interface FileNode {
+  readonly kind: 'file'
+  readonly name: string
+  readonly path: string
+  readonly source: Source
+}
+
+export interface SymlinkNode {
+  readonly kind: 'symlink'
+  readonly name: string
+  readonly path: string
+  readonly target: string
+}
+
+export interface DirectoryNode {
+  readonly kind: 'directory'
+  readonly name: string
+  readonly path: string
+  /** By name, in code unit order: the order of the entries that were given leaves no trace. */
+  readonly children: Map<string, TreeNode>
+}
+
+export type TreeNode = FileNode | SymlinkNode | DirectoryNode
+
+export interface Tree {
+  readonly root: DirectoryNode
+  readonly problems: readonly Problem[]
+}
+
+/** Linux drops a Rock Ridge name of 254 bytes or more (fs/isofs/rock.c, get_rock_ridge_filename). */
+const MAX_NAME_BYTES = 253
+
+/** A symbolic link must fit a page with its end (fs/isofs/rock.c, rock_ridge_symlink_read_folio). */
+const MAX_TARGET_BYTES = 4095
+
+/** One section holds 4 GiB less a sector, so that the next begins on a sector (ECMA-119 6.5.1, 9.1.4). */
+export const SECTION_BYTES = 0xfffff800
+
+/** Linux gives up on a file with more sections (fs/isofs/inode.c, isofs_read_level3_size). */
+const MAX_SECTIONS = 100
+
+/** Checks the entries and makes a tree of those that are sound. Every problem is told, in the order of the paths. */
+export function buildTree(entries: readonly Entry[]): Tree {
+  const root: DirectoryNode = { kind: 'directory', name: '', path: '', children: new Map() }
+  const problems: Problem[] = []
+  for (const entry of entries.toSorted((a, b) => compareCodeUnits(a.path, b.path))) {
+    const found = [...pathProblems(entry.path), ...contentProblems(entry)]
+    const clash = found.length > 0 ? undefined : insert(root, entry)
+    if (clash !== undefined) found.push(clash)
+    problems.push(...found)
+  }
+  return { root, problems }
+}
+
+/** The only order used in an image: by UTF-16 code unit, never by locale. */
+export function compareCodeUnits(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+function insert(root: DirectoryNode, entry: Entry): Problem | undefined {
+  const names = entry.path.split('/')
+  const last = names.pop() ?? ''
+  let directory = root
+  for (const name of names) {
+    const present = directory.children.get(name)
+    const below = present ?? emptyDirectory(directory, name)
+    // A path sorts before every path below it, so whatever is in the way is there already.
+    if (below.kind !== 'directory') {
+      return problem(entry.path, 'path-clash', `Cannot record "${entry.path}": "${below.path}" is a ${below.kind}`)
+    }
+    if (present === undefined) directory.children.set(name, below)
+    directory = below
+  }
+  if (directory.children.has(last)) {
+    return problem(entry.path, 'path-duplicate', `Cannot record "${entry.path}": it is given more than once`)
+  }
+  directory.children.set(last, nodeOf(entry, last))
+  return undefined
+}
+
+function emptyDirectory(parent: DirectoryNode, name: string): DirectoryNode {
+  const path = parent.path === '' ? name : `${parent.path}/${name}`
+  return { kind: 'directory', name, path, children: new Map() }
+}
+
+function nodeOf(entry: Entry, name: string): TreeNode {
+  if ('source' in entry) return { kind: 'file', name, path: entry.path, source: entry.source }
+  if ('symlink' in entry) return { kind: 'symlink', name, path: entry.path, target: entry.symlink }
+  return { kind: 'directory', name, path: entry.path, children: new Map() }
+}
+
+function pathProblems(path: string): Problem[] {
+  const refuse = (code: string, state: string) => [problem(path, code, `Cannot record "${path}": ${state}`)]
+  if (path === '') return refuse('path-empty', 'the path is empty')
+  if (path.startsWith('/')) return refuse('path-absolute', 'the path is absolute')
+  if (path.includes('\0')) return refuse('path-character', 'the path contains a NUL')
+  if (!path.isWellFormed()) return refuse('path-character', 'the path has half of a surrogate pair')
+  const names = path.split('/')
+  if (names.length > MAX_DEPTH) return refuse('path-depth', `it is more than ${MAX_DEPTH} levels deep`)
+  for (const name of names) {
+    if (name === '' || name === '.' || name === '..') return refuse('path-component', `"${name}" is no name`)
+    const bytes = Buffer.byteLength(name)
+    if (bytes > MAX_NAME_BYTES) return refuse('name-length', `a name has ${bytes} bytes, more than ${MAX_NAME_BYTES}`)
+  }
+  return []
+}
+
+function contentProblems(entry: Entry): Problem[] {
+  const refuse = (code: string, state: string) => [problem(entry.path, code, `Cannot record "${entry.path}": ${state}`)]
+  if ('source' in entry) {
+    const sections = Math.ceil(entry.source.size / SECTION_BYTES)
+    return sections > MAX_SECTIONS
+      ? refuse('file-size', `it needs ${sections} sections, Linux reads ${MAX_SECTIONS}`)
+      : []
+  }
+  if ('symlink' in entry) {
+    const target = entry.symlink
+    const bytes = Buffer.byteLength(target)
+    if (target === '' || target.includes('\0') || !target.isWellFormed()) {
+      return refuse('symlink-target', 'the target of the link is empty or has a character that no path has')
+    }
+    if (bytes > MAX_TARGET_BYTES) return refuse('symlink-target', `the target of the link has ${bytes} bytes`)
+  }
+  return []
+}
+
+function problem(path: string, code: string, message: string): Problem {
+  return { path, code, message }
+}
