@@ -20,11 +20,17 @@ async function main(argv: readonly string[], io: Io, signal: AbortSignal): Promi
     return 0
   }
   const row = COMMANDS.find(({ name }) => name === word)
-  if (row === undefined) throw new AppError('usage', `Cannot run "${word}": there is no such command. See "provisioner --help"`)
+  if (row === undefined)
+    throw new AppError('usage', `Cannot run "${word}": there is no such command. See "provisioner --help"`)
   return runLoaded(await row.load(), rest, io, signal)
 }
 
-async function runLoaded(loaded: Command | CommandGroup, argv: readonly string[], io: Io, signal: AbortSignal): Promise<number> {
+async function runLoaded(
+  loaded: Command | CommandGroup,
+  argv: readonly string[],
+  io: Io,
+  signal: AbortSignal,
+): Promise<number> {
   if ('run' in loaded) {
     if (asksForHelp(argv)) {
       io.out(commandHelp(loaded))
@@ -39,7 +45,10 @@ async function runLoaded(loaded: Command | CommandGroup, argv: readonly string[]
     io.out(groupHelp(loaded))
     return 0
   }
-  throw new AppError('usage', `Cannot run "${loaded.name} ${word}": there is no such command. See "provisioner ${loaded.name} --help"`)
+  throw new AppError(
+    'usage',
+    `Cannot run "${loaded.name} ${word}": there is no such command. See "provisioner ${loaded.name} --help"`,
+  )
 }
 
 function asksForHelp(argv: readonly string[]): boolean {

@@ -47,9 +47,11 @@ See "provisioner COMMAND --help" for the options and examples of one command.
 
 function optionLines(name: string, spec: OptionSpec): string[] {
   const left = spec.value === undefined ? `--${name}` : `--${name} ${spec.value}`
-  const facts = [spec.default === undefined ? undefined : `default ${spec.default}`, spec.required ? 'required' : undefined]
+  const facts = [
+    spec.default === undefined ? undefined : `default ${spec.default}`,
+    spec.required ? 'required' : undefined,
+  ]
   const tail = facts.filter((fact) => fact !== undefined).join(', ')
   const doc = tail === '' ? spec.doc : `${spec.doc} (${tail})`
   return left.length > 28 ? [`  ${left}`, `  ${''.padEnd(28)} ${doc}`] : [`  ${left.padEnd(28)} ${doc}`]
 }
-

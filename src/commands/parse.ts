@@ -65,7 +65,10 @@ function parseOrExplain(command: Command, argv: readonly string[]) {
 }
 
 function usage(command: Command, what: string): AppError<'usage'> {
-  return new AppError('usage', `Cannot run "provisioner ${command.name}": ${what}. See "provisioner ${command.name} --help"`)
+  return new AppError(
+    'usage',
+    `Cannot run "provisioner ${command.name}": ${what}. See "provisioner ${command.name} --help"`,
+  )
 }
 
 function isTrue(text: string | undefined): boolean {

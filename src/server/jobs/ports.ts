@@ -1,4 +1,97 @@
+import type { NetworkPlan } from '../../shared/task/job-file.ts'
+import type { Job } from './machine.ts'
+
 /** What the job core needs from the world. Adapters implement these; `compose.ts` joins them. */
+
+/** One server, as registered. The BMC's password is here in clear text and nowhere else. */
+export interface Server {
+  readonly serial: string
+  readonly uuid: string | null
+  readonly bmc: BmcAddress
+  readonly vendor: string | null
+  readonly network: NetworkPlan | null
+  readonly createdAt: Date
+}
+
+/** One line of a job's history. */
+export interface HistoryEntry {
+  readonly seq: number
+  readonly at: Date
+  /** `status`, `phase`, `media`, `bmc`, `report`, `note`. */
+  readonly type: string
+  readonly message: string
+}
+
+export type NewEntry = Pick<HistoryEntry, 'type' | 'message'>
+
+export interface JobStore {
+  /**
+   * Stores a new job.
+   * @returns the job that has the same idempotency key already, if there is one
+   * @throws `job-active` when the server has another active job
+   */
+  create(job: Job, entry: NewEntry): Promise<Job>
+  find(id: string): Promise<Job | undefined>
+  /** Jobs of one server, newest first. */
+  ofServer(serial: string, limit: number): Promise<readonly Job[]>
+  list(filter: JobFilter): Promise<readonly Job[]>
+  byMediaToken(token: string): Promise<Job | undefined>
+  /** Stores the job and appends the entries, in one transaction; undefined when it was changed since it was read. */
+  save(job: Job, entries: readonly NewEntry[], now: Date): Promise<Job | undefined>
+  history(id: string, after: number): Promise<readonly HistoryEntry[]>
+  note(id: string, entry: NewEntry, now: Date): Promise<void>
+  /** Hands out one job that is not complete and that nobody works on. A lease ends by itself, so a dead worker blocks nothing. */
+  lease(worker: string, now: Date, until: Date): Promise<Job | undefined>
+  /** False when the lease was lost. */
+  renew(id: string, worker: string, until: Date): Promise<boolean>
+  release(id: string, worker: string): Promise<void>
+  releaseAll(worker: string): Promise<void>
+  addLog(id: string, text: string, now: Date): Promise<void>
+  logs(id: string): Promise<readonly { readonly at: Date; readonly text: string }[]>
+}
+
+export interface JobFilter {
+  readonly status?: string
+  readonly outcome?: string
+  readonly server?: string
+  /** Only jobs older than this id. */
+  readonly before?: string
+  readonly limit: number
+}
+
+export interface ServerStore {
+  /** @throws `server-exists` */
+  add(server: Server): Promise<void>
+  find(serial: string): Promise<Server | undefined>
+  list(): Promise<readonly Server[]>
+  /** False when there was none. */
+  remove(serial: string): Promise<boolean>
+}
+
+/** What only the controller's keys can make; the same job gives the same again, after a restart too. */
+export interface JobSecrets {
+  webhook(job: Job): string
+  registryPassword(job: Job): string
+  mediaToken(jobId: string, attempt: number): string
+}
+
+/** Where a job's media are, and whether they can be made. */
+export interface JobMedia {
+  urls(job: Job): MediaUrls
+  /** Plans the task ISO, which is then served from the plan; @throws `iso-plan` */
+  prepare(job: Job, server: Server): void
+  /** Forgets what was planned for the job. */
+  forget(job: Job): void
+}
+
+/** How long each part of a job may take, in milliseconds. */
+export interface Budgets {
+  readonly mountMs: number
+  readonly resetMs: number
+  readonly webhookMs: number
+  readonly firmwareMs: number
+  readonly cleanupMs: number
+}
 
 /** Which server's BMC, and how to log in. */
 export interface BmcAddress {

@@ -1,0 +1,74 @@
+import { readFile } from 'node:fs/promises'
+import type { Problem } from '../shared/errors.ts'
+import { AppError, isAppError } from '../shared/errors.ts'
+import { lintRecipe } from '../shared/recipe/lint.ts'
+import { parseRecipeText } from '../shared/recipe/parse.ts'
+import { RECIPE_SCHEMA } from '../shared/recipe/schema.ts'
+import type { Command, CommandGroup, Invocation } from './command.ts'
+
+const JSON_OPTION = { json: { doc: 'Print the answer as JSON' } } as const
+
+const validate: Command = {
+  name: 'recipe validate',
+  summary: 'Check a recipe (YAML or JSON) and name every problem with its path; exit 1 when there is one',
+  positionals: ['FILE'],
+  options: JSON_OPTION,
+  examples: ['provisioner recipe validate web.yaml', 'provisioner recipe validate --json web.json'],
+  run: (invocation) => check(invocation, () => []),
+}
+
+const lint: Command = {
+  name: 'recipe lint',
+  summary: 'Check a recipe and also name what is allowed but seldom meant; exit 1 on any finding',
+  positionals: ['FILE'],
+  options: JSON_OPTION,
+  examples: ['provisioner recipe lint web.yaml'],
+  run: (invocation) => check(invocation, lintRecipe),
+}
+
+const schema: Command = {
+  name: 'recipe schema',
+  summary: 'Print the JSON Schema of recipes, for editors',
+  positionals: [],
+  options: {},
+  examples: ['provisioner recipe schema > recipe.schema.json'],
+  async run({ io }) {
+    io.out(`${JSON.stringify(RECIPE_SCHEMA, null, 2)}\n`)
+    return 0
+  },
+}
+
+export const recipe: CommandGroup = {
+  name: 'recipe',
+  summary: 'Recipes without a controller',
+  commands: [validate, lint, schema],
+}
+
+async function check(invocation: Invocation, more: (recipe: ReturnType<typeof parseRecipeText>) => readonly Problem[]) {
+  const { io } = invocation
+  const file = invocation.arg('FILE')
+  const findings = findingsOf(await readRecipeFile(file), more)
+  if (invocation.flag('json')) io.out(`${JSON.stringify({ valid: findings.length === 0, details: findings })}\n`)
+  else if (findings.length === 0) io.out(`${file}: valid\n`)
+  else io.err(findings.map(({ path, message }) => `${file}: ${path || '/'}: ${message}\n`).join(''))
+  return findings.length === 0 ? 0 : 1
+}
+
+function findingsOf(
+  text: string,
+  more: (recipe: ReturnType<typeof parseRecipeText>) => readonly Problem[],
+): readonly Problem[] {
+  try {
+    return more(parseRecipeText(text))
+  } catch (error) {
+    if (!isAppError(error, 'recipe-invalid')) throw error
+    return error.problems.length > 0 ? error.problems : [{ path: '', code: error.code, message: error.message }]
+  }
+}
+
+/** @throws `request-invalid` when the file cannot be read */
+export async function readRecipeFile(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new AppError('request-invalid', `Cannot read the recipe "${file}"`, { cause })
+  })
+}

@@ -1,0 +1,30 @@
+import { readServeConfig, SERVE_OPTIONS } from '../config.ts'
+import { runController } from '../server/compose.ts'
+import type { Command } from './command.ts'
+
+/** `provisioner serve`: the controller. */
+export const serve: Command = {
+  name: 'serve',
+  summary: 'Run the controller: API, jobs, media, and the registry under /v2/',
+  positionals: [],
+  options: SERVE_OPTIONS,
+  examples: [
+    'provisioner serve --listen 192.0.2.1:8443 --data /var/lib/provisioner --maintenance-iso maintenance.iso',
+    'provisioner serve --no-tls --listen 127.0.0.1:8080 --data ./data',
+  ],
+  async run(invocation) {
+    const { io, signal } = invocation
+    const config = readServeConfig(invocation)
+    const log = await io.logger(config.logLevel)
+    await runController(
+      config,
+      log,
+      ({ url, publicUrl, adminToken }) => {
+        log.info({ url, publicUrl }, 'controller started')
+        if (adminToken !== undefined) io.err(`First admin token (shown only now): ${adminToken}\n`)
+      },
+      signal,
+    )
+    return 0
+  },
+}

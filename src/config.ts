@@ -1,0 +1,83 @@
+import { join } from 'node:path'
+import type { Invocation, OptionSpec } from './commands/command.ts'
+import { AppError } from './shared/errors.ts'
+
+/** Every option of `provisioner serve`: its help, its environment twin and docs/configuration.md come from this table. */
+export const SERVE_OPTIONS = {
+  listen: { value: 'ADDR:PORT', default: '127.0.0.1:8443', doc: 'Address and port to serve on' },
+  data: { value: 'DIR', default: '/var/lib/provisioner', doc: 'Database, keys, certificates and blobs' },
+  'public-url': { value: 'URL', doc: 'How the maintenance OS reaches this controller (from --listen)' },
+  'media-url': { value: 'URL', doc: 'How BMCs reach this controller (from --public-url)' },
+  'maintenance-iso': { value: 'FILE', doc: 'The maintenance image to boot servers from' },
+  'admin-token-file': { value: 'FILE', doc: 'Write the first admin token there instead of showing it' },
+  workers: { value: 'N', default: '32', doc: 'Jobs worked on at the same time' },
+  'log-level': { value: 'LEVEL', default: 'info', doc: 'debug, info, warn or error' },
+  'no-tls': { doc: 'Serve plain HTTP' },
+} as const satisfies Readonly<Record<string, OptionSpec>>
+
+export interface ServeConfig {
+  readonly host: string
+  readonly port: number
+  readonly dataDir: string
+  /** Undefined: made from the address that is really listened on. */
+  readonly publicUrl: string | undefined
+  readonly mediaUrl: string | undefined
+  readonly maintenanceIso: string | undefined
+  readonly adminTokenFile: string | undefined
+  readonly workers: number
+  readonly logLevel: string
+  readonly tls: boolean
+}
+
+/** Reads and checks everything before anything starts. @throws `config-invalid` with every problem */
+export function readServeConfig(invocation: Invocation): ServeConfig {
+  const problems: string[] = []
+  const listen = parseListen(invocation.required('listen'))
+  if (listen === undefined) problems.push(`--listen: "${invocation.required('listen')}" is not ADDR:PORT`)
+  const url = (name: 'public-url' | 'media-url') => {
+    const text = invocation.text(name)?.replace(/\/+$/, '')
+    if (text !== undefined && !isBareUrl(text)) problems.push(`--${name}: "${text}" is not http(s)://HOST:PORT`)
+    return text
+  }
+  const workers = Number(invocation.required('workers'))
+  if (!Number.isSafeInteger(workers) || workers < 1) problems.push('--workers: a whole number above 0 is expected')
+  const level = invocation.required('log-level')
+  if (!['debug', 'info', 'warn', 'error'].includes(level)) problems.push(`--log-level: "${level}" is not a level`)
+  const config = {
+    host: listen?.host ?? '',
+    port: listen?.port ?? 0,
+    dataDir: invocation.required('data'),
+    publicUrl: url('public-url'),
+    mediaUrl: url('media-url'),
+    maintenanceIso: invocation.text('maintenance-iso'),
+    adminTokenFile: invocation.text('admin-token-file'),
+    workers,
+    logLevel: level,
+    tls: !invocation.flag('no-tls'),
+  }
+  if (problems.length > 0) throw new AppError('config-invalid', `Cannot start: ${problems.join('; ')}`)
+  return config
+}
+
+/** `127.0.0.1:8443`, `[::]:8443` or `:8443` (all addresses); undefined when it is none of them. */
+export function parseListen(text: string): { readonly host: string; readonly port: number } | undefined {
+  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]*)):([0-9]{1,5})$/.exec(text)
+  const port = Number(match?.[3])
+  if (match === null || port > 65535) return undefined
+  return { host: match[1] ?? (match[2] === '' || match[2] === undefined ? '::' : match[2]), port }
+}
+
+/** Everything the controller keeps, below its data directory. */
+export function dataPaths(dir: string) {
+  return {
+    database: join(dir, 'controller.db'),
+    keys: join(dir, 'keys'),
+    tls: join(dir, 'tls'),
+    registry: join(dir, 'registry'),
+  }
+}
+
+function isBareUrl(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  return url !== undefined && /^https?:$/.test(url.protocol) && url.pathname === '/' && url.search === ''
+}

@@ -1,0 +1,145 @@
+import { mkdir } from 'node:fs/promises'
+import type { DatabaseSync } from 'node:sqlite'
+import type { ServeConfig } from '../config.ts'
+import { dataPaths } from '../config.ts'
+import { openRegistry } from '../registry/registry.ts'
+import { AppError } from '../shared/errors.ts'
+import { writeFileAtomic } from '../shared/files.ts'
+import { startServer } from '../shared/http-server.ts'
+import type { Logger } from '../shared/log.ts'
+import { sleep, systemClock } from '../shared/time.ts'
+import { loadOrCreateTls } from '../shared/tls.ts'
+import { controllerApp } from './app.ts'
+import { BUDGETS } from './jobs/budgets.ts'
+import { createChanges } from './jobs/changes.ts'
+import { jobRecord } from './jobs/record.ts'
+import { runWorker } from './jobs/worker.ts'
+import { loadKeys } from './keys.ts'
+import { firstReads } from './media/first-reads.ts'
+import { jobMedia } from './media/job-media.ts'
+import type { Medium } from './media/medium.ts'
+import { fileMedium, planMedium } from './media/medium.ts'
+import { connectBmc } from './redfish/bmc.ts'
+import { registryAccess } from './registry-access.ts'
+import { openDatabase } from './store/database.ts'
+import { sqliteJobStore } from './store/jobs.ts'
+import { sqliteServerStore } from './store/servers.ts'
+import type { TokenStore } from './store/tokens.ts'
+import { sqliteTokenStore } from './store/tokens.ts'
+
+/** What the person or script that started the controller should be told. */
+export interface Started {
+  readonly url: string
+  readonly publicUrl: string
+  /** The first admin token: only at the first start, and only when no file was named for it. */
+  readonly adminToken: string | undefined
+}
+
+const clock = systemClock
+/** One process owns a SQLite file, so after a restart its leases are its own again. */
+const WORKER = 'controller'
+
+/** The composition root: builds everything, joins ports to adapters, and serves until `signal` aborts. */
+export async function runController(
+  config: ServeConfig,
+  log: Logger,
+  onStarted: (started: Started) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const paths = dataPaths(config.dataDir)
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
+  const endpoints = endpointsOf(config)
+  const keys = await loadKeys(paths.keys)
+  const tls = config.tls ? await loadOrCreateTls(paths.tls, namesOf(config), clock) : undefined
+  const db = openDatabase(paths.database)
+  const jobs = sqliteJobStore(db)
+  const servers = sqliteServerStore(db, keys.seal)
+  const tokens = sqliteTokenStore(db)
+  const changes = createChanges(sleep)
+  const record = jobRecord(jobs, clock, changes.publish)
+  const media = jobMedia({
+    endpoints: { ...endpoints, caPem: tls?.ca ?? null },
+    secrets: keys.secrets,
+    taskKey: keys.taskKey,
+  })
+  const maintenance = config.maintenanceIso === undefined ? undefined : await fileMedium(config.maintenanceIso, signal)
+  const registry = await openRegistry({
+    root: paths.registry,
+    log,
+    clock,
+    authorize: registryAccess({ tokens, jobs, secrets: keys.secrets }),
+  })
+  const note = (id: string, type: string, message: string) => jobs.note(id, { type, message }, clock.now())
+
+  const app = controllerApp({
+    jobs,
+    servers,
+    tokens,
+    record,
+    secrets: keys.secrets,
+    clock,
+    log,
+    registry,
+    ready: async () => ready(db, maintenance),
+    medium: async (job, name): Promise<Medium | undefined> => {
+      if (name === 'maintenance.iso') return maintenance
+      const server = name === 'task.iso' ? await servers.find(job.serverSerial) : undefined
+      return server === undefined ? undefined : planMedium(media.plan(job, server))
+    },
+    onRead: firstReads(jobs, clock, log),
+  })
+
+  const http = await startServer({
+    fetch: app.fetch,
+    listen: { host: config.host, port: config.port },
+    ...(tls && { tls }),
+    log,
+  })
+  const adminToken = await firstToken(tokens, config.adminTokenFile)
+  onStarted({
+    url: `${config.tls ? 'https' : 'http'}://${hostOf(config.host)}:${http.port}`,
+    publicUrl: endpoints.publicUrl,
+    adminToken,
+  })
+  try {
+    const deps = { jobs, servers, record, changes, connectBmc, media, budgets: BUDGETS, clock, log, note }
+    await runWorker(WORKER, config.workers, deps, signal)
+  } finally {
+    await http.close()
+    await registry.close()
+    db.close()
+  }
+}
+
+function ready(db: DatabaseSync, maintenance: Medium | undefined): void {
+  db.prepare('SELECT COUNT(*) FROM jobs').get()
+  if (maintenance === undefined) {
+    throw new AppError('config-invalid', 'Cannot run jobs: no maintenance image is configured (--maintenance-iso FILE)')
+  }
+}
+
+async function firstToken(tokens: TokenStore, file: string | undefined): Promise<string | undefined> {
+  if (!tokens.isEmpty()) return undefined
+  const token = tokens.create('first admin', 'admin', clock.now())
+  if (file === undefined) return token
+  await writeFileAtomic(file, `${token}\n`, 0o600)
+  return undefined
+}
+
+function endpointsOf(config: ServeConfig): { publicUrl: string; mediaUrl: string } {
+  const wildcard = config.host === '::' || config.host === '0.0.0.0'
+  const host = wildcard ? '127.0.0.1' : config.host
+  const publicUrl = config.publicUrl ?? `${config.tls ? 'https' : 'http'}://${hostOf(host)}:${config.port}`
+  return { publicUrl, mediaUrl: config.mediaUrl ?? publicUrl }
+}
+
+/** Every name under which clients may come, for the certificate. */
+function namesOf(config: ServeConfig): string[] {
+  const { publicUrl, mediaUrl } = endpointsOf(config)
+  const bare = (url: string) => new URL(url).hostname.replace(/^\[|\]$/g, '')
+  return [...new Set([bare(publicUrl), bare(mediaUrl), 'localhost', '127.0.0.1'])]
+}
+
+function hostOf(host: string): string {
+  return host.includes(':') ? `[${host}]` : host
+}

@@ -1,0 +1,37 @@
+import type { Context } from 'hono'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import type { ErrorKind } from '../../shared/errors.ts'
+import { ERRORS, errorText, isAppError } from '../../shared/errors.ts'
+import type { Logger } from '../../shared/log.ts'
+
+/** The only place where a failure of the API becomes an HTTP status. */
+const STATUS = {
+  usage: 400,
+  invalid: 400,
+  'too-large': 413,
+  unauthenticated: 401,
+  forbidden: 403,
+  'not-found': 404,
+  conflict: 409,
+  unavailable: 503,
+  failed: 500,
+} as const satisfies Record<ErrorKind, ContentfulStatusCode>
+
+/** RFC 9457 section 3.1 members, with our `code` and `details` as extensions (section 3.2). */
+export function problemResponse(error: unknown, c: Context, log: Logger): Response {
+  const known = isAppError(error) ? error : undefined
+  const status = known ? STATUS[known.kind] : 500
+  if (status >= 500) log.error({ err: error, path: c.req.path }, 'request failed')
+  if (status === 401) c.header('www-authenticate', 'Bearer realm="provisioner"')
+  c.header('content-type', 'application/problem+json')
+  return c.body(
+    JSON.stringify({
+      type: known ? `/errors/${known.code}` : 'about:blank',
+      title: known ? ERRORS[known.code].title : 'Internal Server Error',
+      status,
+      instance: c.req.path,
+      ...(known && { detail: errorText(known), code: known.code, details: known.problems }),
+    }),
+    status,
+  )
+}

@@ -1,0 +1,17 @@
+import type { Budgets } from './ports.ts'
+
+const MINUTE = 60_000
+
+/** How long each part of a job may take (docs/contracts.md section 2). */
+export const BUDGETS: Budgets = {
+  mountMs: 20 * MINUTE,
+  resetMs: 15 * MINUTE,
+  webhookMs: 120 * MINUTE,
+  firmwareMs: 30 * MINUTE,
+  cleanupMs: 10 * MINUTE,
+}
+
+/** The wait for the webhook, from the reset on. */
+export function webhookBudget(taskTarget: string, budgets: Budgets): number {
+  return taskTarget.startsWith('install-') ? budgets.webhookMs : budgets.firmwareMs
+}

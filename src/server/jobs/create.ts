@@ -1,0 +1,61 @@
+import { AppError } from '../../shared/errors.ts'
+import { newJobId } from '../../shared/ids.ts'
+import { parseRecipe } from '../../shared/recipe/parse.ts'
+import type { Clock } from '../../shared/time.ts'
+import type { Job } from './machine.ts'
+import type { JobSecrets, JobStore, ServerStore } from './ports.ts'
+
+export interface CreateDeps {
+  readonly jobs: JobStore
+  readonly servers: ServerStore
+  readonly secrets: JobSecrets
+  readonly clock: Clock
+}
+
+export interface NewJob {
+  readonly serial: string
+  /** Not yet checked. */
+  readonly recipe: unknown
+  readonly idempotencyKey: string | null
+  readonly retryOf: string | null
+}
+
+/**
+ * Accepts a job: the recipe is checked, printed once as the bytes that go on the medium, and stored before anybody is
+ * told. A known idempotency key gives the job it made before, and `created` is false.
+ * @throws `recipe-invalid`, `server-not-found`, `job-active`
+ */
+export async function createJob(
+  input: NewJob,
+  deps: CreateDeps,
+): Promise<{ readonly job: Job; readonly created: boolean }> {
+  const recipe = parseRecipe(input.recipe)
+  if ((await deps.servers.find(input.serial)) === undefined) {
+    throw new AppError('server-not-found', `Cannot create a job: server "${input.serial}" is not registered`)
+  }
+  const now = deps.clock.now()
+  const id = newJobId(now)
+  const attempt = 1
+  const job: Job = {
+    id,
+    serverSerial: input.serial,
+    status: 'queued',
+    phase: null,
+    outcome: null,
+    failedStep: null,
+    message: null,
+    recipeText: `${JSON.stringify(recipe, null, 2)}\n`,
+    taskTarget: recipe.task_target,
+    attempt,
+    mediaToken: deps.secrets.mediaToken(id, attempt),
+    idempotencyKey: input.idempotencyKey,
+    retryOf: input.retryOf,
+    progress: null,
+    createdAt: now,
+    updatedAt: now,
+    deadline: null,
+    version: 1,
+  }
+  const stored = await deps.jobs.create(job, { type: 'status', message: 'queued' })
+  return { job: stored, created: stored.id === id }
+}

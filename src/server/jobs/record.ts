@@ -1,0 +1,74 @@
+import { AppError } from '../../shared/errors.ts'
+import type { Clock } from '../../shared/time.ts'
+import type { Job, JobEvent, JobPhase, Progress } from './machine.ts'
+import { applyEvent, enterPhase } from './machine.ts'
+import type { JobStore, NewEntry } from './ports.ts'
+
+/** Changes jobs by compare-and-set: read, decide, save; read again when somebody else was faster. */
+export interface JobRecord {
+  /** @throws `job-transition` when the job may not do that any more */
+  apply(id: string, event: JobEvent): Promise<Job>
+  enter(id: string, phase: JobPhase, patch?: Partial<Pick<Job, 'deadline'>>): Promise<Job>
+  progress(id: string, phase: JobPhase, progress: Progress): Promise<Job>
+}
+
+/** More collisions than this on one job are a bug, not bad luck. */
+const MAX_COLLISIONS = 50
+
+export function jobRecord(store: JobStore, clock: Clock, changed: (job: Job) => void): JobRecord {
+  async function change(
+    id: string,
+    decide: (job: Job, now: Date) => { job: Job; entry?: NewEntry | undefined },
+  ): Promise<Job> {
+    for (let collision = 0; collision < MAX_COLLISIONS; collision++) {
+      const before = await store.find(id)
+      if (before === undefined) throw new AppError('job-not-found', `Cannot find job "${id}"`)
+      const now = clock.now()
+      const { job, entry } = decide(before, now)
+      if (job === before) return before
+      const saved = await store.save(job, entry === undefined ? [] : [entry], now)
+      if (saved === undefined) continue
+      changed(saved)
+      return saved
+    }
+    throw new Error(`Cannot change job ${id}: it was changed ${MAX_COLLISIONS} times meanwhile`)
+  }
+
+  return {
+    apply: (id, event) =>
+      change(id, (job, now) => ({
+        job: applyEvent(job, event, now),
+        entry: { type: 'status', message: describe(event) },
+      })),
+    enter: (id, phase, patch = {}) =>
+      change(id, (job, now) => {
+        const next = enterPhase(job, phase, now)
+        if (next === job) return { job }
+        return { job: { ...next, ...patch }, entry: { type: 'phase', message: phase } }
+      }),
+    progress: (id, phase, progress) =>
+      change(id, (job, now) => {
+        const next = enterPhase(job, phase, now)
+        if (next.status !== 'provisioning') return { job }
+        const entry = next.phase === job.phase ? undefined : { type: 'phase', message: phase }
+        return { job: { ...next, progress, updatedAt: now }, entry }
+      }),
+  }
+}
+
+function describe(event: JobEvent): string {
+  switch (event.type) {
+    case 'claimed':
+      return 'provisioning'
+    case 'reported-success':
+      return 'succeeded'
+    case 'reported-failure':
+    case 'broke':
+    case 'timed-out':
+      return `failed in ${event.failedStep}${event.message === null ? '' : `: ${event.message}`}`
+    case 'cancelled':
+      return 'cancelled'
+    case 'cleaned-up':
+      return 'complete'
+  }
+}

@@ -1,0 +1,37 @@
+import { readIso } from '../../isobuilder/image.ts'
+import type { IsoPlan } from '../../isobuilder/plan.ts'
+import { fileSourceOf } from '../../isobuilder/source.ts'
+import { AppError } from '../../shared/errors.ts'
+
+/** Bytes that a BMC reads by ranges: an image that exists as a plan, or a file. */
+export interface Medium {
+  readonly size: number
+  /** Strong, quoted (RFC 9110 section 8.8.3): the same bytes always have the same. */
+  readonly etag: string
+  read(start: number, end: number, signal: AbortSignal): AsyncIterable<Uint8Array>
+}
+
+const CHUNK_BYTES = 256 * 1024
+
+export function planMedium(plan: IsoPlan): Medium {
+  return {
+    size: plan.size,
+    etag: plan.etag,
+    read: (start, end, signal) => readIso(plan, start, end, { chunk: CHUNK_BYTES, signal }),
+  }
+}
+
+/**
+ * The maintenance image as a file. Its digest is taken once, at start; a file that changes under a reader aborts the
+ * response.
+ * @throws `config-invalid` when it cannot be read
+ */
+export async function fileMedium(path: string, signal: AbortSignal): Promise<Medium> {
+  const source = await fileSourceOf(path, signal).catch((cause: unknown) => {
+    throw new AppError('config-invalid', `Cannot read the maintenance image "${path}"`, { cause })
+  })
+  async function* read(start: number, end: number, stop: AbortSignal): AsyncGenerator<Uint8Array> {
+    for (let at = start; at < end; at += CHUNK_BYTES) yield source.read(at, Math.min(CHUNK_BYTES, end - at), stop)
+  }
+  return { size: source.size, etag: `"${source.digest}"`, read }
+}

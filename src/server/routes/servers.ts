@@ -1,0 +1,97 @@
+import { Hono } from 'hono'
+import { AppError } from '../../shared/errors.ts'
+import type { NetworkPlan } from '../../shared/task/job-file.ts'
+import type { Clock } from '../../shared/time.ts'
+import type { FieldRule } from '../http/request.ts'
+import { readFields, readJson, textField } from '../http/request.ts'
+import type { JobStore, Server, ServerStore } from '../jobs/ports.ts'
+import { serverView } from './views.ts'
+
+export interface ServerRouteDeps {
+  readonly servers: ServerStore
+  readonly jobs: Pick<JobStore, 'ofServer'>
+  readonly clock: Clock
+}
+
+const MAX_BODY = 64 * 1024
+const SERIAL = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
+
+const FIELDS = {
+  serial: textField(true, SERIAL, 'up to 64 letters, digits, ".", "_" and "-"'),
+  bmc_url: textField(true, /^https?:\/\/[^/?#\s@]+\/?$/, 'an address such as "https://192.0.2.7", without a path'),
+  bmc_username: textField(true),
+  bmc_password: textField(true),
+  verify_tls: { required: false, expected: 'true or false', check: (value) => typeof value === 'boolean' },
+  uuid: textField(false, /^[0-9A-Fa-f-]{36}$/, 'a UUID'),
+  vendor: textField(false),
+  network: {
+    required: false,
+    expected: 'an object with "mac", "addresses", "gateway" and "dns"',
+    check: isNetworkPlan,
+  },
+} as const satisfies Record<string, FieldRule>
+
+/** `/api/v1/servers`: a BMC's password is written here and never read back. */
+export function serverRoutes({ servers, jobs, clock }: ServerRouteDeps): Hono {
+  const app = new Hono()
+
+  app.post('/', async (c) => {
+    const body = readFields(await readJson(c, MAX_BODY), FIELDS)
+    const server: Server = {
+      serial: String(body.serial),
+      uuid: optional(body.uuid),
+      bmc: {
+        url: String(body.bmc_url).replace(/\/$/, ''),
+        username: String(body.bmc_username),
+        password: String(body.bmc_password),
+        verifyTls: body.verify_tls === true,
+      },
+      vendor: optional(body.vendor),
+      network: (body.network ?? null) as NetworkPlan | null,
+      createdAt: clock.now(),
+    }
+    await servers.add(server)
+    c.header('location', `/api/v1/servers/${server.serial}`)
+    return c.json(serverView(server), 201)
+  })
+
+  app.get('/', async (c) => c.json({ servers: (await servers.list()).map(serverView) }))
+
+  app.get('/:serial', async (c) => c.json(serverView(await find(c.req.param('serial')))))
+
+  app.delete('/:serial', async (c) => {
+    const server = await find(c.req.param('serial'))
+    const [latest] = await jobs.ofServer(server.serial, 1)
+    if (latest !== undefined && latest.status !== 'complete') {
+      throw new AppError('job-active', `Cannot remove server "${server.serial}": job ${latest.id} is still active`)
+    }
+    await servers.remove(server.serial)
+    return c.body(null, 204)
+  })
+
+  async function find(serial: string): Promise<Server> {
+    const server = await servers.find(serial)
+    if (server === undefined) throw new AppError('server-not-found', `Cannot find server "${serial}"`)
+    return server
+  }
+
+  return app
+}
+
+function optional(value: unknown): string | null {
+  return typeof value === 'string' ? value : null
+}
+
+function isNetworkPlan(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const { mac, addresses, gateway, dns } = value as Record<string, unknown>
+  const texts = (list: unknown, pattern: RegExp) =>
+    Array.isArray(list) && list.every((text) => typeof text === 'string' && pattern.test(text))
+  return (
+    typeof mac === 'string' &&
+    /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(mac) &&
+    texts(addresses, /^[0-9A-Fa-f.:]+\/[0-9]{1,3}$/) &&
+    texts(dns, /^[0-9A-Fa-f.:]+$/) &&
+    (gateway === null || (typeof gateway === 'string' && /^[0-9A-Fa-f.:]+$/.test(gateway)))
+  )
+}

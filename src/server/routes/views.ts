@@ -1,0 +1,48 @@
+import type { Job } from '../jobs/machine.ts'
+import type { HistoryEntry, Server } from '../jobs/ports.ts'
+
+/** The wire forms, written out field by field: a new column never leaks, and a password is in none of them. */
+
+export function jobView(job: Job) {
+  return {
+    job_id: job.id,
+    server_serial: job.serverSerial,
+    status: job.status,
+    phase: job.phase,
+    outcome: job.outcome,
+    failed_step: job.failedStep,
+    message: job.message,
+    task_target: job.taskTarget,
+    attempt: job.attempt,
+    retry_of: job.retryOf,
+    created_at: job.createdAt.toISOString(),
+    last_update: job.updatedAt.toISOString(),
+    progress: job.progress && {
+      step: job.progress.step,
+      bytes: job.progress.bytes,
+      total_bytes: job.progress.totalBytes,
+      rate: job.progress.rate,
+      message: job.progress.message,
+      at: job.progress.at.toISOString(),
+    },
+  }
+}
+
+export function eventView(entry: HistoryEntry) {
+  return { seq: entry.seq, at: entry.at.toISOString(), type: entry.type, message: entry.message }
+}
+
+export function serverView(server: Server) {
+  return {
+    serial: server.serial,
+    uuid: server.uuid,
+    vendor: server.vendor,
+    bmc: { url: server.bmc.url, username: server.bmc.username, verify_tls: server.bmc.verifyTls },
+    network: server.network,
+    created_at: server.createdAt.toISOString(),
+  }
+}
+
+export type JobView = ReturnType<typeof jobView> & { readonly events?: readonly ReturnType<typeof eventView>[] }
+export type EventView = ReturnType<typeof eventView>
+export type ServerView = ReturnType<typeof serverView>

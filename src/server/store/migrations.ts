@@ -1,0 +1,71 @@
+/**
+ * Every change of the controller's tables, in order; append only. The database's `user_version` counts how many were
+ * applied. Times are RFC 3339 text in UTC, so they sort and can be read in a shell.
+ */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE servers (
+    serial       TEXT PRIMARY KEY,
+    uuid         TEXT,
+    bmc_url      TEXT NOT NULL,
+    bmc_username TEXT NOT NULL,
+    bmc_password BLOB NOT NULL,        -- sealed, see keys.ts
+    verify_tls   INTEGER NOT NULL,
+    vendor       TEXT,
+    network      TEXT,                 -- JSON, NetworkPlan
+    created_at   TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE jobs (
+    id              TEXT PRIMARY KEY,
+    server_serial   TEXT NOT NULL,
+    status          TEXT NOT NULL,
+    phase           TEXT,
+    outcome         TEXT,
+    failed_step     TEXT,
+    message         TEXT,
+    recipe          TEXT NOT NULL,
+    task_target     TEXT NOT NULL,
+    attempt         INTEGER NOT NULL,
+    media_token     TEXT NOT NULL UNIQUE,
+    idempotency_key TEXT UNIQUE,
+    retry_of        TEXT,
+    progress        TEXT,              -- JSON, Progress
+    created_at      TEXT NOT NULL,
+    updated_at      TEXT NOT NULL,
+    deadline        TEXT,
+    version         INTEGER NOT NULL,
+    lease_worker    TEXT,
+    lease_until     TEXT
+  ) STRICT;
+
+  -- One active job per server, kept by the database itself.
+  CREATE UNIQUE INDEX one_active_job ON jobs (server_serial) WHERE status <> 'complete';
+  CREATE INDEX jobs_of_server ON jobs (server_serial, id);
+  CREATE INDEX open_jobs ON jobs (lease_until) WHERE status <> 'complete';
+
+  CREATE TABLE history (
+    job_id  TEXT NOT NULL REFERENCES jobs (id),
+    seq     INTEGER NOT NULL,
+    at      TEXT NOT NULL,
+    type    TEXT NOT NULL,
+    message TEXT NOT NULL,
+    PRIMARY KEY (job_id, seq)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE logs (
+    id     INTEGER PRIMARY KEY,
+    job_id TEXT NOT NULL REFERENCES jobs (id),
+    at     TEXT NOT NULL,
+    text   TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX logs_of_job ON logs (job_id, id);
+
+  CREATE TABLE tokens (
+    hash       TEXT PRIMARY KEY,       -- SHA-256 of the token: 160 random bits need no slow hash
+    name       TEXT NOT NULL,
+    role       TEXT NOT NULL,
+    created_at TEXT NOT NULL
+  ) STRICT;
+  `,
+]

@@ -1,0 +1,34 @@
+import { randomBytes } from 'node:crypto'
+import type { DatabaseSync } from 'node:sqlite'
+import { sha256 } from '../../shared/digest.ts'
+import { base32 } from '../../shared/ids.ts'
+import { text } from './job-row.ts'
+
+/** What a caller may do: `reader` looks, `operator` runs jobs, `admin` also changes servers and accounts. */
+export type Role = 'admin' | 'operator' | 'reader'
+
+export interface TokenStore {
+  /** The token itself, which is stored nowhere. */
+  create(name: string, role: Role, now: Date): string
+  find(token: string): { readonly name: string; readonly role: Role } | undefined
+  isEmpty(): boolean
+}
+
+/** API tokens: 160 random bits, kept as their SHA-256. */
+export function sqliteTokenStore(db: DatabaseSync): TokenStore {
+  const insert = db.prepare('INSERT INTO tokens VALUES (?, ?, ?, ?)')
+  const byHash = db.prepare('SELECT name, role FROM tokens WHERE hash = ?')
+  const count = db.prepare('SELECT COUNT(*) AS n FROM tokens')
+  return {
+    create(name, role, now) {
+      const token = `prv_${base32(randomBytes(20)).toLowerCase()}`
+      insert.run(sha256(token), name, role, now.toISOString())
+      return token
+    },
+    find(token) {
+      const row = byHash.get(sha256(token))
+      return row === undefined ? undefined : { name: text(row, 'name'), role: text(row, 'role') as Role }
+    },
+    isEmpty: () => Number(count.get()?.['n']) === 0,
+  }
+}

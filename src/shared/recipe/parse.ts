@@ -1,0 +1,100 @@
+import type { ErrorObject } from 'ajv'
+import { parseDocument } from 'yaml'
+import type { Problem } from '../errors.ts'
+import { AppError } from '../errors.ts'
+import type { Validate } from './compile.ts'
+import { checkRules } from './rules.ts'
+import type { Recipe } from './schema.ts'
+import { recipeValidator } from './validator.ts'
+
+/** A recipe is texts for one machine; more is a mistake or an attack. */
+export const MAX_RECIPE_BYTES = 4 * 1024 * 1024
+
+/**
+ * Reads a recipe written as YAML or JSON (JSON is YAML 1.2).
+ * @throws `recipe-invalid` with every problem and its path
+ */
+export function parseRecipeText(text: string): Recipe {
+  return parseRecipe(parseRecipeDocument(text))
+}
+
+/** The document alone, not yet checked. Anchors may not multiply it: that is how a small file becomes a large one. */
+export function parseRecipeDocument(text: string): unknown {
+  if (Buffer.byteLength(text) > MAX_RECIPE_BYTES) {
+    throw new AppError('recipe-invalid', `Cannot read the recipe: it is larger than ${MAX_RECIPE_BYTES} bytes`)
+  }
+  const document = parseDocument(text, { uniqueKeys: true, prettyErrors: true, version: '1.2' })
+  if (document.errors.length > 0) {
+    const problems = document.errors.map((error) => ({
+      path: '',
+      code: 'syntax',
+      message: error.message.split('\n')[0] ?? '',
+    }))
+    throw new AppError('recipe-invalid', 'Cannot read the recipe: it is neither YAML nor JSON', { problems })
+  }
+  try {
+    return document.toJS({ maxAliasCount: 20 })
+  } catch (cause) {
+    throw new AppError('recipe-invalid', 'Cannot read the recipe: it has too many aliases', { cause })
+  }
+}
+
+/**
+ * Checks a document against the schema and the rules.
+ * @throws `recipe-invalid` with every problem and its path
+ */
+export function parseRecipe(document: unknown, validate: Validate = recipeValidator()): Recipe {
+  const problems = validate(document) ? checkRules(document as Recipe) : schemaProblems(validate.errors ?? [])
+  if (problems.length > 0) {
+    const count = problems.length === 1 ? 'one problem' : `${problems.length} problems`
+    throw new AppError('recipe-invalid', `Cannot use the recipe: it has ${count}`, { problems })
+  }
+  return document as Recipe
+}
+
+/** What an expression means, for people who should not have to read it. Keyed by the last name in the path. */
+const EXPECTED: Readonly<Record<string, string>> = {
+  task_target: 'a target name such as "install-linux.target"',
+  target_disk: 'a whole disk such as "/dev/disk/by-id/…", "/dev/nvme0n1" or "/dev/sda", not a partition',
+  path: 'a whole disk such as "/dev/disk/by-id/…", not a partition',
+  oci_url: 'an artifact such as "oci://HOST/REPOSITORY:TAG"',
+  firmware_url: 'a URL beginning with http://, https:// or oci://',
+  size: 'a size such as "512MiB" or "20GiB", or a share such as "100%"',
+  type_guid: 'a partition type GUID such as "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"',
+  mountpoint: 'an absolute path without "." and ".." such as "/boot/efi"',
+  label: 'letters, digits, ".", "_" and "-"',
+  firmware_sha256: '64 lower-case hex digits',
+  digest: '"sha256:" and 64 lower-case hex digits',
+}
+
+/** Translates ajv's findings into places and sentences, one for each place. */
+export function schemaProblems(errors: readonly ErrorObject[]): Problem[] {
+  const problems = new Map<string, Problem>()
+  for (const error of errors) {
+    const found = schemaProblem(error)
+    if (!problems.has(found.path)) problems.set(found.path, found)
+  }
+  return [...problems.values()]
+}
+
+function schemaProblem({ keyword, instancePath, params, message }: ErrorObject): Problem {
+  const name = instancePath.split('/').at(-1) ?? ''
+  const at = (path: string, text: string): Problem => ({ path, code: keyword, message: text })
+  switch (keyword) {
+    case 'additionalProperties':
+      return at(
+        `${instancePath}/${params['additionalProperty']}`,
+        `"${params['additionalProperty']}" is not a field of a recipe`,
+      )
+    case 'required':
+      return at(`${instancePath}/${params['missingProperty']}`, `"${params['missingProperty']}" is required`)
+    case 'pattern':
+      return at(instancePath, `is not ${EXPECTED[name] ?? `of the form ${params['pattern']}`}`)
+    case 'enum':
+      return at(instancePath, `must be one of ${params['allowedValues'].join(', ')}`)
+    case 'type':
+      return at(instancePath, `must be ${params['type']}`)
+    default:
+      return at(instancePath, message ?? 'is not valid')
+  }
+}
