@@ -1,0 +1,117 @@
+import { hashFor } from '../shared/digest.ts'
+import { AppError } from '../shared/errors.ts'
+import type { Backoff } from '../shared/time.ts'
+import { retry, sleep } from '../shared/time.ts'
+import type { HttpAnswer } from './http.ts'
+import type { Descriptor } from './manifest.ts'
+import type { Repository } from './registry.ts'
+import { isTransient } from './registry.ts'
+
+/** How a blob is read through broken connections. */
+export interface BlobPolicy {
+  /** For a connection that cannot be opened. */
+  readonly backoff: Backoff
+  /** Connections in a row that may break without a single new byte. */
+  readonly fruitless: number
+}
+
+const POLICY: BlobPolicy = { backoff: { firstMs: 1000, maxMs: 30_000, attempts: 8 }, fruitless: 5 }
+
+/**
+ * The bytes of a blob (distribution-spec end-2), continued by `Range` where a connection breaks. The digest is checked
+ * over what was handed out: the iteration throws `digest-mismatch` at the end rather than return, so whoever writes the
+ * bytes to a disk may call them good only after the last one.
+ */
+export async function* streamBlob(
+  repository: Repository,
+  blob: Descriptor,
+  signal: AbortSignal,
+  policy: BlobPolicy = POLICY,
+): AsyncGenerator<Buffer, void> {
+  const hash = hashFor(blob.digest)
+  const seen: Seen = { etag: undefined }
+  let offset = 0
+  let fruitless = 0
+  while (offset < blob.size) {
+    const start = offset
+    let broken: unknown
+    const open = () => openAt(repository, blob, start, seen, signal)
+    const answer = await retry(open, policy.backoff, isTransient, signal)
+    try {
+      for await (const chunk of bodyFrom(answer, start)) {
+        offset += chunk.length
+        if (offset > blob.size) throw tooLong(blob)
+        hash.update(chunk)
+        yield chunk
+      }
+    } catch (error) {
+      signal.throwIfAborted()
+      if (error instanceof AppError) throw error
+      broken = error
+    } finally {
+      answer.body.destroy()
+    }
+    fruitless = offset > start ? 0 : fruitless + 1
+    if (fruitless >= policy.fruitless) throw brokenTooOften(blob, offset, fruitless, broken)
+    if (offset < blob.size) await sleep(policy.backoff.firstMs * fruitless, signal)
+  }
+  const actual = hash.digest('hex')
+  if (blob.digest.endsWith(`:${actual}`)) return
+  throw new AppError('digest-mismatch', `Cannot use ${blob.digest}: the registry sent other bytes, with ${actual}`)
+}
+
+interface Seen {
+  etag: string | undefined
+}
+
+async function openAt(repository: Repository, blob: Descriptor, start: number, seen: Seen, signal: AbortSignal) {
+  const condition = seen.etag === undefined ? {} : { 'if-range': seen.etag }
+  const headers: Record<string, string> = start === 0 ? {} : { range: `bytes=${start}-`, ...condition }
+  const answer = await repository.get(`blobs/${blob.digest}`, headers, signal)
+  const problem = answerProblem(answer, blob, start, seen)
+  if (problem !== undefined) {
+    answer.body.destroy()
+    throw new AppError('registry-answer', `Cannot read ${blob.digest}: ${problem}`)
+  }
+  // A weak validator cannot be used with If-Range (RFC 9110 13.1.5).
+  if (answer.headers.etag?.startsWith('"')) seen.etag ??= answer.headers.etag
+  return answer
+}
+
+/** A 206 must continue exactly where we are, in the same content (RFC 9110 14.4, 15.3.7). A 200 starts over. */
+function answerProblem({ status, headers }: HttpAnswer, blob: Descriptor, start: number, seen: Seen) {
+  if (status === 200) {
+    const length = headers['content-length']
+    return length === undefined || Number(length) === blob.size
+      ? undefined
+      : `the registry has ${length} bytes and its manifest says ${blob.size}`
+  }
+  const range = headers['content-range'] ?? ''
+  const [, from, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(range) ?? []
+  if (Number(from) !== start || (total !== '*' && Number(total) !== blob.size)) {
+    return `the registry answered "${range}" when asked for the bytes from ${start}`
+  }
+  if (seen.etag !== undefined && headers.etag !== undefined && headers.etag !== seen.etag) {
+    return 'its content changed during the transfer'
+  }
+  return undefined
+}
+
+/** The body from byte `start` of the blob on. A registry without ranges sends everything again; what we have is skipped. */
+async function* bodyFrom(answer: HttpAnswer, start: number): AsyncGenerator<Buffer> {
+  let skip = answer.status === 200 ? start : 0
+  for await (const chunk of answer.body as AsyncIterable<Buffer>) {
+    const rest = chunk.subarray(Math.min(skip, chunk.length))
+    skip -= chunk.length - rest.length
+    if (rest.length > 0) yield rest
+  }
+}
+
+function tooLong(blob: Descriptor): AppError {
+  return new AppError('digest-mismatch', `Cannot use ${blob.digest}: the registry sent more than ${blob.size} bytes`)
+}
+
+function brokenTooOften(blob: Descriptor, offset: number, times: number, cause: unknown): AppError {
+  const state = `the connection broke ${times} times in a row at byte ${offset} of ${blob.size}`
+  return new AppError('registry-answer', `Cannot read ${blob.digest}: ${state}`, { cause })
+}
