@@ -1,0 +1,95 @@
+import { randomBytes } from 'node:crypto'
+import type { Context } from 'hono'
+import { contentRange, parseRange, planMultipart } from '../shared/http-range.ts'
+import type { BlobResponse, BlobSender } from './blob-response.ts'
+import type { Call, Handler, RegistryDeps } from './call.ts'
+import { entityTag, immutableCache, isUnchanged, rangeApplies } from './conditional.ts'
+import { OciError } from './errors.ts'
+import { parseOciDigest } from './reference.ts'
+import type { BlobReader, StoredBlob } from './storage/storage.ts'
+
+const CONTENT_TYPE = 'application/octet-stream'
+
+/** end-2 (GET and HEAD), end-10 (DELETE). */
+export function blobEndpoints(deps: RegistryDeps, send: BlobSender): { get: Handler; delete: Handler } {
+  return {
+    async get({ c, repository, reference }) {
+      const digest = parseOciDigest(reference)
+      const blob = await deps.metadata.findBlob(repository, digest)
+      if (blob === undefined) throw new OciError('BLOB_UNKNOWN', { digest })
+      const headers = blobHeaders(c, blob)
+      if (isUnchanged(c, headers.etag)) return c.body(null, 304, withoutLength(headers))
+      // HEAD is answered from the row; hono would run a GET and leave its file open.
+      if (c.req.method === 'HEAD') return c.body(null, 200, headers)
+
+      const range = rangeApplies(c, headers.etag) ? c.req.header('range') : undefined
+      const response = layOut(range, blob, headers)
+      return send(c, await openChecked(deps, blob), response)
+    },
+    async delete(call) {
+      const digest = parseOciDigest(call.reference)
+      if (!(await deps.metadata.removeBlob(call.repository, digest))) throw new OciError('BLOB_UNKNOWN', { digest })
+      return accepted(call, deps, { digest })
+    },
+  }
+}
+
+function blobHeaders(c: Context, { digest, size }: StoredBlob) {
+  return {
+    'content-type': CONTENT_TYPE,
+    'content-length': String(size),
+    'docker-content-digest': digest,
+    'accept-ranges': 'bytes',
+    etag: entityTag(digest),
+    'cache-control': immutableCache(c),
+  }
+}
+
+function withoutLength({ 'content-length': _, ...headers }: ReturnType<typeof blobHeaders>) {
+  return headers
+}
+
+/** Decides between the whole blob, one range and several (RFC 9110 14.2, 15.3.7). */
+export function layOut(
+  range: string | undefined,
+  { digest, size }: StoredBlob,
+  headers: Readonly<Record<string, string>>,
+): BlobResponse {
+  const ranges = parseRange(range, size)
+  if (ranges === undefined) return { status: 200, headers, parts: [{ range: { start: 0, end: size } }] }
+  const [only] = ranges
+  if (ranges === 'unsatisfiable' || only === undefined || typeof only === 'string') {
+    const options = { headers: { 'content-range': `bytes */${size}` } }
+    throw new OciError('RANGE_INVALID', { digest, size }, options)
+  }
+  if (ranges.length === 1) {
+    const length = String(only.end - only.start)
+    const partial = { ...headers, 'content-length': length, 'content-range': contentRange(only, size) }
+    return { status: 206, headers: partial, parts: [{ range: only }] }
+  }
+  const plan = planMultipart(ranges, size, CONTENT_TYPE, randomBytes(16).toString('hex'))
+  const multipart = { ...headers, 'content-type': plan.contentType, 'content-length': String(plan.length) }
+  return { status: 206, headers: multipart, parts: plan.parts, tail: plan.tail }
+}
+
+/**
+ * Opens a blob whose row says it is there. A file that is missing or has another size is damage: it is never served as
+ * good, and the row goes, so that the next push stores the content again.
+ */
+async function openChecked({ blobs, metadata, log }: RegistryDeps, blob: StoredBlob): Promise<BlobReader> {
+  const reader = await blobs.open(blob.digest).catch((error: unknown) => {
+    if (error instanceof OciError && error.code === 'BLOB_UNKNOWN') return undefined
+    throw error
+  })
+  if (reader?.size === blob.size) return reader
+  await reader?.close()
+  log.error({ digest: blob.digest, size: blob.size, found: reader?.size }, 'stored blob is damaged')
+  await metadata.condemnBlob(blob.digest)
+  throw new OciError('UNKNOWN', { digest: blob.digest, reason: 'the stored content is damaged; push it again' })
+}
+
+/** 202 for a deletion, and a line for whoever asks later who did it. */
+export function accepted(call: Call, { log }: RegistryDeps, facts: Readonly<Record<string, unknown>>): Response {
+  log.info({ repository: call.repository, ...facts }, 'registry content removed')
+  return call.c.body(null, 202)
+}

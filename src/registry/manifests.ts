@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto'
+import type { Context } from 'hono'
+import type { Digest } from '../shared/digest.ts'
+import { hashFor } from '../shared/digest.ts'
+import { accepted } from './blobs.ts'
+import type { Call, Handler, RegistryDeps } from './call.ts'
+import { entityTag, immutableCache, isUnchanged } from './conditional.ts'
+import { OciError } from './errors.ts'
+import { parseManifest } from './manifest-content.ts'
+import type { ManifestReference } from './reference.ts'
+import { parseManifestReference, parseTag } from './reference.ts'
+import { readBounded, requestBody } from './request-body.ts'
+import type { ManifestHead } from './storage/storage.ts'
+
+/** distribution-spec "Pushing Manifests" asks for at least 4 MiB. */
+const MAX_MANIFEST_BYTES = 8 << 20
+
+/** end-3 (GET and HEAD), end-7a and end-7b (PUT), end-9 (DELETE). */
+export function manifestEndpoints(deps: RegistryDeps): { get: Handler; put: Handler; delete: Handler } {
+  return {
+    get: (call) => getManifest(call, deps),
+    put: (call) => putManifest(call, deps),
+    delete: (call) => deleteManifest(call, deps),
+  }
+}
+
+async function getManifest({ c, repository, reference }: Call, { metadata }: RegistryDeps): Promise<Response> {
+  const parsed = parseManifestReference(reference)
+  if (c.req.method === 'HEAD' || c.req.header('if-none-match') !== undefined) {
+    const head = await metadata.headManifest(repository, parsed)
+    if (head === undefined) throw new OciError('MANIFEST_UNKNOWN', { reference })
+    const { 'content-length': length, ...headers } = manifestHeaders(c, parsed, head)
+    if (isUnchanged(c, headers.etag)) return c.body(null, 304, headers)
+    if (c.req.method === 'HEAD') return c.body(null, 200, { ...headers, 'content-length': length })
+  }
+  const manifest = await metadata.findManifest(repository, parsed)
+  if (manifest === undefined) throw new OciError('MANIFEST_UNKNOWN', { reference })
+  const { content } = manifest
+  return c.body(Buffer.from(content), 200, manifestHeaders(c, parsed, { ...manifest, size: content.length }))
+}
+
+function manifestHeaders(c: Context, reference: ManifestReference, { digest, mediaType, size }: ManifestHead) {
+  return {
+    'content-type': mediaType,
+    'content-length': String(size),
+    'docker-content-digest': digest,
+    etag: entityTag(digest),
+    'cache-control': 'digest' in reference ? immutableCache(c) : 'no-cache',
+  }
+}
+
+async function putManifest(call: Call, deps: RegistryDeps): Promise<Response> {
+  const { c, repository, reference, query } = call
+  const parsed = reference.includes(':') ? parseManifestReference(reference) : { tag: parseTag(reference) }
+  const tags = [...('tag' in parsed ? [parsed.tag] : []), ...query.getAll('tag').map(parseTag)]
+  const content = await readBounded(requestBody(c), MAX_MANIFEST_BYTES)
+  const digest = manifestDigest(content, parsed)
+  const { edges, ...facts } = parseManifest(content, c.req.header('content-type'))
+
+  const options = { edges, tags, sparse: deps.sparse, at: deps.clock.now() }
+  const missing = await deps.metadata.putManifest(repository, { digest, content, ...facts }, options)
+  if (missing.length > 0) throw new OciError('MANIFEST_BLOB_UNKNOWN', { missing })
+  deps.log.info({ repository, digest, tags, mediaType: facts.mediaType }, 'manifest stored')
+  return c.body(null, 201, {
+    location: `/v2/${repository}/manifests/${digest}`,
+    'docker-content-digest': digest,
+    'content-length': '0',
+    ...(facts.subject !== undefined && { 'oci-subject': facts.subject }),
+    ...(query.has('tag') && { 'oci-tag': tags.join(', ') }),
+  })
+}
+
+/** Pushed by digest: verified with that algorithm. By tag: sha256. */
+function manifestDigest(content: Uint8Array, reference: ManifestReference): Digest {
+  if ('tag' in reference) return `sha256:${createHash('sha256').update(content).digest('hex')}`
+  const { digest } = reference
+  const actual = hashFor(digest).update(content).digest('hex')
+  if (digest.endsWith(`:${actual}`)) return digest
+  throw new OciError('DIGEST_INVALID', { digest, actual })
+}
+
+async function deleteManifest(call: Call, deps: RegistryDeps): Promise<Response> {
+  const { repository, reference } = call
+  const parsed = parseManifestReference(reference)
+  const removed =
+    'tag' in parsed
+      ? await deps.metadata.removeTag(repository, parsed.tag)
+      : await deps.metadata.removeManifest(repository, parsed.digest)
+  if (!removed) throw new OciError('MANIFEST_UNKNOWN', { reference })
+  return accepted(call, deps, parsed)
+}

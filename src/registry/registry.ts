@@ -1,0 +1,89 @@
+import type { Hono } from 'hono'
+import { errorText } from '../shared/errors.ts'
+import type { Logger } from '../shared/log.ts'
+import type { Clock } from '../shared/time.ts'
+import { sleep } from '../shared/time.ts'
+import { createBlobSender } from './blob-response.ts'
+import { blobEndpoints } from './blobs.ts'
+import type { RegistryDeps } from './call.ts'
+import { discoveryEndpoints } from './discovery.ts'
+import { manifestEndpoints } from './manifests.ts'
+import type { Authorize } from './routes.ts'
+import { registryRoutes } from './routes.ts'
+import { filesystemBlobs, filesystemUploads, prepareDirectories } from './storage/filesystem.ts'
+import { databasePath } from './storage/paths.ts'
+import { sqliteMetadata } from './storage/sqlite-metadata.ts'
+import type { UploadSessions } from './upload-sessions.ts'
+import { createUploadSessions } from './upload-sessions.ts'
+import { uploadEndpoints } from './uploads.ts'
+
+export type { Access } from './call.ts'
+export type { Authorize } from './routes.ts'
+
+export interface RegistryOptions {
+  /** Directory of everything the registry keeps; see storage/paths.ts. */
+  readonly root: string
+  readonly log: Logger
+  readonly clock: Clock
+  /** Absent: everybody may do everything. */
+  readonly authorize?: Authorize
+  /** Accept manifests whose references are missing. Default false: a broken push is noticed when it happens. */
+  readonly sparse?: boolean
+  /** Bytes of the file system that pushes must leave free. Default 64 MiB, so that the database can still write. */
+  readonly reserveBytes?: number
+}
+
+export interface Registry {
+  /** Answers every path under /v2/. Mount it with its env: `all('/v2/*', (c) => app.fetch(c.req.raw, c.env))`. */
+  readonly app: Hono
+  close(): Promise<void>
+}
+
+/** A session nobody has touched for this long is abandoned. */
+const IDLE_UPLOAD_MS = 24 * 3_600_000
+const SWEEP_EVERY_MS = 3_600_000
+
+/** Opens the storage below `root`, clears what a crash left behind, and returns the routes. */
+export async function openRegistry(options: RegistryOptions): Promise<Registry> {
+  const { root, log, clock, authorize = async () => {}, sparse = false, reserveBytes = 64 << 20 } = options
+  await prepareDirectories(root)
+  const metadata = sqliteMetadata(databasePath(root))
+  const blobs = filesystemBlobs(root)
+  const sessions = createUploadSessions({ blobs, uploads: filesystemUploads(root), metadata, clock, reserveBytes })
+  const deps: RegistryDeps = { blobs, metadata, clock, log, sparse }
+  const app = registryRoutes(
+    {
+      base: async ({ c }) => c.json({}),
+      blobs: blobEndpoints(deps, createBlobSender()),
+      uploads: uploadEndpoints(deps, sessions),
+      manifests: manifestEndpoints(deps),
+      discovery: discoveryEndpoints(deps),
+    },
+    authorize,
+    log,
+  )
+  await sessions.sweep(new Date(clock.now().getTime() - IDLE_UPLOAD_MS), true)
+  const stop = new AbortController()
+  const sweeping = sweepRegularly(sessions, clock, log, stop.signal)
+  return {
+    app,
+    async close() {
+      stop.abort()
+      await sweeping
+      await metadata.close()
+    },
+  }
+}
+
+async function sweepRegularly(sessions: UploadSessions, clock: Clock, log: Logger, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await sleep(SWEEP_EVERY_MS, signal)
+      const removed = await sessions.sweep(new Date(clock.now().getTime() - IDLE_UPLOAD_MS), false)
+      if (removed > 0) log.info({ removed }, 'abandoned uploads removed')
+    } catch (error) {
+      // Tried again in an hour; uploads and pulls go on meanwhile.
+      if (!signal.aborted) log.warn({ err: error, reason: errorText(error) }, 'abandoned uploads could not be removed')
+    }
+  }
+}

@@ -1,0 +1,138 @@
+import type { ServerResponse } from 'node:http'
+import type { Context } from 'hono'
+import { Hono } from 'hono'
+import type { Logger } from '../shared/log.ts'
+import type { Access, Call, Handler } from './call.ts'
+import { OciError, ociErrorResponse } from './errors.ts'
+import { parseRepository } from './reference.ts'
+import type { UploadEndpoints } from './uploads.ts'
+
+/**
+ * Throws UNAUTHORIZED or DENIED when the caller may not; `repository` is undefined for /v2/ itself and for the catalog.
+ */
+export type Authorize = (request: {
+  readonly authorization: string | undefined
+  readonly repository: string | undefined
+  readonly access: Access
+}) => Promise<void>
+
+export interface RegistryHandlers {
+  readonly base: Handler
+  readonly blobs: { readonly get: Handler; readonly delete: Handler }
+  readonly uploads: UploadEndpoints
+  readonly manifests: { readonly get: Handler; readonly put: Handler; readonly delete: Handler }
+  readonly discovery: { readonly tags: Handler; readonly referrers: Handler; readonly catalog: Handler }
+}
+
+type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
+type Operation = readonly [access: Access, handler: Handler]
+
+interface Endpoint {
+  /** What follows `/v2/`: the repository, which may hold slashes, is whatever is left of the known end. */
+  readonly path: RegExp
+  readonly methods: Partial<Record<Method, Operation>>
+}
+
+/** The endpoint table of the distribution-spec. HEAD is GET's row: handlers look at the method and open nothing. */
+function endpoints(h: RegistryHandlers): readonly Endpoint[] {
+  const { blobs, uploads, manifests, discovery } = h
+  return [
+    { path: /^$/, methods: { GET: ['pull', h.base] } }, //                                  end-1
+    { path: /^_catalog$/, methods: { GET: ['catalog', discovery.catalog] } }, //            reserved
+    { path: /^(.+)\/blobs\/uploads\/?$/, methods: { POST: ['push', uploads.start] } }, //   end-4a-c, end-11
+    {
+      path: /^(.+)\/blobs\/uploads\/([^/]+)$/,
+      methods: {
+        PATCH: ['push', uploads.append], //    end-5
+        PUT: ['push', uploads.finish], //      end-6
+        GET: ['push', uploads.status], //      end-13
+        DELETE: ['push', uploads.cancel], //   end-14
+      },
+    },
+    {
+      path: /^(.+)\/blobs\/([^/]+)$/,
+      methods: {
+        GET: ['pull', blobs.get], //           end-2
+        DELETE: ['delete', blobs.delete], //   end-10
+      },
+    },
+    {
+      path: /^(.+)\/manifests\/([^/]+)$/,
+      methods: {
+        GET: ['pull', manifests.get], //       end-3
+        PUT: ['push', manifests.put], //       end-7a, end-7b
+        DELETE: ['delete', manifests.delete], // end-9
+      },
+    },
+    { path: /^(.+)\/tags\/list$/, methods: { GET: ['pull', discovery.tags] } }, //          end-8a, end-8b
+    { path: /^(.+)\/referrers\/([^/]+)$/, methods: { GET: ['pull', discovery.referrers] } }, // end-12a, end-12b
+  ]
+}
+
+/** On every answer: old clients look for the first, browsers for the second. */
+const COMMON_HEADERS = { 'docker-distribution-api-version': 'registry/2.0', 'x-content-type-options': 'nosniff' }
+
+/** Everything under /v2/; every failure, an unknown path too, is answered as the specification's JSON. */
+export function registryRoutes(handlers: RegistryHandlers, authorize: Authorize, log: Logger): Hono {
+  const table = endpoints(handlers)
+  const app = new Hono()
+  app.use(async (c, next) => {
+    const outgoing: ServerResponse | undefined = (c as Context).env?.outgoing
+    for (const [name, value] of Object.entries(COMMON_HEADERS)) {
+      c.header(name, value)
+      // On Node's response as well: blobs do not pass through hono.
+      outgoing?.setHeader(name, value)
+    }
+    await next()
+  })
+  app.all('*', (c) => dispatch(c, table, authorize))
+  app.onError((error, c) => ociErrorResponse(error, c, log))
+  return app
+}
+
+async function dispatch(c: Context, table: readonly Endpoint[], authorize: Authorize): Promise<Response> {
+  const { path, query } = target(c)
+  for (const { path: pattern, methods } of table) {
+    const match = pattern.exec(path)
+    if (match === null) continue
+    const [, name, segment = ''] = match
+    const repository = name === undefined ? undefined : parseRepository(name)
+    const operation = operationOf(methods, c.req.method)
+    const authorization = credentials(c)
+    // Some clients escape the colon of a digest; nothing else of a path is ever decoded.
+    const reference = segment.replace(/%3a/i, ':')
+    await authorize({ authorization, repository, access: operation[0] })
+    const call: Call = {
+      c,
+      repository: repository ?? '',
+      reference,
+      query,
+      authorize: (other, access) => authorize({ authorization, repository: other, access }),
+    }
+    return operation[1](call)
+  }
+  throw new OciError('NAME_UNKNOWN', { path: path.slice(0, 300) })
+}
+
+/** What follows `/v2/`, as sent: nothing is decoded, so `%2f` and dots cannot pose as a path. */
+function target(c: Context): { path: string; query: URLSearchParams } {
+  const raw: string = c.env?.incoming?.url ?? c.req.url.replace(/^[a-z]+:\/\/[^/]*/, '')
+  const question = raw.indexOf('?')
+  const path = question === -1 ? raw : raw.slice(0, question)
+  if (path !== '/v2' && !path.startsWith('/v2/')) throw new OciError('NAME_UNKNOWN', { path: path.slice(0, 300) })
+  return { path: path.slice('/v2/'.length), query: new URLSearchParams(question === -1 ? '' : raw.slice(question + 1)) }
+}
+
+function operationOf(methods: Endpoint['methods'], method: string): Operation {
+  const key = method === 'HEAD' ? 'GET' : method
+  const found = Object.entries(methods).find(([name]) => name === key)?.[1]
+  if (found !== undefined) return found
+  const allowed = Object.keys(methods).flatMap((name) => (name === 'GET' ? ['GET', 'HEAD'] : [name]))
+  throw new OciError('UNSUPPORTED', { method, allowed }, { headers: { allow: allowed.join(', ') } })
+}
+
+/** podman without a login answers a Basic challenge with an empty user and password: that is nobody. */
+function credentials(c: Context): string | undefined {
+  const header = c.req.header('authorization')
+  return header === 'Basic Og==' ? undefined : header
+}

@@ -1,0 +1,107 @@
+import type { Server, ServerResponse } from 'node:http'
+import { createServer } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { Socket } from 'node:net'
+import type { HttpBindings } from '@hono/node-server'
+import { createAdaptorServer } from '@hono/node-server'
+import { AppError } from './errors.ts'
+import type { Logger } from './log.ts'
+
+export interface ServerSettings {
+  readonly fetch: (request: Request, env: HttpBindings) => Response | Promise<Response>
+  /** Port 0 lets the system choose. */
+  readonly listen: { readonly host: string; readonly port: number }
+  /** PEM. Without it the server speaks plain HTTP. */
+  readonly tls?: { readonly key: string; readonly cert: string }
+  readonly log: Logger
+  /** Milliseconds without a byte in a body before the connection is cut. Default 60 s. */
+  readonly idleMs?: number
+}
+
+export interface RunningServer {
+  readonly port: number
+  /** Stops listening, lets requests in flight end for `GRACE_MS`, then cuts them. */
+  close(): Promise<void>
+}
+
+/**
+ * Node's defaults break a registry: 16 KiB of headers refuse podman's 1,023 ranges with 431, 300 s for a request cut long
+ * pushes with 408, and 5 s of keep-alive cost a handshake between layers.
+ */
+const LIMITS = {
+  maxHeaderSize: 128 << 10,
+  requestTimeout: 0,
+  headersTimeout: 60_000,
+  keepAliveTimeout: 75_000,
+  highWaterMark: 256 << 10,
+}
+
+const IDLE_MS = 60_000
+const GRACE_MS = 10_000
+
+/** Serves `fetch` until closed. @throws `config-invalid` when it cannot listen there. */
+export async function startServer(settings: ServerSettings): Promise<RunningServer> {
+  const { fetch, listen, tls, log, idleMs = IDLE_MS } = settings
+  const adaptor = { fetch: (request: Request, env: unknown) => fetch(request, env as HttpBindings) }
+  // Without TLS and HTTP/2 options the adaptor makes Node's plain server; with createTlsServer its https one.
+  const server = (
+    tls === undefined
+      ? createAdaptorServer({ ...adaptor, createServer, serverOptions: LIMITS })
+      : createAdaptorServer({ ...adaptor, createServer: createTlsServer, serverOptions: { ...LIMITS, ...tls } })
+  ) as Server
+  cutStalledBodies(server, idleMs)
+  await listening(server, listen)
+  const address = server.address()
+  const port = typeof address === 'object' && address !== null ? address.port : listen.port
+  log.info({ host: listen.host, port, tls: tls !== undefined }, 'listening')
+  return { port, close: () => closeGracefully(server) }
+}
+
+/**
+ * Instead of a limit on whole requests, one on silence: a connection is cut when its body has not moved for `idleMs`. A
+ * handler that is thinking, or an event stream that has nothing to say, is left alone.
+ */
+function cutStalledBodies(server: Server, idleMs: number): void {
+  const current = new WeakMap<Socket, ServerResponse>()
+  server.setTimeout(idleMs)
+  server.on('request', (request, response: ServerResponse) => {
+    current.set(request.socket, response)
+    // After an answer the socket was given keepAliveTimeout; a body counts from here.
+    request.socket.setTimeout(idleMs)
+    response.once('close', () => current.delete(request.socket))
+  })
+  server.on('timeout', (socket: Socket) => {
+    const response = current.get(socket)
+    if (response === undefined || isStalled(response)) socket.destroy()
+    else socket.setTimeout(idleMs)
+  })
+}
+
+function isStalled(response: ServerResponse): boolean {
+  const request = response.req
+  // With a full receive buffer it is we who do not read; then the disk is slow, not the client.
+  const waitsForClient = !request.complete && request.readableLength < request.readableHighWaterMark
+  return waitsForClient || response.writableLength > 0 || (response.socket?.writableLength ?? 0) > 0
+}
+
+async function listening(server: Server, { host, port }: ServerSettings['listen']): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  server.once('error', reject)
+  server.listen(port, host, resolve)
+  try {
+    await promise
+  } catch (cause) {
+    throw new AppError('config-invalid', `Cannot listen on ${host}:${port}`, { cause })
+  }
+  server.off('error', reject)
+}
+
+async function closeGracefully(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  server.closeIdleConnections()
+  const cut = AbortSignal.timeout(GRACE_MS)
+  const onCut = () => server.closeAllConnections()
+  cut.addEventListener('abort', onCut)
+  await closed
+  cut.removeEventListener('abort', onCut)
+}
