@@ -101,6 +101,8 @@ export interface BmcAddress {
   readonly password: string
   /** SHA-256 fingerprint or CA to trust is a later matter; false accepts the certificate the BMC shows. */
   readonly verifyTls: boolean
+  /** Tells the system apart where one BMC has several. */
+  readonly serial?: string
 }
 
 /** The two media of a job, as URLs the BMC can fetch. */

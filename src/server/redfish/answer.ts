@@ -1,0 +1,42 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { AppError } from '../../shared/errors.ts'
+import { textAt } from './json.ts'
+import { messagesText, type RedfishMessage } from './messages.ts'
+
+/** What the BMC answered. A refusal is a value here, because ladders look at it and try something else. */
+export interface RedfishAnswer {
+  readonly method: string
+  readonly path: string
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly body: unknown
+  readonly messages: readonly RedfishMessage[]
+}
+
+export function isOk(answer: RedfishAnswer): boolean {
+  return answer.status >= 200 && answer.status < 300
+}
+
+/** The entity tag to send back verbatim; the header's first (DSP0266 "ETags"). An empty one counts as none. */
+export function etagOf(answer: RedfishAnswer): string | undefined {
+  const header = answer.headers.etag?.trim()
+  return header !== undefined && header !== '' ? header : textAt(answer.body, '@odata.etag')
+}
+
+/** `HTTP 400: The property Inserted is not … (Base.1.8.PropertyUnknown)`. */
+export function answerText(answer: RedfishAnswer): string {
+  const words = messagesText(answer.messages)
+  return words === '' ? `HTTP ${answer.status}` : `HTTP ${answer.status}: ${words}`
+}
+
+/** The refusal as an error: "Cannot ‹what›: HTTP 400: …". */
+export function refused(what: string, answer: RedfishAnswer): AppError<'redfish-answer'> {
+  const { method, path, status } = answer
+  return new AppError('redfish-answer', `Cannot ${what}: ${answerText(answer)}`, { facts: { method, path, status } })
+}
+
+/** The answer, or an error when the BMC refused. */
+export function must(what: string, answer: RedfishAnswer): RedfishAnswer {
+  if (!isOk(answer)) throw refused(what, answer)
+  return answer
+}

@@ -1,0 +1,162 @@
+import { AppError } from '../../shared/errors.ts'
+import { isOk, type RedfishAnswer, refused } from './answer.ts'
+import type { RedfishClient, Resource } from './client.ts'
+import type { Discovery } from './discover.ts'
+import { hasMessage } from './messages.ts'
+import type { Quirks } from './quirks.ts'
+import { type Boot, parseBoot, parseSystem } from './resources.ts'
+
+export interface BootOverride {
+  armCdOnce(signal: AbortSignal): Promise<void>
+  isArmed(signal: AbortSignal): Promise<boolean>
+  clear(signal: AbortSignal): Promise<void>
+}
+
+/** The properties of Boot that make an override. */
+export interface BootChange {
+  readonly BootSourceOverrideTarget?: string
+  readonly BootSourceOverrideEnabled?: 'Once' | 'Disabled'
+  readonly BootSourceOverrideMode?: 'UEFI'
+}
+
+/** Where Boot is: in the system, and in the settings object it takes changes through, if it has one. */
+interface BootPlaces {
+  readonly system: Resource
+  readonly boot: Boot
+  readonly settings: Resource | undefined
+  readonly pending: Boot | undefined
+}
+
+/** Every target that is a CD, real or virtual. */
+const CD_TARGET = /cd/i
+
+/** The other object takes the property: iDRAC, and AMI's `OperationSupportedInFutureStateURI`. */
+const ELSEWHERE = /(PropertyNotWritable|OperationSupportedInFutureStateURI)$/
+
+export function createBootOverride(client: RedfishClient, { system, quirks }: Discovery): BootOverride {
+  async function read(signal: AbortSignal): Promise<BootPlaces> {
+    const now = parseSystem(await client.get(system.resource.path, signal))
+    const settings = now.settings === undefined ? undefined : await client.find(now.settings, signal)
+    return {
+      system: now.resource,
+      boot: now.boot,
+      settings,
+      pending: settings === undefined ? undefined : parseBoot(settings),
+    }
+  }
+
+  /** The first change the BMC takes. */
+  async function change(what: string, ladder: readonly BootChange[], signal: AbortSignal): Promise<void> {
+    let answer: RedfishAnswer | undefined
+    for (const wanted of ladder) {
+      answer = await apply(client, await read(signal), wanted, signal)
+      if (isOk(answer)) return
+      if (![400, 405, 409, 415, 422, 500, 501].includes(answer.status)) break
+    }
+    if (answer !== undefined) throw refused(what, answer)
+  }
+
+  return {
+    async armCdOnce(signal) {
+      const places = await read(signal)
+      const target = chooseTarget(quirks, places.boot.targets ?? places.pending?.targets)
+      await change('set the boot override', armLadder(target, places, quirks), signal)
+      const now = await read(signal)
+      // Enabled reads Continuous on sushy's emulator, and some BMCs use the override up early: the target alone counts.
+      if (isSetTo(now.boot, target) || isSetTo(now.pending, target)) return
+      const state = now.boot.target ?? 'not told'
+      throw new AppError(
+        'redfish-answer',
+        `Cannot set the boot override to ${target}: the BMC accepted it, but it is ${state}`,
+      )
+    },
+
+    async isArmed(signal) {
+      const { boot, pending } = await read(signal)
+      return isArmed(boot) || isArmed(pending)
+    },
+
+    async clear(signal) {
+      const { boot, pending } = await read(signal)
+      if (quirks.keepBootOverride || (!isArmed(boot) && !isArmed(pending))) return
+      await change('clear the boot override', CLEAR_LADDER, signal)
+    },
+  }
+}
+
+const CLEAR_LADDER: readonly BootChange[] = [
+  { BootSourceOverrideEnabled: 'Disabled', BootSourceOverrideTarget: 'None' },
+  { BootSourceOverrideEnabled: 'Disabled' },
+  { BootSourceOverrideTarget: 'None' },
+]
+
+/**
+ * The best target that the BMC offers; without a list, the best of all.
+ * @throws `redfish-unsupported`
+ */
+export function chooseTarget(quirks: Quirks, offered: readonly string[] | undefined): string {
+  const list = offered === undefined || offered.length === 0 ? undefined : offered
+  const found = quirks.cdBootTargets.find((target) => list === undefined || list.includes(target))
+  if (found !== undefined) return found
+  throw new AppError('redfish-unsupported', `Cannot boot from the virtual CD: the BMC offers ${list?.join(', ')}`)
+}
+
+/** All three, then less: some BMCs refuse the mode, some take nothing but the target. */
+function armLadder(target: string, { boot, pending }: BootPlaces, quirks: Quirks): readonly BootChange[] {
+  const once = { BootSourceOverrideTarget: target, BootSourceOverrideEnabled: 'Once' } as const
+  const full: BootChange = { ...once, BootSourceOverrideMode: 'UEFI' }
+  if (quirks.fullBootPayload) return [full]
+  // A mode that is right already and lives in the other object is left alone: iDRAC makes a job of it that blocks others.
+  const apart =
+    pending !== undefined && placeOf('BootSourceOverrideMode', pending) !== placeOf('BootSourceOverrideTarget', pending)
+  const rest = [once, { BootSourceOverrideTarget: target }]
+  return apart && boot.mode === 'UEFI' ? rest : [full, ...rest]
+}
+
+/** A property is sent to the settings object if it exists there, else to the system (sushy). */
+function placeOf(property: string, pending: Boot): 'settings' | 'system' {
+  return pending.properties.includes(property) ? 'settings' : 'system'
+}
+
+async function apply(
+  client: RedfishClient,
+  { system, settings, pending }: BootPlaces,
+  wanted: BootChange,
+  signal: AbortSignal,
+): Promise<RedfishAnswer> {
+  const parts = splitChange(wanted, pending)
+  let answer: RedfishAnswer | undefined
+  for (const [place, boot] of parts) {
+    const [here, there] = place === 'settings' ? [settings, system] : [system, settings]
+    if (here === undefined) continue
+    answer = await client.patch(here, { Boot: boot }, signal)
+    if (answer.status === 400 && hasMessage(answer.messages, ELSEWHERE) && there !== undefined) {
+      answer = await client.patch(there, { Boot: boot }, signal)
+    }
+    if (!isOk(answer)) return answer
+  }
+  if (answer === undefined) throw new Error('a boot change without properties')
+  return answer
+}
+
+/** The change by place; the settings object first, because the target is what arms it. */
+export function splitChange(
+  wanted: BootChange,
+  pending: Boot | undefined,
+): readonly (readonly ['settings' | 'system', BootChange])[] {
+  if (pending === undefined) return [['system', wanted]]
+  const entries = Object.entries(wanted)
+  const part = (place: 'settings' | 'system') =>
+    Object.fromEntries(entries.filter(([name]) => placeOf(name, pending) === place)) as BootChange
+  const parts = [['settings', part('settings')] as const, ['system', part('system')] as const]
+  return parts.filter(([, change]) => Object.keys(change).length > 0)
+}
+
+function isSetTo(boot: Boot | undefined, target: string): boolean {
+  return boot?.target === target
+}
+
+/** Armed until a boot has used it up; a box that does not say whether it is enabled is taken at its target. */
+function isArmed(boot: Boot | undefined): boolean {
+  return boot?.target !== undefined && CD_TARGET.test(boot.target) && boot.enabled !== 'Disabled'
+}

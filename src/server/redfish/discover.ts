@@ -1,0 +1,103 @@
+import { AppError } from '../../shared/errors.ts'
+import { type RedfishClient, SERVICE_ROOT } from './client.ts'
+import { type Quirks, quirksFor } from './quirks.ts'
+import {
+  type Manager,
+  parseManager,
+  parseMembers,
+  parseServiceRoot,
+  parseSlot,
+  parseSystem,
+  type ServiceRoot,
+  type Slot,
+  type System,
+} from './resources.ts'
+
+/** Enough for a chassis full of blades; a list without end is not followed. */
+const MAX_MEMBERS = 64
+
+/** What is where on one BMC, found by following its links. */
+export interface Discovery {
+  readonly root: ServiceRoot
+  readonly system: System
+  readonly managers: readonly Manager[]
+  readonly vendor: string
+  readonly quirks: Quirks
+}
+
+/**
+ * ServiceRoot → Systems → the system → its managers.
+ * @throws `redfish-unsupported` when there is no system, or none can be told from the others
+ */
+export async function discover(
+  client: RedfishClient,
+  serial: string | undefined,
+  signal: AbortSignal,
+): Promise<Discovery> {
+  const root = parseServiceRoot(await client.get(SERVICE_ROOT, signal))
+  const systems = await readMembers(client, root.systems, signal)
+  const system = chooseSystem(systems.map(parseSystem), serial)
+  const managers = await readManagers(client, root, system, signal)
+  const vendor = root.vendor ?? system.manufacturer ?? ''
+  return { root, system, managers, vendor, quirks: quirksFor(vendor, system.model ?? '') }
+}
+
+/** The one system, or the one with this serial number (Dell's is the SKU); GPU base boards are systems too, without power. */
+export function chooseSystem(systems: readonly System[], serial: string | undefined): System {
+  const [only] = systems
+  if (only !== undefined && systems.length === 1) return only
+  const wanted = serial?.toLowerCase()
+  const named = systems.filter((system) =>
+    [system.serialNumber, system.sku].some((text) => text !== undefined && text.toLowerCase() === wanted),
+  )
+  const candidates = named.length > 0 ? named : systems.filter((system) => system.reset !== undefined)
+  const [chosen] = candidates
+  if (chosen !== undefined && candidates.length === 1 && (named.length > 0 || wanted === undefined)) return chosen
+  const found = systems.map((system) => system.serialNumber ?? system.sku ?? system.resource.path).join(', ')
+  throw new AppError('redfish-unsupported', `Cannot tell which system of the BMC is meant: it has ${found || 'none'}`)
+}
+
+/**
+ * The virtual media slots: of the system, else of its managers (deprecated since VirtualMedia 1.6, and all there is on
+ * most boxes). The first collection with members counts; the same slots are often shown at both places.
+ */
+export async function readSlots(
+  client: RedfishClient,
+  { system, managers }: Discovery,
+  signal: AbortSignal,
+): Promise<readonly Slot[]> {
+  for (const link of [system.virtualMedia, ...managers.map((manager) => manager.virtualMedia)]) {
+    const slots = (await readMembers(client, link, signal)).map(parseSlot)
+    if (slots.length > 0) return slots
+  }
+  return []
+}
+
+/** The managers of the system, else all that manage it or say nothing of what they manage. */
+async function readManagers(
+  client: RedfishClient,
+  root: ServiceRoot,
+  system: System,
+  signal: AbortSignal,
+): Promise<readonly Manager[]> {
+  const managers: Manager[] = []
+  for (const link of system.managers) {
+    const resource = await client.find(link, signal)
+    if (resource !== undefined) managers.push(parseManager(resource))
+  }
+  if (managers.length > 0) return managers
+  const all = (await readMembers(client, root.managers, signal)).map(parseManager)
+  return all.filter(({ systems }) => systems.length === 0 || systems.includes(system.resource.path))
+}
+
+/** Members that are listed and not there (404) are left out: Supermicro's media come and go. */
+async function readMembers(client: RedfishClient, link: string | undefined, signal: AbortSignal) {
+  const collection = link === undefined ? undefined : await client.find(link, signal)
+  if (collection === undefined) return []
+  const found = []
+  for (const member of parseMembers(collection).slice(0, MAX_MEMBERS)) {
+    const resource = await client.find(member, signal)
+    if (resource !== undefined) found.push(resource)
+  }
+  return found
+}

@@ -1,0 +1,148 @@
+import type { Resource } from './client.ts'
+import { at, flagAt, isObject, linkAt, linksAt, textAt, textsAt } from './json.ts'
+
+export interface ServiceRoot {
+  readonly vendor: string | undefined
+  readonly systems: string | undefined
+  readonly managers: string | undefined
+}
+
+export interface Action {
+  readonly target: string
+  /** Allowed values by parameter, from `Parameter@Redfish.AllowableValues`. */
+  readonly allowable: (parameter: string) => readonly string[] | undefined
+  /** Where they are when they are not here (DSP0266 "Action info annotation"). */
+  readonly info: string | undefined
+}
+
+/** The Boot property of a system or of its settings object. */
+export interface Boot {
+  readonly target: string | undefined
+  readonly enabled: string | undefined
+  readonly mode: string | undefined
+  readonly targets: readonly string[] | undefined
+  /** Names of the properties that exist, whatever their value. */
+  readonly properties: readonly string[]
+}
+
+export interface System {
+  readonly resource: Resource
+  readonly manufacturer: string | undefined
+  readonly model: string | undefined
+  readonly serialNumber: string | undefined
+  readonly sku: string | undefined
+  readonly uuid: string | undefined
+  /** As the BMC says it: On, Off, PoweringOn, PoweringOff, Paused. */
+  readonly powerState: string | undefined
+  readonly boot: Boot
+  readonly reset: Action | undefined
+  readonly virtualMedia: string | undefined
+  readonly managers: readonly string[]
+  readonly settings: string | undefined
+}
+
+export interface Manager {
+  readonly model: string | undefined
+  readonly firmware: string | undefined
+  readonly virtualMedia: string | undefined
+  readonly systems: readonly string[]
+}
+
+export interface Slot {
+  readonly resource: Resource
+  readonly id: string
+  /** `undefined` when the BMC does not say. */
+  readonly mediaTypes: readonly string[] | undefined
+  readonly image: string | undefined
+  readonly inserted: boolean | undefined
+  readonly connectedVia: string | undefined
+  readonly insert: Action | undefined
+  readonly eject: Action | undefined
+  /** The slot is changed by PATCH (Lenovo XCC). */
+  readonly patchable: boolean
+}
+
+export function parseServiceRoot({ body }: Resource): ServiceRoot {
+  return { vendor: textAt(body, 'Vendor'), systems: linkAt(body, 'Systems'), managers: linkAt(body, 'Managers') }
+}
+
+/** Links of a collection's members, in the BMC's order, which means nothing. */
+export function parseMembers({ body }: Resource): readonly string[] {
+  return linksAt(body, 'Members')
+}
+
+export function parseSystem(resource: Resource): System {
+  const { body } = resource
+  const managedBy = linksAt(body, 'Links', 'ManagedBy')
+  return {
+    resource,
+    manufacturer: textAt(body, 'Manufacturer'),
+    model: textAt(body, 'Model'),
+    serialNumber: textAt(body, 'SerialNumber'),
+    sku: textAt(body, 'SKU'),
+    uuid: textAt(body, 'UUID'),
+    powerState: textAt(body, 'PowerState'),
+    boot: parseBoot(resource),
+    reset: parseAction(body, '#ComputerSystem.Reset'),
+    virtualMedia: linkAt(body, 'VirtualMedia'),
+    // Huawei 1288H has Managers instead.
+    managers: managedBy.length > 0 ? managedBy : linksAt(body, 'Links', 'Managers'),
+    settings: linkAt(body, '@Redfish.Settings', 'SettingsObject'),
+  }
+}
+
+export function parseBoot({ body }: Resource): Boot {
+  const boot = at(body, 'Boot')
+  return {
+    target: textAt(boot, 'BootSourceOverrideTarget'),
+    enabled: textAt(boot, 'BootSourceOverrideEnabled'),
+    mode: textAt(boot, 'BootSourceOverrideMode'),
+    targets: textsAt(boot, 'BootSourceOverrideTarget@Redfish.AllowableValues'),
+    properties: isObject(boot) ? Object.keys(boot) : [],
+  }
+}
+
+export function parseManager({ body }: Resource): Manager {
+  return {
+    model: textAt(body, 'Model'),
+    firmware: textAt(body, 'FirmwareVersion'),
+    virtualMedia: linkAt(body, 'VirtualMedia'),
+    systems: linksAt(body, 'Links', 'ManagerForServers'),
+  }
+}
+
+export function parseSlot(resource: Resource): Slot {
+  const { body, path, allow } = resource
+  return {
+    resource,
+    id: textAt(body, 'Id') ?? path.split('/').filter(Boolean).at(-1) ?? path,
+    mediaTypes: textsAt(body, 'MediaTypes'),
+    image: textAt(body, 'Image'),
+    inserted: flagAt(body, 'Inserted'),
+    connectedVia: textAt(body, 'ConnectedVia'),
+    insert: parseAction(body, '#VirtualMedia.InsertMedia'),
+    eject: parseAction(body, '#VirtualMedia.EjectMedia'),
+    patchable: allow.includes('PATCH'),
+  }
+}
+
+/** Allowed values of one parameter of an ActionInfo resource. */
+export function parseActionInfo({ body }: Resource, parameter: string): readonly string[] | undefined {
+  const parameters = at(body, 'Parameters')
+  if (!Array.isArray(parameters)) return undefined
+  return textsAt(
+    parameters.find((candidate) => textAt(candidate, 'Name') === parameter),
+    'AllowableValues',
+  )
+}
+
+function parseAction(body: unknown, name: string): Action | undefined {
+  const action = at(body, 'Actions', name)
+  const target = textAt(action, 'target')
+  if (target === undefined) return undefined
+  return {
+    target,
+    allowable: (parameter) => textsAt(action, `${parameter}@Redfish.AllowableValues`),
+    info: textAt(action, '@Redfish.ActionInfo'),
+  }
+}

@@ -1,0 +1,27 @@
+/** How long the BMC is waited for, in milliseconds. Tests give their own; everything else uses `REAL_TIMING`. */
+export interface Timing {
+  /** One answer to a GET, PATCH or login. */
+  readonly requestMs: number
+  /** One answer to an action: some BMCs fetch the whole medium before they answer InsertMedia. */
+  readonly actionMs: number
+  /** Between two looks at a task, a slot or the power state. */
+  readonly pollMs: number
+  /** A task the BMC gave for an operation. */
+  readonly taskMs: number
+  /** A slot to show what was asked of it. */
+  readonly slotMs: number
+  /** The server to be on or off after it was told so. */
+  readonly powerMs: number
+  /** Multiplies the waits of the retry table and of the quirks; 1 outside tests. */
+  readonly waitFactor: number
+}
+
+export const REAL_TIMING: Timing = {
+  requestMs: 60_000,
+  actionMs: 300_000,
+  pollMs: 2_000,
+  taskMs: 600_000,
+  slotMs: 60_000,
+  powerMs: 300_000,
+  waitFactor: 1,
+}

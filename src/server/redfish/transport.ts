@@ -1,0 +1,105 @@
+import http, { type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
+import https from 'node:https'
+import { AppError, isAppError } from '../../shared/errors.ts'
+import { withTimeout } from '../../shared/time.ts'
+
+export interface RawRequest {
+  readonly method: string
+  /** Path and query, from the service root of this BMC. */
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string | undefined
+  readonly timeoutMs: number
+}
+
+export interface RawAnswer {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  /** Parsed JSON; `undefined` when there is none, or when it is none. */
+  readonly body: unknown
+  /** The body was there and was no JSON. */
+  readonly garbled: boolean
+}
+
+/** One exchange with one BMC. */
+export type Transport = (request: RawRequest, signal: AbortSignal) => Promise<RawAnswer>
+
+/** The largest documents seen (Dell attribute registries) are below 1 MiB. */
+const MAX_BODY_BYTES = 4 * 1024 * 1024
+
+/**
+ * HTTP to the BMC at `origin`, and to nothing else. A connection for every exchange: some BMCs choke on connections that
+ * stay (sushy). With `verifyTls` false the certificate is accepted as it is, which is what BMCs need when they are new.
+ */
+export function createTransport(origin: URL, verifyTls: boolean): Transport {
+  const secure = origin.protocol === 'https:'
+  const agent = secure
+    ? new https.Agent({ keepAlive: false, rejectUnauthorized: verifyTls })
+    : new http.Agent({ keepAlive: false })
+  return async (request, signal) => {
+    signal.throwIfAborted()
+    const limit = withTimeout(signal, request.timeoutMs)
+    try {
+      return parseBody(await exchange(origin, agent, request, limit))
+    } catch (error) {
+      signal.throwIfAborted()
+      if (isAppError(error)) throw error
+      const state = limit.aborted ? `no answer within ${request.timeoutMs / 1000} s` : 'the connection failed'
+      throw new AppError('redfish-unreachable', `Cannot reach the BMC at ${origin.origin}: ${state}`, {
+        cause: error,
+        facts: { method: request.method, path: request.path },
+      })
+    }
+  }
+}
+
+interface Received {
+  readonly message: IncomingMessage
+  readonly bytes: Buffer
+}
+
+function exchange(origin: URL, agent: http.Agent, request: RawRequest, signal: AbortSignal): Promise<Received> {
+  const { method, path, body } = request
+  const headers = { ...request.headers, ...(body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) }) }
+  const send = origin.protocol === 'https:' ? https.request : http.request
+  return new Promise((resolve, reject) => {
+    // Not `new URL(path, origin)`: a path of `//elsewhere/` would leave the BMC.
+    const target = { protocol: origin.protocol, hostname: unbracketed(origin.hostname), port: origin.port }
+    const outgoing = send({ ...target, path, method, agent, headers, signal })
+    outgoing.once('error', reject)
+    outgoing.once('response', (message) => collect(message).then((bytes) => resolve({ message, bytes }), reject))
+    outgoing.end(body)
+  })
+}
+
+async function collect(message: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of message as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > MAX_BODY_BYTES) {
+      message.destroy()
+      throw new AppError(
+        'redfish-answer',
+        `Cannot read the answer of the BMC: it is larger than ${MAX_BODY_BYTES} bytes`,
+      )
+    }
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+function parseBody({ message, bytes }: Received): RawAnswer {
+  const answer = { status: message.statusCode ?? 0, headers: message.headers }
+  const text = bytes.toString('utf8').trim()
+  if (text === '') return { ...answer, body: undefined, garbled: false }
+  try {
+    return { ...answer, body: JSON.parse(text), garbled: false }
+  } catch {
+    return { ...answer, body: undefined, garbled: true }
+  }
+}
+
+function unbracketed(hostname: string): string {
+  return hostname.startsWith('[') ? hostname.slice(1, -1) : hostname
+}
