@@ -5,6 +5,9 @@ import { open } from 'node:fs/promises'
 import type { Digest } from '../shared/digest.ts'
 import { sha256 } from '../shared/digest.ts'
 import { AppError } from '../shared/errors.ts'
+import { cannot } from './system-error.ts'
+
+const HASHED_AT_A_TIME = 1024 * 1024
 
 /**
  * The content of one file. It never changes: a plan is made of digests, and every read of the plan must give the same
@@ -46,8 +49,9 @@ export async function fileSourceOf(path: string, signal: AbortSignal): Promise<S
     const before = await file.stat({ bigint: true })
     if (!before.isFile()) throw new AppError('iso-plan', `Cannot read "${path}": it is not a regular file`)
     const hash = createHash('sha256')
-    for await (const chunk of file.createReadStream({ autoClose: false, highWaterMark: 1 << 20, signal })) {
-      hash.update(chunk)
+    for (let at = 0; at < Number(before.size); at += HASHED_AT_A_TIME) {
+      signal.throwIfAborted()
+      hash.update(await readFully(file, path, at, Math.min(HASHED_AT_A_TIME, Number(before.size) - at)))
     }
     if (stampOf(await file.stat({ bigint: true })) !== stampOf(before)) throw changed(path)
     return stampedSource(path, Number(before.size), `sha256:${hash.digest('hex')}`, stampOf(before))
@@ -76,7 +80,9 @@ async function readFully(file: FileHandle, path: string, offset: number, length:
   const bytes = Buffer.allocUnsafe(length)
   let done = 0
   while (done < length) {
-    const { bytesRead } = await file.read(bytes, done, length - done, offset + done)
+    const { bytesRead } = await file
+      .read(bytes, done, length - done, offset + done)
+      .catch(cannot('iso-plan', `read "${path}"`))
     if (bytesRead === 0) throw changed(path)
     done += bytesRead
   }
@@ -84,9 +90,7 @@ async function readFully(file: FileHandle, path: string, offset: number, length:
 }
 
 async function withFile<T>(path: string, use: (file: FileHandle) => Promise<T>): Promise<T> {
-  const file = await open(path, 'r').catch((cause: unknown) => {
-    throw new AppError('iso-plan', `Cannot open "${path}"`, { cause })
-  })
+  const file = await open(path, 'r').catch(cannot('iso-plan', `open "${path}"`))
   try {
     return await use(file)
   } finally {

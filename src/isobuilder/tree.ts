@@ -40,8 +40,9 @@ export interface Tree {
 /** Linux drops a Rock Ridge name of 254 bytes or more (fs/isofs/rock.c, get_rock_ridge_filename). */
 const MAX_NAME_BYTES = 253
 
-/** A symbolic link must fit a page with its end (fs/isofs/rock.c, rock_ridge_symlink_read_folio). */
-const MAX_TARGET_BYTES = 4095
+/** xorriso and osirrox refuse a whole image with a longer target or path (libisofs, "Rock Ridge path too long"). */
+const MAX_TARGET_BYTES = 1024
+const MAX_PATH_BYTES = 4095
 
 /** One section holds 4 GiB less a sector, so that the next begins on a sector (ECMA-119 6.5.1, 9.1.4). */
 export const SECTION_BYTES = 0xfffff800
@@ -105,6 +106,7 @@ function pathProblems(path: string): Problem[] {
   if (path.startsWith('/')) return refuse('path-absolute', 'the path is absolute')
   if (path.includes('\0')) return refuse('path-character', 'the path contains a NUL')
   if (!path.isWellFormed()) return refuse('path-character', 'the path has half of a surrogate pair')
+  if (Buffer.byteLength(path) > MAX_PATH_BYTES) return refuse('path-length', `it has more than ${MAX_PATH_BYTES} bytes`)
   const names = path.split('/')
   if (names.length > MAX_DEPTH) return refuse('path-depth', `it is more than ${MAX_DEPTH} levels deep`)
   for (const name of names) {
@@ -125,11 +127,11 @@ function contentProblems(entry: Entry): Problem[] {
   }
   if ('symlink' in entry) {
     const target = entry.symlink
-    const bytes = Buffer.byteLength(target)
     if (target === '' || target.includes('\0') || !target.isWellFormed()) {
       return refuse('symlink-target', 'the target of the link is empty or has a character that no path has')
     }
-    if (bytes > MAX_TARGET_BYTES) return refuse('symlink-target', `the target of the link has ${bytes} bytes`)
+    if (Buffer.byteLength(target) > MAX_TARGET_BYTES)
+      return refuse('symlink-target', `the target has more than ${MAX_TARGET_BYTES} bytes`)
   }
   return []
 }

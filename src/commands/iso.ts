@@ -1,0 +1,95 @@
+import { realpath } from 'node:fs/promises'
+import { dirname, relative, resolve } from 'node:path'
+import { entriesOf } from '../isobuilder/directory.ts'
+import { extractIso } from '../isobuilder/extract.ts'
+import { withIso, writeIso } from '../isobuilder/image-file.ts'
+import { planIso } from '../isobuilder/plan.ts'
+import type { IsoFile } from '../isobuilder/reader.ts'
+import { cannot } from '../isobuilder/system-error.ts'
+import { formatBytes } from '../shared/byte-size.ts'
+import { AppError } from '../shared/errors.ts'
+import type { Command, CommandGroup, Invocation } from './command.ts'
+
+const create: Command = {
+  name: 'iso create',
+  summary: 'Write a directory as an ISO9660 image with Rock Ridge and Joliet; the same files give the same bytes',
+  positionals: ['DIR'],
+  options: {
+    output: { value: 'IMAGE', required: true, doc: 'File to write; it appears when it is complete' },
+    label: { value: 'LABEL', required: true, doc: 'Volume id: 1 to 32 characters of A-Z, 0-9 and _' },
+  },
+  examples: ['provisioner iso create --output cidata.iso --label CIDATA ./cidata'],
+  run: runCreate,
+}
+
+const list: Command = {
+  name: 'iso list',
+  summary: 'List the files of an ISO9660 image',
+  positionals: ['IMAGE'],
+  options: { json: { doc: 'Print a JSON array' } },
+  examples: ['provisioner iso list cidata.iso', "provisioner iso list --json cidata.iso | jq -r '.[].path'"],
+  run: runList,
+}
+
+const extract: Command = {
+  name: 'iso extract',
+  summary: 'Write the files of an ISO9660 image into a new or empty directory',
+  positionals: ['IMAGE', 'DIR'],
+  options: {},
+  examples: ['provisioner iso extract cidata.iso ./cidata'],
+  run: runExtract,
+}
+
+export const iso: CommandGroup = {
+  name: 'iso',
+  summary: 'Create, list and extract ISO9660 images',
+  commands: [create, list, extract],
+}
+
+async function runCreate(invocation: Invocation): Promise<undefined> {
+  const directory = invocation.arg('DIR')
+  const output = invocation.required('output')
+  await refuseInside(output, directory)
+  const result = planIso(await entriesOf(directory, invocation.signal), { label: invocation.required('label') })
+  if (!result.ok) {
+    const { problems } = result
+    throw new AppError('iso-plan', `Cannot make an image of "${directory}"`, { problems })
+  }
+  await writeIso(result.plan, output, invocation.signal)
+  invocation.io.err(`${output}: ${formatBytes(result.plan.size)}\n`)
+}
+
+async function runList(invocation: Invocation): Promise<undefined> {
+  const files = await withIso(invocation.arg('IMAGE'), (image) => image.list())
+  if (invocation.flag('json')) invocation.io.out(`${JSON.stringify(files, null, 2)}\n`)
+  else invocation.io.out(files.map((file) => `${listLine(file)}\n`).join(''))
+}
+
+async function runExtract(invocation: Invocation): Promise<undefined> {
+  const directory = invocation.arg('DIR')
+  const files = await withIso(invocation.arg('IMAGE'), (image) => extractIso(image, directory, invocation.signal))
+  const bytes = files.reduce((sum, { size }) => sum + size, 0)
+  invocation.io.err(`${directory}: ${files.length} entries, ${formatBytes(bytes)}\n`)
+}
+
+/** An image inside the tree it is made of would be in the next one. */
+async function refuseInside(output: string, directory: string): Promise<void> {
+  const real = (path: string) => realpath(path).catch(cannot('iso-plan', `find the directory "${path}"`))
+  const way = relative(await real(directory), await real(dirname(resolve(output))))
+  if (way !== '..' && !way.startsWith('../')) {
+    throw new AppError('iso-plan', `Cannot write "${output}": it lies inside of "${directory}"`)
+  }
+}
+
+/** As `ls -l`: `-r--r--r--        1234 path`. */
+function listLine({ path, kind, size, mode, target }: IsoFile): string {
+  const type = kind === 'directory' ? 'd' : kind === 'symlink' ? 'l' : '-'
+  const bits = [...'rwxrwxrwx'].map((letter, index) => (mode & (0o400 >> index) ? letter : '-')).join('')
+  const arrow = target === undefined ? '' : ` -> ${printable(target)}`
+  return `${type}${bits} ${String(size).padStart(12)} ${printable(path)}${arrow}`
+}
+
+/** Names come from the image; control characters must not reach the terminal. */
+function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, (letter) => `\\x${letter.charCodeAt(0).toString(16).padStart(2, '0')}`)
+}
