@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { checkAddon } from './addon-check.ts'
-import { bundleMain } from './bundle.ts'
+import { bundle } from './bundle.ts'
 import { filesBelow, ROOT } from './files.ts'
 import { inputsDigest, ZSTD_ADDON } from './inputs.ts'
 import { ZSTD_ASSET } from './native-addon-plugin.ts'
@@ -48,15 +48,15 @@ async function main(): Promise<void> {
 
 async function makeIn(stage: string, inputs: string): Promise<void> {
   checkAddon(join(ROOT, ZSTD_ADDON))
-  const bundle = await bundleMain(inputs.slice(0, 12))
+  const { code, inputs: bundled } = await bundle('src/main.ts', inputs.slice(0, 12))
   const notices = join(stage, NOTICES_ASSET)
-  writeFileSync(notices, thirdPartyNotices(bundle.inputs))
+  writeFileSync(notices, thirdPartyNotices(bundled))
   const assets = new Map([
     ...[...filesBelow('assets'), 'LICENSE'].map((file) => [file, join(ROOT, file)] as const),
     [NOTICES_ASSET, notices],
     [ZSTD_ASSET, join(ROOT, ZSTD_ADDON)],
   ])
-  makeExecutable(stage, 'provisioner', bundle.code, assets)
+  makeExecutable(stage, 'provisioner', code, assets)
 }
 
 function isFresh(inputs: string): boolean {

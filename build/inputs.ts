@@ -19,6 +19,7 @@ export function inputsDigest(): string {
     'LICENSE',
     'package.json',
     'package-lock.json',
+    'tsconfig.json', // esbuild reads it
     ZSTD_ADDON,
   ]
   const hash = createHash('sha256')
