@@ -1,0 +1,95 @@
+import { globSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { expect, test } from 'vitest'
+
+const ROOT = join(import.meta.dirname, '..', 'src')
+
+/** Which area may import which; every area may import itself. `(types)` areas may be imported by `import type` only. */
+const MAY_IMPORT: Record<string, readonly string[]> = {
+  shared: [],
+  isobuilder: ['shared'],
+  oci: ['shared'],
+  registry: ['shared'],
+  dispatcher: ['shared', 'isobuilder', 'oci'],
+  client: ['shared', 'oci/http.ts', 'commands/command.ts'],
+  'server/jobs': ['shared'],
+  'server/redfish': ['shared', 'server/jobs/ports.ts'],
+  'server/store': ['shared', 'server/jobs/machine.ts', 'server/jobs/ports.ts', 'server/keys.ts'],
+  'server/http': ['shared', 'server/store/tokens.ts'],
+  'server/media': ['shared', 'isobuilder', 'server/jobs'],
+  'server/routes': ['shared', 'server/http', 'server/jobs', 'server/media/medium.ts'],
+  'server/keys.ts': ['shared', 'server/jobs/ports.ts'],
+  'server/registry-access.ts': ['shared', 'registry', 'server/http', 'server/jobs', 'server/store/tokens.ts'],
+  'server/app.ts': ['shared', 'registry', 'server'],
+  'server/compose.ts': ['shared', 'config.ts', 'registry', 'server'],
+  'config.ts': ['shared', 'commands/command.ts'],
+  commands: [
+    'shared',
+    'config.ts',
+    'client',
+    'isobuilder',
+    'registry',
+    'dispatcher',
+    'server/compose.ts',
+    'server/routes/views.ts',
+  ],
+  'main.ts': ['shared', 'commands'],
+}
+
+/** The command line is main.ts's; a child's environment and the places for a native addon are process facts too. */
+const MAY_SEE_PROCESS = ['main.ts', 'dispatcher/exec.ts', 'shared/native-addon.ts']
+
+const files = globSync('**/*.ts', { cwd: ROOT }).sort()
+
+function importsOf(file: string, includeTypes: boolean): string[] {
+  const source = readFileSync(join(ROOT, file), 'utf8')
+  const statics = [...source.matchAll(/^(import|export)( type)?\s[^'"]*?from '(\.[^']+)'/gm)]
+    .filter((match) => includeTypes || match[2] === undefined)
+    .map((match) => match[3] ?? '')
+  const lazy = [...source.matchAll(/import\('(\.[^']+)'\)/g)].map((match) => match[1] ?? '')
+  return [...statics, ...lazy].map((target) => relative(ROOT, join(ROOT, dirname(file), target)))
+}
+
+function areaOf(file: string): string {
+  return Object.keys(MAY_IMPORT).find((area) => file === area || file.startsWith(`${area}/`)) ?? file
+}
+
+test.for(files)('%s imports only what its area may', (file) => {
+  const area = areaOf(file)
+  const allowed = MAY_IMPORT[area]
+  expect(allowed, `add "${area}" to MAY_IMPORT`).toBeDefined()
+  for (const target of importsOf(file, true)) {
+    const fits = areaOf(target) === area || allowed?.some((name) => target === name || target.startsWith(`${name}/`))
+    expect(fits, `${file} → ${target}`).toBe(true)
+  }
+})
+
+test('there are no import circles', () => {
+  const done = new Set<string>()
+  function visit(file: string, path: readonly string[]): void {
+    expect(path, [...path, file].join(' → ')).not.toContain(file)
+    if (done.has(file)) return
+    for (const target of importsOf(file, false)) visit(target, [...path, file])
+    done.add(file)
+  }
+  for (const file of files) visit(file, [])
+})
+
+test.for(files)('%s is at most 300 lines', (file) => {
+  expect(readFileSync(join(ROOT, file), 'utf8').split('\n').length).toBeLessThanOrEqual(301)
+})
+
+test.for(files)('%s asks the system for time, randomness or the process only where that is its job', (file) => {
+  const source = readFileSync(join(ROOT, file), 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')
+  if (file !== 'shared/time.ts')
+    expect(source).not.toMatch(/\bnew Date\(\)|\bDate\.now\(\)|(?<![.\w])setTimeout\(|\bMath\.random\(/)
+  if (!MAY_SEE_PROCESS.includes(file)) expect(source).not.toMatch(/\bprocess\.(argv|env|exit|exitCode)\b/)
+})
+
+test.for(files)('%s decompresses zstd by zstd-napi only', (file) => {
+  // node:zlib of Node 24 stops after the first frame of concatenated input, without an error.
+  const source = readFileSync(join(ROOT, file), 'utf8')
+  expect(source).not.toMatch(
+    /\b(createZstd|zstdDecompress|zstdCompress|ZstdDecompress)\w*\b.*node:zlib|import \{[^}]*[zZ]std[^}]*\} from 'node:zlib'/,
+  )
+})

@@ -1,0 +1,31 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { environmentName } from '../src/commands/parse.ts'
+import { SERVE_OPTIONS } from '../src/config.ts'
+import { ERRORS } from '../src/shared/errors.ts'
+import { recipeSchemaText } from '../src/shared/task/contents.ts'
+
+const ROOT = join(import.meta.dirname, '..')
+
+function page(name: string): string {
+  return readFileSync(join(ROOT, 'docs', name), 'utf8')
+}
+
+function headings(text: string): string[] {
+  return [...text.matchAll(/^## `?([a-z][a-z-]*)`?$/gm)].map((match) => match[1] ?? '').sort()
+}
+
+test('docs/errors.md documents exactly the codes in the table', () => {
+  expect(headings(page('errors.md'))).toEqual(Object.keys(ERRORS).sort())
+})
+
+test('docs/configuration.md documents exactly the options of "serve", with their environment twins', () => {
+  const text = page('configuration.md')
+  expect(headings(text)).toEqual(Object.keys(SERVE_OPTIONS).sort())
+  for (const name of Object.keys(SERVE_OPTIONS)) expect(text).toContain(environmentName(name))
+})
+
+test('assets/schema/recipe.schema.json is the schema in the source, byte for byte', () => {
+  expect(readFileSync(join(ROOT, 'assets/schema/recipe.schema.json'), 'utf8')).toBe(recipeSchemaText())
+})

@@ -1,0 +1,71 @@
+import type { Bmc, ConnectBmc, MediaUrls, PowerState, RedfishStep } from '../../../src/server/jobs/ports.ts'
+import { AppError } from '../../../src/shared/errors.ts'
+
+/** One machine and its BMC in memory: what was done to it, in order, and where it breaks on purpose. */
+export interface FakeMachine {
+  power: PowerState
+  media: MediaUrls | undefined
+  armed: boolean
+  /** How often it was switched on. */
+  starts: number
+  readonly calls: string[]
+  /** Methods that fail, by name. */
+  readonly broken: Set<string>
+  /** Called when it starts from our media. */
+  onBoot: ((media: MediaUrls) => void) | undefined
+}
+
+export function fakeMachine(): FakeMachine {
+  return { power: 'off', media: undefined, armed: false, starts: 0, calls: [], broken: new Set(), onBoot: undefined }
+}
+
+export function connectFake(machine: FakeMachine): ConnectBmc {
+  return async () => fakeBmc(machine)
+}
+
+function fakeBmc(machine: FakeMachine): Bmc {
+  function call(name: string): void {
+    machine.calls.push(name)
+    if (machine.broken.has(name)) throw new AppError('redfish-answer', `Cannot do ${name}: the fake BMC refuses`)
+  }
+  return {
+    async facts() {
+      call('facts')
+      return { vendor: 'Fake', model: 'Machine', firmware: '1', serial: 'SN1', uuid: undefined }
+    },
+    async insertMedia(media, onStep: (step: RedfishStep) => void) {
+      onStep('redfish.mount.maintenance')
+      call('insertMedia')
+      machine.media = media
+    },
+    async ejectMedia() {
+      call('ejectMedia')
+      machine.media = undefined
+    },
+    async bootOnceFromCd() {
+      call('bootOnceFromCd')
+      machine.armed = true
+    },
+    isBootOnceArmed: async () => machine.armed,
+    async clearBootOverride() {
+      call('clearBootOverride')
+      machine.armed = false
+    },
+    power: async () => machine.power,
+    async powerOff() {
+      call('powerOff')
+      machine.power = 'off'
+    },
+    async powerOn() {
+      call('powerOn')
+      if (machine.power === 'on') return
+      machine.power = 'on'
+      machine.starts += 1
+      if (machine.armed && machine.media !== undefined) {
+        machine.armed = false
+        machine.onBoot?.(machine.media)
+      }
+    },
+    close: async () => undefined,
+  }
+}

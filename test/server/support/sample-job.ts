@@ -1,0 +1,28 @@
+import type { Job } from '../../../src/server/jobs/machine.ts'
+
+const AT = new Date('2026-01-02T03:04:05Z')
+
+/** A job with nothing special about it. */
+export function sampleJob(change: Partial<Job> = {}): Job {
+  return {
+    id: '01KABCDEF0123456789ABCDEFG',
+    serverSerial: 'SN1',
+    status: 'queued',
+    phase: null,
+    outcome: null,
+    failedStep: null,
+    message: null,
+    recipeText: '{"task_target":"firmware-update.target","firmware_url":"https://192.0.2.1/x"}\n',
+    taskTarget: 'firmware-update.target',
+    attempt: 1,
+    mediaToken: 'token',
+    idempotencyKey: null,
+    retryOf: null,
+    progress: null,
+    createdAt: AT,
+    updatedAt: AT,
+    deadline: null,
+    version: 1,
+    ...change,
+  }
+}

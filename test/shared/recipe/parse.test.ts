@@ -1,0 +1,124 @@
+import { expect, test } from 'vitest'
+import { isAppError } from '../../../src/shared/errors.ts'
+import { parseRecipe, parseRecipeText } from '../../../src/shared/recipe/parse.ts'
+import type { Recipe } from '../../../src/shared/recipe/schema.ts'
+
+const LINUX: Recipe = {
+  task_target: 'install-linux.target',
+  target_disk: '/dev/sda',
+  oci_url: 'oci://192.0.2.1:8443/os/debian:13',
+  partition_layout: [
+    { size: '64MiB', format: 'vfat', mountpoint: '/boot/efi' },
+    { size: '100%', format: 'ext4', mountpoint: '/' },
+  ],
+}
+
+function problemsOf(document: unknown): string[] {
+  try {
+    parseRecipe(document)
+    return []
+  } catch (error) {
+    if (!isAppError(error, 'recipe-invalid')) throw error
+    return error.problems.map(({ path }) => path).sort()
+  }
+}
+
+test('a recipe with five mistakes gives five answers with paths', () => {
+  const recipe = {
+    task_target: 'install-linux.target',
+    target_disk: '/dev/sda1',
+    oci_url: 'http://example',
+    surprise: true,
+    partition_layout: [
+      { size: '12XB', format: 'vfat' },
+      { size: '100%', format: 'ext5' },
+    ],
+  }
+  expect(problemsOf(recipe)).toEqual([
+    '/oci_url',
+    '/partition_layout/0/size',
+    '/partition_layout/1/format',
+    '/surprise',
+    '/target_disk',
+  ])
+})
+
+test.for<[string, Partial<Recipe> | Record<string, unknown>, string[]]>([
+  ['a good one', {}, []],
+  ['no disk', { target_disk: undefined }, ['/target_disk']],
+  ['two disks', { disk_selector: { serial: 'x' } }, ['/disk_selector']],
+  ['a reference without repository', { oci_url: 'oci://host' }, ['/oci_url']],
+  ['an upper-case repository', { oci_url: 'oci://host/OS:1' }, ['/oci_url']],
+  ['shares above 100 %', { partition_layout: layout(['60%', '50%']) }, ['/partition_layout/2/size']],
+  ['100 % before a fixed size', { partition_layout: layout(['100%', '1GiB']) }, []],
+  ['100 % twice', { partition_layout: layout(['100%', '100%']) }, ['/partition_layout/2/size']],
+  [
+    'a vfat label of 12 characters',
+    { partition_layout: layout(['100%'], { label: 'ABCDEFGHIJKL' }) },
+    ['/partition_layout/0/label'],
+  ],
+  [
+    'a mount point twice',
+    { partition_layout: [...layout(['100%']), { size: '1GiB', format: 'ext4', mountpoint: '/' }] },
+    ['/partition_layout/2/mountpoint'],
+  ],
+  ['no ESP', { partition_layout: [{ size: '100%', format: 'ext4', mountpoint: '/' }] }, ['/partition_layout']],
+  [
+    'swap with a mount point',
+    { partition_layout: [...layout(['100%']), { size: '1GiB', format: 'swap', mountpoint: '/s' }] },
+    ['/partition_layout/2/mountpoint'],
+  ],
+  [
+    'a size range upside down',
+    { target_disk: undefined, disk_selector: { size: { min: '2TiB', max: '1TiB' } } },
+    ['/disk_selector/size'],
+  ],
+  ['too large an answer file', { unattend_xml: 'ü'.repeat(600_000) }, ['/unattend_xml']],
+])('%s', ([, change, expected]) => {
+  const recipe = Object.fromEntries(Object.entries({ ...LINUX, ...change }).filter(([, value]) => value !== undefined))
+  expect(problemsOf(recipe)).toEqual(expected)
+})
+
+test.for<[string, boolean]>([
+  ['/dev/sda', true],
+  ['/dev/vda', true],
+  ['/dev/nvme0n1', true],
+  ['/dev/mmcblk0', true],
+  ['/dev/disk/by-id/nvme-SAMSUNG_MZQL21T9HCJR_S64GNE0R123456', true],
+  ['/dev/disk/by-path/pci-0000:00:1f.2-ata-1', true],
+  ['/dev/mapper/mpatha', true],
+  ['/dev/sda1', false],
+  ['/dev/nvme0n1p2', false],
+  ['/dev/disk/by-id/ata-x-part1', false],
+  ['/dev/mapper/../../etc/passwd', false],
+  ['/dev/mapper/..', false],
+  ['/dev/sr0', false],
+  ['/dev/loop0', false],
+  ['sda', false],
+  ['/dev/sda\n', false],
+])('%j as target disk: %s', ([disk, accepted]) => {
+  expect(problemsOf({ ...LINUX, target_disk: disk })).toEqual(accepted ? [] : ['/target_disk'])
+})
+
+test('YAML and JSON say the same', () => {
+  const yaml = 'task_target: supermicro-update.target\nfirmware_url: https://192.0.2.1/x.bin\n'
+  expect(parseRecipeText(yaml)).toEqual(parseRecipeText(JSON.stringify(parseRecipeText(yaml))))
+})
+
+test.for([
+  [
+    'a YAML bomb',
+    `a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c]`,
+  ],
+  ['a key twice', 'task_target: a.target\ntask_target: b.target'],
+  ['not a document', '{"task_target": '],
+  ['a list', '- a\n- b'],
+  ['nothing', ''],
+])('%s is refused as a recipe', ([, text]) => {
+  expect(() => parseRecipeText(text ?? '')).toThrow(expect.objectContaining({ code: 'recipe-invalid' }))
+})
+
+function layout(sizes: readonly string[], esp: Record<string, unknown> = {}) {
+  const root = sizes.map((size, index) => ({ size, format: 'ext4', mountpoint: index === 0 ? '/' : `/data${index}` }))
+  return [{ size: '64MiB', format: 'vfat', mountpoint: '/boot/efi', ...esp }, ...root]
+}
