@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { access, mkdir, readdir, readFile, readlink, rename, rm, stat, utimes } from 'node:fs/promises'
+import { mkdir, readdir, readlink, rename, rm, stat, utimes } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
@@ -107,12 +107,4 @@ async function prune(directory: string, name: string, ending: string): Promise<v
   const dated = await Promise.all(found.map(async (path) => ({ path, at: (await stat(path)).mtimeMs })))
   const old = dated.sort((a, b) => b.at - a.at).slice(KEPT_PER_NAME)
   await Promise.all(old.map(({ path }) => rm(path, { recursive: true, force: true })))
-}
-
-/** The text of a file, or nothing when there is none. */
-export async function textOf(path: string): Promise<string> {
-  return access(path).then(
-    () => readFile(path, 'utf8'),
-    () => '',
-  )
 }

@@ -1,0 +1,149 @@
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { cached, contentKey, labCacheDirectory } from './cache.ts'
+import { type Bind, mustInTools } from './programs.ts'
+import { debianRoot } from './roots/roots.ts'
+
+export interface MaintenanceParts {
+  /** `dist/provisioner`, or any program in its place. */
+  readonly executable: string
+  /** The repository's `assets` directory: `units/`, `quadlets/`, and `host/`, which is copied to / of the image. */
+  readonly assets: string
+  /** PEM public key the dispatcher trusts task media by. */
+  readonly trustKey?: string
+  /** PEM certificate of the controller's CA. */
+  readonly caPem?: string
+}
+
+/** The image name the Quadlets of the steps use; it is in the medium, and nothing is pulled. */
+export const STEP_IMAGE = 'localhost/provisioner-tools:1'
+
+/**
+ * Serial console, and no work that only costs time under emulation. `gpt_auto=no`: nothing on a disk is mounted by itself,
+ * least of all on the disk that is about to be overwritten.
+ */
+const COMMAND_LINE = [
+  'console=ttyS0 quiet systemd.show_status=no systemd.gpt_auto=no',
+  'mitigations=off nokaslr apparmor=0 audit=0 random.trust_cpu=on',
+].join(' ')
+
+const SCRIPTS = join(import.meta.dirname, 'roots')
+
+/**
+ * Path of a bootable maintenance ISO for the lab's virtual machine (UEFI, serial console), cached by content. Debian base,
+ * step image, initrd and kernel are built once; a change of executable, units or key rebuilds the top layer and the ISO.
+ */
+export async function maintenanceIso(parts: MaintenanceParts): Promise<string> {
+  const [base, store, boot, top] = await Promise.all([baseImage(), storeImage(), bootImage(), topImage(parts)])
+  const binds: readonly Bind[] = [
+    { host: boot, inside: '/in/esp.img', readonly: true },
+    { host: base, inside: '/in/10-base.erofs', readonly: true },
+    { host: store, inside: '/in/20-step-image.erofs', readonly: true },
+    { host: top, inside: '/in/30-provisioner.erofs', readonly: true },
+  ]
+  const inputs = binds.map(({ inside }) => inside)
+  return scripted('maintenance-iso', '.iso', 'iso.sh', [base, store, boot, top], binds, (out) => [out, ...inputs])
+}
+
+/** Builds everything that does not depend on the repository's own code, so that a first demo shows what takes its time. */
+export async function prepareMaintenance(): Promise<void> {
+  await Promise.all([baseImage(), storeImage(), bootImage(), debianRoot('target-os')])
+}
+
+async function baseImage(): Promise<string> {
+  const root = await debianRoot('maintenance')
+  const binds = [{ host: root, inside: '/in/root', readonly: true }]
+  return scripted('base', '.erofs', 'base-image.sh', [root], binds, (out) => ['/in/root', out])
+}
+
+async function storeImage(): Promise<string> {
+  const archive = await debianRoot('tool-image')
+  const binds = [{ host: archive, inside: '/in/image.tar', readonly: true }]
+  return scripted('step-image', '.erofs', 'store.sh', [archive, STEP_IMAGE], binds, (out) => [
+    '/in/image.tar',
+    STEP_IMAGE,
+    out,
+  ])
+}
+
+async function bootImage(): Promise<string> {
+  const root = await debianRoot('maintenance')
+  const init = join(SCRIPTS, 'maintenance', 'init')
+  const binds = [
+    { host: root, inside: '/in/root', readonly: true },
+    { host: init, inside: '/in/init', readonly: true },
+  ]
+  const ingredients = [root, await contentKey(init)]
+  const initrd = await scripted('initrd', '.zst', 'initrd.sh', ingredients, binds, (out) => [
+    '/in/root',
+    '/in/init',
+    out,
+  ])
+  const withInitrd = [...binds, { host: initrd, inside: '/in/initrd', readonly: true }]
+  return scripted('boot', '.img', 'uki.sh', [root, initrd, COMMAND_LINE], withInitrd, (out) => [
+    '/in/root',
+    '/in/initrd',
+    COMMAND_LINE,
+    out,
+  ])
+}
+
+async function topImage(parts: MaintenanceParts): Promise<string> {
+  const lab = join(SCRIPTS, 'maintenance')
+  const trust = { 'controller.pub': parts.trustKey ?? '', 'ca.pem': parts.caPem ?? '' }
+  const directory = await trustDirectory(trust)
+  try {
+    const binds = [
+      { host: join(lab, 'host'), inside: '/lab', readonly: true },
+      { host: join(lab, 'enabled'), inside: '/lab-enabled', readonly: true },
+      { host: join(lab, 'masked'), inside: '/lab-masked', readonly: true },
+      { host: parts.assets, inside: '/assets', readonly: true },
+      { host: parts.executable, inside: '/provisioner', readonly: true },
+      { host: directory, inside: '/trust', readonly: true },
+    ]
+    const ingredients = await Promise.all(binds.map(({ host }) => contentKey(host)))
+    return await scripted('provisioner', '.erofs', 'top-image.sh', ingredients, binds, (out) => [out])
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+async function trustDirectory(files: Readonly<Record<string, string>>): Promise<string> {
+  await mkdir(labCacheDirectory(), { recursive: true })
+  const directory = await mkdtemp(join(labCacheDirectory(), 'trust-'))
+  for (const [name, text] of Object.entries(files)) if (text !== '') await writeFile(join(directory, name), text)
+  return directory
+}
+
+/** One cached file made by one script of `roots/` in the tools root; `argumentsFor` gets the output's path inside. */
+async function scripted(
+  name: string,
+  ending: string,
+  script: string,
+  ingredients: readonly string[],
+  binds: readonly Bind[],
+  argumentsFor: (out: string) => readonly string[],
+): Promise<string> {
+  const host = join(SCRIPTS, script)
+  return cached({
+    name,
+    ending,
+    ingredients: [await debianRoot('tools'), await contentKey(host), ...ingredients],
+    build: async (partial) => {
+      // The script sees the output's directory alone; its own name there is taken away again by `cached`.
+      const work = await mkdtemp(join(dirname(partial), `${name}-work-`))
+      try {
+        const out = { host: work, inside: '/out' }
+        const all = [...binds, out, { host, inside: '/script', readonly: true }]
+        await mustInTools(['bash', '/script', ...argumentsFor(`/out/${name}${ending}`)], {
+          binds: all,
+          cgroup: true,
+          timeoutMs: 600_000,
+        })
+        await rename(join(work, `${name}${ending}`), partial)
+      } finally {
+        await rm(work, { recursive: true, force: true })
+      }
+    },
+  })
+}
