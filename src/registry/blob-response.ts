@@ -109,19 +109,33 @@ function write(outgoing: ServerResponse, chunk: Uint8Array): Promise<void> {
   })
 }
 
-function webStream(reader: BlobReader, { parts, tail }: BlobResponse): ReadableStream<Uint8Array> {
-  async function* chunks(): AsyncGenerator<Uint8Array> {
-    try {
-      for (const { head, range } of parts) {
-        if (head !== undefined) yield head
-        for (let at = range.start; at < range.end; at += BUSY_BUFFER_BYTES) {
-          yield await fill(reader, Buffer.alloc(BUSY_BUFFER_BYTES), at, range.end)
+/** Closes the reader also when nobody reads the stream to its end. */
+function webStream(reader: BlobReader, response: BlobResponse): ReadableStream<Uint8Array> {
+  const chunks = chunksOf(reader, response)
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        try {
+          const { done, value } = await chunks.next()
+          if (!done) return controller.enqueue(value)
+          controller.close()
+        } catch (error) {
+          controller.error(error)
         }
-      }
-      if (tail !== undefined) yield tail
-    } finally {
-      await reader.close()
+        await reader.close()
+      },
+      cancel: () => reader.close(),
+    },
+    { highWaterMark: 0 },
+  )
+}
+
+async function* chunksOf(reader: BlobReader, { parts, tail }: BlobResponse): AsyncGenerator<Uint8Array> {
+  for (const { head, range } of parts) {
+    if (head !== undefined) yield head
+    for (let at = range.start; at < range.end; at += BUSY_BUFFER_BYTES) {
+      yield await fill(reader, Buffer.alloc(BUSY_BUFFER_BYTES), at, range.end)
     }
   }
-  return ReadableStream.from(chunks())
+  if (tail !== undefined) yield tail
 }

@@ -1,0 +1,38 @@
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { openDatabase } from '../../../src/registry/storage/sqlite-database.ts'
+import { sqliteMetadata } from '../../../src/registry/storage/sqlite-metadata.ts'
+import { temporaryDirectory } from '../support/open-registry.ts'
+import { metadataContract } from './contract.ts'
+
+metadataContract(async () => {
+  const store = sqliteMetadata(join(await temporaryDirectory(), 'registry.sqlite'))
+  onTestFinished(() => store.close())
+  return store
+})
+
+test('migrations run once, in order, and each is all or nothing', async () => {
+  const path = join(await temporaryDirectory(), 'x.sqlite')
+  const first = 'CREATE TABLE a (x INTEGER)'
+  const broken = 'CREATE TABLE b (x INTEGER); CREATE TABLE a (x INTEGER)'
+  openDatabase(path, [first]).close()
+  expect(() => openDatabase(path, [first, broken])).toThrow('already exists')
+  const db = openDatabase(path, [first, 'CREATE TABLE b (x INTEGER)'])
+  expect(db.get('PRAGMA user_version')).toEqual({ user_version: 2 })
+  db.close()
+})
+
+test('a database of a newer program is not touched', async () => {
+  const path = join(await temporaryDirectory(), 'x.sqlite')
+  openDatabase(path, ['CREATE TABLE a (x)', 'CREATE TABLE b (x)']).close()
+  expect(() => openDatabase(path, ['CREATE TABLE a (x)'])).toThrow(expect.objectContaining({ code: 'config-invalid' }))
+})
+
+test('a transaction that fails leaves nothing, and the next one works', async () => {
+  const db = openDatabase(join(await temporaryDirectory(), 'x.sqlite'), ['CREATE TABLE a (x INTEGER UNIQUE) STRICT'])
+  onTestFinished(() => db.close())
+  const insert = () => db.run('INSERT INTO a VALUES (1)')
+  expect(() => db.transaction(() => insert() + insert())).toThrow('UNIQUE')
+  db.transaction(insert)
+  expect(db.all('SELECT x FROM a')).toEqual([{ x: 1 }])
+})
