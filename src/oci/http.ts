@@ -6,7 +6,7 @@ import { AppError } from '../shared/errors.ts'
 
 export interface HttpRequest {
   readonly url: URL
-  readonly method?: 'GET' | 'POST'
+  readonly method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: Uint8Array | string
   /** PEM certificates trusted beside those of the system and of Node. */
@@ -37,7 +37,11 @@ export async function sendRequest(request: HttpRequest, signal: AbortSignal): Pr
   for (let redirects = 0; ; redirects++) {
     const answer = await sendOnce(next, signal)
     const location = answer.headers.location
-    if (![301, 302, 303, 307, 308].includes(answer.status) || location === undefined || next.method === 'POST') {
+    if (
+      ![301, 302, 303, 307, 308].includes(answer.status) ||
+      location === undefined ||
+      (next.method ?? 'GET') !== 'GET'
+    ) {
       return answer
     }
     answer.body.destroy()

@@ -1,0 +1,22 @@
+import { AppError } from '../shared/errors.ts'
+import type { Command } from './command.ts'
+
+export const notify: Command = {
+  name: 'notify',
+  summary: 'Report the outcome of this boot to the controller, exactly once; started by provision-*.service',
+  positionals: ['OUTCOME'],
+  options: { 'run-dir': { value: 'DIR', default: '/run/provision', doc: 'Where the dispatcher wrote' } },
+  examples: ['provisioner notify success', 'provisioner notify failed'],
+  async run(invocation) {
+    const { io, signal } = invocation
+    const outcome = invocation.arg('OUTCOME')
+    if (outcome !== 'success' && outcome !== 'failed') {
+      throw new AppError('usage', `Cannot report "${outcome}": the outcome is "success" or "failed"`)
+    }
+    const { NOTIFY_BACKOFF, notify: send } = await import('../dispatcher/notify.ts')
+    const { notifyTools } = await import('../dispatcher/machine.ts')
+    const tools = notifyTools(invocation.required('run-dir'), io.out)
+    await send(outcome, { ...tools, monitorUnit: io.env['MONITOR_UNIT'], backoff: NOTIFY_BACKOFF }, signal)
+    return 0
+  },
+}

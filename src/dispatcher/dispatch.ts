@@ -1,0 +1,181 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { AppError, errorText } from '../shared/errors.ts'
+import { writeFileAtomic } from '../shared/files.ts'
+import type { Recipe } from '../shared/recipe/schema.ts'
+import type { JobFile } from '../shared/task/job-file.ts'
+import type { Clock } from '../shared/time.ts'
+import type { DeviceRoots } from './block-devices.ts'
+import { mountedDevices } from './block-devices.ts'
+import type { DispatcherState, Known } from './dispatcher-state.ts'
+import { failureText, stateOf, writeDispatcherState } from './dispatcher-state.ts'
+import type { Programs } from './exec.ts'
+import { exitCodeOf, HANDED_OVER, UNEXPECTED } from './exit-codes.ts'
+import { checkIdentity, readIdentity } from './host.ts'
+import { materialize } from './materialize.ts'
+import { findMedium } from './medium.ts'
+import { networkFile } from './network.ts'
+import type { RunPaths } from './paths.ts'
+import { runPaths } from './paths.ts'
+import { progressReporter } from './progress.ts'
+import { checkTarget } from './target.ts'
+import { checkSeal, jobOf, readTask, recipeOf, storeTask, trustedKeys } from './task.ts'
+
+export interface DispatchOptions {
+  readonly runDirectory: string
+  /** A file or device to read instead of looking for a medium. */
+  readonly medium: string | undefined
+  /** False: write everything, start nothing, need no root rights. */
+  readonly start: boolean
+  /** With `start: false`, the serial number to compare; undefined compares nothing. */
+  readonly serial: string | undefined
+}
+
+/** The machine, as far as the dispatcher touches it. */
+export interface DispatchDeps {
+  readonly say: (line: string) => void
+  readonly clock: Clock
+  readonly programs: Programs
+  readonly isRoot: boolean
+  readonly devices: DeviceRoots
+  readonly mounts: () => Promise<string>
+  readonly unitDirectories: readonly string[]
+  readonly trustDirectory: string
+  readonly networkFile: string
+  readonly mediumWaitMs: number
+}
+
+/**
+ * Finds the task, checks it, writes what the steps need, and hands over to systemd. Resolves to the exit code; nothing
+ * is thrown. Every failure is said in words, kept in `state/dispatcher.json`, and reported by provision-failed.service.
+ */
+export async function dispatch(options: DispatchOptions, deps: DispatchDeps, signal: AbortSignal): Promise<number> {
+  const paths = runPaths(options.runDirectory)
+  const startedAt = deps.clock.now()
+  const known: Known = { protectedDevices: [] }
+  const state = (exitCode: number, error?: unknown) => stateOf(known, exitCode, startedAt, deps.clock.now(), error)
+  try {
+    await proceed(options, deps, paths, known, () => state(HANDED_OVER), signal)
+    return HANDED_OVER
+  } catch (error) {
+    const code = exitCodeOf(error)
+    explain(error, code, deps.say)
+    await writeDispatcherState(paths, state(code, error)).catch((cause: unknown) => deps.say(errorText(cause)))
+    // The report needs the network that the medium describes.
+    if (options.start && known.job) await configureNetwork(known.job, deps, signal).catch(tell(deps))
+    return code
+  }
+}
+
+async function proceed(
+  options: DispatchOptions,
+  deps: DispatchDeps,
+  paths: RunPaths,
+  known: Known,
+  state: () => DispatcherState,
+  signal: AbortSignal,
+): Promise<void> {
+  if (options.start && !deps.isRoot) throw new AppError('not-root', 'Cannot dispatch: root rights are needed')
+  await makeRunDirectory(paths)
+  await obtain(options, deps, paths, known, signal)
+  const { job, recipe, schemaId } = known
+  if (job === undefined || recipe === undefined) throw new Error('obtain() returned without job and recipe')
+  await writeOutputs(paths, recipe, job, schemaId ?? '')
+  await writeDispatcherState(paths, state())
+  if (!options.start) {
+    deps.say(`${recipe.task_target} is not started, as asked; its inputs are in ${paths.root}`)
+    return
+  }
+  await configureNetwork(job, deps, signal)
+  const reporter = progressReporter(job, 'provision-dispatcher', deps.say, signal)
+  reporter.message(`starting ${recipe.task_target}`)
+  await handOver(recipe.task_target, deps, signal)
+  await reporter.flush()
+}
+
+/** From the medium to a recipe that may be run here. Fills `known` as it goes. */
+async function obtain(
+  options: DispatchOptions,
+  deps: DispatchDeps,
+  paths: RunPaths,
+  known: Known,
+  signal: AbortSignal,
+): Promise<void> {
+  const { say } = deps
+  say(options.medium === undefined ? 'looking for the task medium' : `reading the task medium in ${options.medium}`)
+  await using medium = await findMedium(deps.devices, options.medium, deps.mediumWaitMs, signal)
+  say(`found ${medium.label} in ${medium.device}${medium.base === 0 ? '' : `, at byte ${medium.base}`}`)
+  known.protectedDevices = await protectedDevices(medium.device, deps)
+
+  const files = await readTask(medium)
+  await storeTask(paths.task, files)
+  known.job = jobOf(files)
+  say(`job ${known.job.job_id}, attempt ${known.job.attempt}, for server ${known.job.server.serial}`)
+  say(checkSeal(files, await trustedKeys(deps.trustDirectory)))
+  if (options.start) checkIdentity(known.job.server, await readIdentity(deps.devices.sys))
+  else if (options.serial !== undefined) checkIdentity(known.job.server, { serial: options.serial, uuid: undefined })
+
+  const { recipe, schemaId } = recipeOf(files)
+  known.recipe = recipe
+  known.schemaId = schemaId
+  say(`the recipe is valid and asks for ${recipe.task_target}`)
+}
+
+async function protectedDevices(medium: string, deps: DispatchDeps): Promise<string[]> {
+  const name = medium.split('/').at(-1) ?? ''
+  return [...new Set([name, ...(await mountedDevices(await deps.mounts(), deps.devices.sys))])].sort()
+}
+
+async function makeRunDirectory({ root }: RunPaths): Promise<void> {
+  await mkdir(root, { recursive: true, mode: 0o755 }).catch((cause: unknown) => {
+    throw new AppError('outputs-unwritable', `Cannot create ${root}`, { cause })
+  })
+}
+
+async function writeOutputs(paths: RunPaths, recipe: Recipe, job: JobFile, schemaId: string): Promise<void> {
+  const files = materialize(recipe, job, schemaId)
+  try {
+    await mkdir(paths.secrets, { recursive: true, mode: 0o700 })
+    for (const { path, mode, content } of files) await writeFileAtomic(join(paths.root, path), content, mode)
+  } catch (cause) {
+    throw new AppError('outputs-unwritable', `Cannot write to ${paths.root}`, { cause })
+  }
+}
+
+/** No plan means DHCP, which the image does by itself. */
+async function configureNetwork(job: JobFile, deps: DispatchDeps, signal: AbortSignal): Promise<void> {
+  if (job.network === null) return
+  deps.say(`static network: ${job.network.addresses.join(', ')} on ${job.network.mac}`)
+  try {
+    // systemd-networkd runs as a user of its own and must be able to read it.
+    await mkdir(join(deps.networkFile, '..'), { recursive: true, mode: 0o755 })
+    await writeFileAtomic(deps.networkFile, networkFile(job.network), 0o644)
+    await deps.programs.run({ argv: ['networkctl', 'reload'] }, signal)
+  } catch (cause) {
+    signal.throwIfAborted()
+    throw new AppError('handover-failed', 'Cannot configure the network of the task medium', { cause })
+  }
+}
+
+/** `--no-block`: waiting for steps that are ordered after this very unit would never end. */
+async function handOver(target: string, deps: DispatchDeps, signal: AbortSignal): Promise<void> {
+  await checkTarget(target, deps.unitDirectories)
+  deps.say(`starting ${target}`)
+  try {
+    await deps.programs.run({ argv: ['systemctl', 'start', '--no-block', target] }, signal)
+  } catch (cause) {
+    signal.throwIfAborted()
+    throw new AppError('handover-failed', `Cannot start ${target}`, { cause })
+  }
+}
+
+/** For the person in front of the screen. */
+function explain(error: unknown, exitCode: number, say: (line: string) => void): void {
+  for (const line of failureText(error).split('\n')) say(line)
+  if (exitCode === UNEXPECTED && error instanceof Error) say(error.stack ?? '')
+  say(`nothing was written to any disk (exit code ${exitCode})`)
+}
+
+function tell(deps: DispatchDeps): (error: unknown) => void {
+  return (error) => deps.say(errorText(error))
+}

@@ -1,0 +1,134 @@
+import type { ChildProcess } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import type { Readable, Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { AppError } from '../shared/errors.ts'
+
+/** A program and its arguments; never a shell line. */
+export interface Command {
+  readonly argv: readonly [string, ...string[]]
+  /** Text for its standard input. */
+  readonly stdin?: string
+}
+
+/** Runs programs. Steps get one, so their tests can give another. */
+export interface Programs {
+  /** Runs to the end; what it prints is shown line by line. */
+  run(command: Command, signal: AbortSignal): Promise<void>
+  /** Runs to the end and gives its standard output, the last 4 MiB of it; it is not shown. */
+  read(command: Command, signal: AbortSignal): Promise<string>
+  /**
+   * Runs it with the end of a chain of streams as standard input. An error of the chain wins over that of the starved
+   * program; a program that fails or stops reading wins over the broken pipe it leaves.
+   */
+  feed(command: Command, chain: readonly [Readable, ...Transform[]], signal: AbortSignal): Promise<void>
+}
+
+const MAX_OUTPUT_BYTES = 4 * 1024 * 1024
+/** Longer lines are progress bars that lost their way. */
+const MAX_LINE = 4096
+const KEPT_LINES = 10
+
+/** `C` for messages that can be searched for; the rest of the environment as it is. */
+const ENVIRONMENT = { LC_ALL: 'C' }
+
+/** Programs whose lines go to `say`. All errors are `program-failed`. */
+export function programs(say: (line: string) => void): Programs {
+  return {
+    async run(command, signal) {
+      const child = start(command, signal)
+      eachLine(child.stdout, say)
+      child.stdin?.end(command.stdin ?? '')
+      await ended(child, command, say, signal)
+    },
+    async read(command, signal) {
+      const child = start(command, signal)
+      const chunks: Buffer[] = []
+      let size = 0
+      child.stdout?.on('data', (chunk: Buffer) => {
+        chunks.push(chunk)
+        size += chunk.length
+        while (size - (chunks[0]?.length ?? 0) >= MAX_OUTPUT_BYTES) size -= chunks.shift()?.length ?? 0
+      })
+      child.stdin?.end(command.stdin ?? '')
+      await ended(child, command, undefined, signal)
+      return Buffer.concat(chunks).toString('utf8')
+    },
+    async feed(command, chain, signal) {
+      const child = start(command, signal)
+      eachLine(child.stdout, say)
+      const input = child.stdin
+      if (input === null) throw failure(command, 'it has no standard input')
+      const [fed, done] = await Promise.allSettled([
+        pipeline([...chain, input], { signal }),
+        ended(child, command, say, signal),
+      ])
+      signal.throwIfAborted()
+      if (fed.status === 'rejected' && !isClosedPipe(fed.reason)) throw fed.reason
+      if (done.status === 'rejected') throw done.reason
+      if (fed.status === 'rejected') throw failure(command, 'it did not read all of its input', fed.reason)
+    },
+  }
+}
+
+function start(command: Command, signal: AbortSignal): ChildProcess {
+  signal.throwIfAborted()
+  const [program, ...args] = command.argv
+  const child = spawn(program, args, { signal, env: { ...process.env, ...ENVIRONMENT }, stdio: 'pipe' })
+  // A program that does not read its input closes the pipe: its exit code tells, not EPIPE.
+  child.stdin?.on('error', () => undefined)
+  return child
+}
+
+function ended(
+  child: ChildProcess,
+  command: Command,
+  say: ((line: string) => void) | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const last: string[] = []
+  eachLine(child.stderr, (line) => {
+    say?.(line)
+    last.push(line)
+    if (last.length > KEPT_LINES) last.shift()
+  })
+  return new Promise((resolve, reject) => {
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      const missing = error.code === 'ENOENT'
+      reject(signal.aborted ? signal.reason : failure(command, missing ? 'there is no such program' : '', error))
+    })
+    child.once('close', (code, killedBy) => {
+      if (signal.aborted) return reject(signal.reason)
+      if (code === 0) return resolve()
+      const how = killedBy === null ? `it ended with exit code ${code}` : `it was killed by ${killedBy}`
+      reject(failure(command, [how, ...last].join('\n')))
+    })
+  })
+}
+
+function failure(command: Command, state: string, cause?: unknown): AppError {
+  const [program] = command.argv
+  return new AppError('program-failed', `Cannot finish "${program}"${state === '' ? '' : `: ${state}`}`, {
+    ...(cause === undefined ? {} : { cause }),
+    facts: { argv: command.argv },
+  })
+}
+
+/** Carriage returns end a line too: that is how progress is shown. */
+function eachLine(stream: Readable | null, take: (line: string) => void): void {
+  let held = ''
+  stream?.setEncoding('utf8')
+  stream?.on('data', (text: string) => {
+    const lines = (held + text).split(/[\r\n]+/)
+    held = (lines.pop() ?? '').slice(-MAX_LINE)
+    for (const line of lines) if (line.trim() !== '') take(line.slice(0, MAX_LINE))
+  })
+  stream?.on('end', () => {
+    if (held.trim() !== '') take(held)
+  })
+}
+
+function isClosedPipe(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return code === 'EPIPE' || code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE'
+}

@@ -1,0 +1,41 @@
+import { systemClock } from '../shared/time.ts'
+import type { DispatchDeps } from './dispatch.ts'
+import { programs } from './exec.ts'
+import { readMounts } from './host.ts'
+import { MEDIUM_WAIT_MS } from './medium.ts'
+import { NETWORK_FILE } from './network.ts'
+import type { NotifyDeps } from './notify.ts'
+import { runPaths } from './paths.ts'
+import { UNIT_DIRECTORIES } from './target.ts'
+import { TRUST_DIRECTORY } from './task.ts'
+
+/** Lines for the journal and the console, each with the prefix of who speaks. */
+export function speaker(prefix: string, out: (text: string) => void): (line: string) => void {
+  return (line) => out(`[${prefix}] ${line}\n`)
+}
+
+/** The machine this process runs on. */
+export function dispatchDeps(out: (text: string) => void): DispatchDeps {
+  const say = speaker('provisioner', out)
+  return {
+    say,
+    clock: systemClock,
+    programs: programs(say),
+    isRoot: process.getuid?.() === 0,
+    devices: { sys: '/sys', dev: '/dev' },
+    mounts: readMounts,
+    unitDirectories: UNIT_DIRECTORIES,
+    trustDirectory: TRUST_DIRECTORY,
+    networkFile: NETWORK_FILE,
+    mediumWaitMs: MEDIUM_WAIT_MS,
+  }
+}
+
+/** What the reporters of this boot share. */
+export function notifyTools(
+  runDirectory: string,
+  out: (text: string) => void,
+): Pick<NotifyDeps, 'paths' | 'programs' | 'say' | 'clock'> {
+  const say = speaker('webhook', out)
+  return { paths: runPaths(runDirectory), programs: programs(say), say, clock: systemClock }
+}

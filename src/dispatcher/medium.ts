@@ -1,0 +1,103 @@
+import { open } from 'node:fs/promises'
+import type { ReadAt } from '../isobuilder/reader.ts'
+import { mediumFile, openIso, readVolumeId } from '../isobuilder/reader.ts'
+import { AppError, isAppError } from '../shared/errors.ts'
+import { TASK_LABEL_PREFIX } from '../shared/task/job-file.ts'
+import { retry, withTimeout } from '../shared/time.ts'
+import type { DeviceRoots } from './block-devices.ts'
+import { mediumCandidates } from './block-devices.ts'
+
+/** A task medium, open for reading. */
+export interface TaskMedium extends AsyncDisposable {
+  readonly device: string
+  readonly label: string
+  /** Byte at which its volume begins: 0, or behind a maintenance medium in the same virtual file. */
+  readonly base: number
+  readonly readAt: ReadAt
+}
+
+const SECTOR = 2048
+/** The first volume descriptor is in sector 16 (ECMA-119 6.2.1). */
+const FIRST_DESCRIPTOR = 16 * SECTOR
+
+/** Writers pad behind the volume (isohybrid adds a second GPT); the task medium follows on a sector within this. */
+const MAX_PADDING = 4 * 1024 * 1024
+
+/** A second USB device often appears late, and a BMC may need a minute to show what was inserted. */
+export const MEDIUM_WAIT_MS = 120_000
+
+/**
+ * Looks until a task medium is there, by content and not by name: the order of CD drives is not stable, and some BMCs show
+ * an image as a USB disk. `file` is looked at once, and alone.
+ * @throws `medium-missing`
+ */
+export async function findMedium(
+  roots: DeviceRoots,
+  file: string | undefined,
+  waitMs: number,
+  signal: AbortSignal,
+): Promise<TaskMedium> {
+  if (file !== undefined) {
+    const medium = await probe(file)
+    if (medium !== undefined) return medium
+    throw new AppError('medium-missing', `Cannot find a task medium: "${file}" has no volume ${TASK_LABEL_PREFIX}…`)
+  }
+  let looked: readonly string[] = []
+  try {
+    const scan = async () => {
+      looked = await mediumCandidates(roots)
+      return scanDevices(looked)
+    }
+    const pace = { firstMs: 250, maxMs: 2000, attempts: Number.POSITIVE_INFINITY }
+    return await retry(scan, pace, (error) => isAppError(error, 'medium-missing'), withTimeout(signal, waitMs))
+  } catch (cause) {
+    signal.throwIfAborted()
+    const where = looked.length === 0 ? 'there is no CD drive and no USB disk' : `none is in ${looked.join(', ')}`
+    const message = `Cannot find a task medium within ${Math.round(waitMs / 1000)} s: ${where}. Is the task ISO inserted?`
+    throw new AppError('medium-missing', message, { cause })
+  }
+}
+
+async function scanDevices(devices: readonly string[]): Promise<TaskMedium> {
+  for (const device of devices) {
+    // An empty drive cannot be opened, and a drive that is starting up cannot be read: the next scan may.
+    const medium = await probe(device).catch(() => undefined)
+    if (medium !== undefined) return medium
+  }
+  throw new AppError('medium-missing', 'Cannot find a task medium yet')
+}
+
+/** The task medium in a device or file, if there is one. */
+async function probe(device: string): Promise<TaskMedium | undefined> {
+  const handle = await open(device, 'r')
+  const readAt = mediumFile(handle)
+  const found = await findVolume(readAt).catch(async (error: unknown) => {
+    await handle.close()
+    throw error
+  })
+  if (found === undefined) {
+    await handle.close()
+    return undefined
+  }
+  return { device, ...found, readAt, [Symbol.asyncDispose]: () => handle.close() }
+}
+
+async function findVolume(readAt: ReadAt): Promise<{ label: string; base: number } | undefined> {
+  const label = await readVolumeId(readAt)
+  if (label === undefined) return undefined
+  if (label.startsWith(TASK_LABEL_PREFIX)) return { label, base: 0 }
+  const { volumeBytes } = await openIso(readAt)
+  return findTail(readAt, Math.ceil(volumeBytes / SECTOR) * SECTOR)
+}
+
+/** A BMC with one slot gets both media as one: the task medium begins on a sector behind the maintenance medium. */
+async function findTail(readAt: ReadAt, end: number): Promise<{ label: string; base: number } | undefined> {
+  const window = await readAt(end + FIRST_DESCRIPTOR, MAX_PADDING)
+  for (let at = 0; at + SECTOR <= window.length; at += SECTOR) {
+    // Descriptor type 1 and the standard identifier (ECMA-119 8.4.1, 8.4.2).
+    if (Buffer.from(window.buffer, window.byteOffset + at, 6).toString('latin1') !== '\x01CD001') continue
+    const label = await readVolumeId(readAt, end + at)
+    if (label?.startsWith(TASK_LABEL_PREFIX)) return { label, base: end + at }
+  }
+  return undefined
+}

@@ -1,0 +1,155 @@
+import { randomUUID } from 'node:crypto'
+import { link, mkdir, readFile, rm } from 'node:fs/promises'
+import { AppError, errorText, isAppError } from '../shared/errors.ts'
+import { writeFileAtomic } from '../shared/files.ts'
+import type { JobFile, WebhookReport } from '../shared/task/job-file.ts'
+import type { Backoff, Clock } from '../shared/time.ts'
+import { retry, withTimeout } from '../shared/time.ts'
+import { VERSION } from '../shared/version.ts'
+import type { DispatcherState } from './dispatcher-state.ts'
+import { readDispatcherState } from './dispatcher-state.ts'
+import type { Programs } from './exec.ts'
+import { failedUnit, readUnits } from './failed-unit.ts'
+import { lastLines, redact, sendLogs } from './logs.ts'
+import type { RunPaths } from './paths.ts'
+import { DISPATCHER_UNIT } from './paths.ts'
+import { post } from './report.ts'
+import { jobOf, loadTask } from './task.ts'
+
+export type Outcome = 'success' | 'failed'
+
+export interface NotifyDeps {
+  readonly paths: RunPaths
+  readonly programs: Programs
+  readonly say: (line: string) => void
+  readonly clock: Clock
+  /** `MONITOR_UNIT` of the environment. */
+  readonly monitorUnit: string | undefined
+  readonly backoff: Backoff
+}
+
+/** Tried for longer than a controller is ever down for maintenance; then systemd starts the unit again. */
+export const NOTIFY_BACKOFF: Backoff = { firstMs: 1000, maxMs: 60_000, attempts: Number.POSITIVE_INFINITY }
+const PATIENCE_MS = 6 * 60 * 60 * 1000
+
+/** What logs may cost before the outcome is sent. */
+const LOGS_MS = 60_000
+/** systemctl and journalctl answer at once, or something is very wrong. */
+const ASK_MS = 30_000
+
+/**
+ * Sends the outcome of this boot, exactly one: the first caller decides, whoever comes with another is silent. A repeat of
+ * the same outcome, after a crash, sends the same report again unless it was delivered.
+ * @throws `controller-unreachable` after six hours
+ */
+export async function notify(outcome: Outcome, deps: NotifyDeps, signal: AbortSignal): Promise<void> {
+  const { paths, say } = deps
+  const job = await loadTask(paths.task)
+    .then(jobOf)
+    .catch((error: unknown) => {
+      say(`there is nobody to report to: ${errorText(error)}`)
+      return undefined
+    })
+  const claimed = await claim(outcome, job, deps, signal)
+  if (claimed.status !== outcome) return say(`the outcome is "${claimed.status}" already, "${outcome}" is not sent`)
+  if (job === undefined) return say(`the outcome is "${outcome}": ${claimed.message ?? ''}`)
+  if (await exists(paths.finalSent)) return say(`"${outcome}" was delivered already`)
+
+  await sendLogs(paths, job, deps.programs, withTimeout(signal, LOGS_MS)).catch((error: unknown) => {
+    signal.throwIfAborted()
+    say(`the logs are not sent: ${errorText(error)}`)
+  })
+  say(`sending "${outcome}"${claimed.failed_step === undefined ? '' : `, failed step ${claimed.failed_step}`}`)
+  await deliver(job, claimed, deps, withTimeout(signal, PATIENCE_MS))
+  await writeFileAtomic(paths.finalSent, `${deps.clock.now().toISOString()}\n`, 0o644)
+  say('delivered')
+}
+
+async function deliver(job: JobFile, report: WebhookReport, deps: NotifyDeps, signal: AbortSignal): Promise<void> {
+  const send = (attempt: number) =>
+    post(job, job.webhook.url, JSON.stringify(report), 'application/json', signal).catch((error: unknown) => {
+      deps.say(`attempt ${attempt + 1}: ${errorText(error)}`)
+      throw error
+    })
+  await retry(send, deps.backoff, (error) => isAppError(error, 'controller-unreachable'), signal)
+}
+
+/** The report that stands: ours, or the one that was first. It is complete the moment it exists: link(2) is atomic. */
+async function claim(
+  outcome: Outcome,
+  job: JobFile | undefined,
+  deps: NotifyDeps,
+  signal: AbortSignal,
+): Promise<WebhookReport> {
+  const { paths } = deps
+  const present = await readReport(paths.final)
+  if (present !== undefined) return present
+  const own = await composeReport(outcome, job, deps, signal)
+  await mkdir(paths.state, { recursive: true, mode: 0o755 })
+  const draft = `${paths.final}.${own.delivery_id}`
+  await writeFileAtomic(draft, `${JSON.stringify(own, null, 2)}\n`, 0o644)
+  try {
+    await link(draft, paths.final)
+    return own
+  } catch (error) {
+    const first = await readReport(paths.final)
+    if (first !== undefined) return first
+    throw new AppError('outputs-unwritable', `Cannot claim the outcome in ${paths.final}`, { cause: error })
+  } finally {
+    await rm(draft, { force: true })
+  }
+}
+
+async function composeReport(outcome: Outcome, job: JobFile | undefined, deps: NotifyDeps, signal: AbortSignal) {
+  const dispatched = await readDispatcherState(deps.paths)
+  const failure = outcome === 'failed' ? await findFailure(dispatched, job, deps, withTimeout(signal, ASK_MS)) : {}
+  const report: WebhookReport & { delivery_id: string } = {
+    status: outcome,
+    ...failure,
+    delivery_id: randomUUID(),
+    ...(job === undefined ? {} : { job_id: job.job_id }),
+    ...(dispatched?.task_target === undefined ? {} : { task_target: dispatched.task_target }),
+    ...(dispatched?.schema_id === undefined ? {} : { schema_id: dispatched.schema_id }),
+    dispatcher_version: VERSION,
+    ...(dispatched === undefined ? {} : { started_at: dispatched.started_at }),
+    finished_at: deps.clock.now().toISOString(),
+  }
+  return report
+}
+
+/** Never fails: a report that cannot say why is better than none. */
+async function findFailure(
+  dispatched: DispatcherState | undefined,
+  job: JobFile | undefined,
+  deps: NotifyDeps,
+  signal: AbortSignal,
+): Promise<{ failed_step: string; message: string }> {
+  if (dispatched?.status === 'failed') {
+    return { failed_step: DISPATCHER_UNIT, message: redact(dispatched.message ?? '', job) }
+  }
+  const { programs, monitorUnit } = deps
+  const target = dispatched?.task_target
+  const units = target === undefined ? [] : await readUnits(target, programs, signal).catch(tell(deps, []))
+  const failed_step = failedUnit(units, monitorUnit)
+  const message = await lastLines(failed_step, job, programs, signal).catch(tell(deps, ''))
+  return { failed_step, message }
+}
+
+function tell<T>({ say }: NotifyDeps, instead: T): (error: unknown) => T {
+  return (error) => {
+    say(errorText(error))
+    return instead
+  }
+}
+
+async function readReport(path: string): Promise<WebhookReport | undefined> {
+  const text = await readFile(path, 'utf8').catch(() => undefined)
+  return text === undefined ? undefined : (JSON.parse(text) as WebhookReport)
+}
+
+async function exists(path: string): Promise<boolean> {
+  return readFile(path).then(
+    () => true,
+    () => false,
+  )
+}

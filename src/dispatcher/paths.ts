@@ -1,0 +1,36 @@
+import { join } from 'node:path'
+
+/** Where the maintenance OS keeps what it knows of its job; a tmpfs, so it dies with the boot. */
+export const RUN_DIRECTORY = '/run/provision'
+
+/**
+ * Everything below the run directory (docs/contracts.md section 5):
+ *
+ *     task/          0700  the task medium, file by file
+ *     recipe.env     0644  scalars for systemd EnvironmentFile= and podman --env-file, no secrets
+ *     layout.json    0644  partition_layout
+ *     build-info.json
+ *     user-data meta-data network-config unattend.xml ks.cfg   0600, verbatim
+ *     secrets/       0700  webhook-secret, registry-auth.json
+ *     state/         0755  dispatcher.json, STEP.json, final.json, final.sent
+ */
+export function runPaths(runDirectory: string) {
+  const state = join(runDirectory, 'state')
+  return {
+    root: runDirectory,
+    task: join(runDirectory, 'task'),
+    environment: join(runDirectory, 'recipe.env'),
+    secrets: join(runDirectory, 'secrets'),
+    state,
+    dispatcher: join(state, 'dispatcher.json'),
+    /** The outcome of this boot: whoever creates it first decides. */
+    final: join(state, 'final.json'),
+    finalSent: join(state, 'final.sent'),
+    step: (name: string) => join(state, `${name}.json`),
+  }
+}
+
+export type RunPaths = ReturnType<typeof runPaths>
+
+/** The unit whose failure means that no step was started. */
+export const DISPATCHER_UNIT = 'provision-dispatcher.service'

@@ -1,0 +1,49 @@
+import type { HttpRequest } from '../oci/http.ts'
+import { readBody, sendRequest } from '../oci/http.ts'
+import { AppError } from '../shared/errors.ts'
+import type { JobFile, ProgressReport } from '../shared/task/job-file.ts'
+import { jobUrl, SECRET_HEADER } from '../shared/task/job-file.ts'
+import { withTimeout } from '../shared/time.ts'
+
+/** One post may take this long, however the network behaves. */
+const POST_MS = 20_000
+const IDLE_MS = 10_000
+const MAX_ANSWER_BYTES = 64 * 1024
+
+/**
+ * Posts to the controller with the job's secret.
+ * @throws `controller-unreachable` for anything but a 2xx answer
+ */
+export async function post(
+  job: JobFile,
+  url: string,
+  body: string,
+  contentType: 'application/json' | 'text/plain; charset=utf-8',
+  signal: AbortSignal,
+): Promise<void> {
+  const request: HttpRequest = {
+    url: new URL(url),
+    method: 'POST',
+    headers: { 'content-type': contentType, [SECRET_HEADER]: job.webhook.secret },
+    body,
+    caPem: job.controller.ca_pem ?? undefined,
+    idleMs: IDLE_MS,
+  }
+  const status = await send(request, withTimeout(signal, POST_MS)).catch((cause: unknown) => {
+    signal.throwIfAborted()
+    throw new AppError('controller-unreachable', `Cannot reach the controller at ${request.url.origin}`, { cause })
+  })
+  if (status >= 200 && status < 300) return
+  throw new AppError('controller-unreachable', `Cannot report to ${request.url.origin}: it answered ${status}`)
+}
+
+/** @throws `controller-unreachable` */
+export function postProgress(job: JobFile, progress: ProgressReport, signal: AbortSignal): Promise<void> {
+  return post(job, jobUrl(job, 'progress'), JSON.stringify(progress), 'application/json', signal)
+}
+
+async function send(request: HttpRequest, signal: AbortSignal): Promise<number> {
+  const answer = await sendRequest(request, signal)
+  await readBody(answer, MAX_ANSWER_BYTES)
+  return answer.status
+}

@@ -1,0 +1,48 @@
+import { AppError } from '../shared/errors.ts'
+import { systemClock } from '../shared/time.ts'
+import { readDispatcherState } from './dispatcher-state.ts'
+import { programs } from './exec.ts'
+import { speaker } from './machine.ts'
+import { runPaths } from './paths.ts'
+import { progressReporter } from './progress.ts'
+import { STEPS } from './steps/all.ts'
+import { runStep } from './steps/step.ts'
+import { jobOf, loadTask, recipeOf } from './task.ts'
+
+/** Runs a step on what the dispatcher left. @throws `step-failed`, `program-failed`, `registry-answer` and others */
+export async function runNamedStep(
+  name: string,
+  runDirectory: string,
+  out: (text: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const step = STEPS.find((candidate) => candidate.name === name)
+  if (step === undefined) {
+    const names = STEPS.map((candidate) => candidate.name).join(', ')
+    throw new AppError('usage', `Cannot run the step "${name}": there are ${names}`)
+  }
+  const paths = runPaths(runDirectory)
+  const dispatched = await readDispatcherState(paths)
+  // Without it nobody knows which disks the media are on.
+  if (dispatched === undefined) {
+    throw new AppError(
+      'step-failed',
+      `Cannot run the step "${name}": the dispatcher has left nothing in ${paths.state}`,
+    )
+  }
+  const files = await loadTask(paths.task)
+  const job = jobOf(files)
+  const { recipe } = recipeOf(files)
+  const say = speaker(step.prefix, out)
+  await runStep(step, {
+    recipe,
+    job,
+    paths,
+    protectedDevices: dispatched.protected_devices,
+    programs: programs(say),
+    progress: progressReporter(job, step.name, say, signal),
+    say,
+    clock: systemClock,
+    signal,
+  })
+}

@@ -1,0 +1,97 @@
+import { access, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { AppError, errorText } from '../../shared/errors.ts'
+import { ESP_TYPE } from '../../shared/recipe/roles.ts'
+import { findDisk, partitionPath } from './disk.ts'
+import type { Volume } from './fstab.ts'
+import { fstab } from './fstab.ts'
+import type { Grub } from './grub.ts'
+import { GRUBS, grubDefaults, planBinds, planGrub } from './grub.ts'
+import type { Slot } from './layout.ts'
+import { layoutDisk } from './layout.ts'
+import { NEW_ROOT, planMounts, withMounts } from './mounts.ts'
+import { ownEntries, planBootEntry } from './nvram.ts'
+import type { Step, StepContext } from './step.ts'
+
+/** Makes what was unpacked boot: fstab, kernel arguments, GRUB, and an entry in the firmware. */
+export const bootloaderLinux: Step = {
+  name: 'bootloader-linux',
+  prefix: 'bootloader',
+  async run(context) {
+    const { recipe, programs, signal } = context
+    const disk = await findDisk(context)
+    const slots = layoutDisk(recipe, disk.bytes)
+    const esp = slots.find(({ type }) => type === ESP_TYPE)
+    if (esp?.mountpoint === undefined) throw new AppError('step-failed', 'Cannot install GRUB: no partition is the ESP')
+    const efiDirectory = esp.mountpoint
+    await withMounts(planMounts(disk, slots, NEW_ROOT), NEW_ROOT, programs, signal, async () => {
+      const grub = await findGrub(NEW_ROOT)
+      await writeFile(join(NEW_ROOT, 'etc/fstab'), fstab(await readVolumes(disk.path, slots, context)))
+      await writeGrubDefaults(NEW_ROOT, recipe.kernel_arguments ?? [])
+      for (const command of [...planBinds(NEW_ROOT), ...planGrub(NEW_ROOT, grub, efiDirectory, process.arch)]) {
+        await programs.run(command, signal)
+      }
+      await programs.run({ argv: ['sync', '--file-system', NEW_ROOT] }, signal)
+    })
+    return { boot_entry: await makeBootEntry(disk.path, esp, context) }
+  },
+}
+
+async function findGrub(root: string): Promise<Grub> {
+  for (const grub of GRUBS) {
+    for (const directory of ['usr/sbin', 'usr/bin', 'sbin']) {
+      const found = await access(join(root, directory, grub.install)).then(
+        () => true,
+        () => false,
+      )
+      if (found) return grub
+    }
+  }
+  const names = GRUBS.map(({ install }) => install).join(' nor ')
+  throw new AppError('step-failed', `Cannot install a boot loader: the installed system has neither ${names}`)
+}
+
+async function readVolumes(disk: string, slots: readonly Slot[], context: StepContext): Promise<Volume[]> {
+  const used = slots.filter(({ mountpoint, format }) => mountpoint !== undefined || format === 'swap')
+  const volumes: Volume[] = []
+  for (const slot of used) {
+    const device = partitionPath({ path: disk }, slot.number)
+    // --probe: what is on the disk now, not what udev remembers.
+    const argv = ['blkid', '--probe', '--match-tag', 'UUID', '--output', 'value', device] as const
+    const uuid = (await context.programs.read({ argv }, context.signal)).trim()
+    if (uuid === '') throw new AppError('step-failed', `Cannot write fstab: ${device} has no UUID`)
+    volumes.push({ slot, uuid })
+  }
+  return volumes
+}
+
+async function writeGrubDefaults(root: string, kernelArguments: readonly string[]): Promise<void> {
+  const path = join(root, 'etc/default/grub')
+  const present = await readFile(path, 'utf8').catch(() => '')
+  await mkdir(join(path, '..'), { recursive: true, mode: 0o755 })
+  await writeFile(path, grubDefaults(present, kernelArguments))
+}
+
+/**
+ * An entry in the firmware's boot menu, where there is UEFI. The removable path boots without one, and some firmware has no
+ * room for it, so a refusal is told and kept in the step's state rather than failing an installation that boots.
+ */
+async function makeBootEntry(disk: string, esp: Slot, { programs, say, signal }: StepContext): Promise<string> {
+  const efi = await access('/sys/firmware/efi').then(
+    () => true,
+    () => false,
+  )
+  if (!efi) return 'none: this server was not booted by UEFI'
+  try {
+    const variables = '/sys/firmware/efi/efivars'
+    const mounted = (await readFile('/proc/self/mountinfo', 'utf8')).includes(` ${variables} `)
+    if (!mounted) await programs.run({ argv: ['mount', '-t', 'efivarfs', 'efivarfs', variables] }, signal)
+    const stale = ownEntries(await programs.read({ argv: ['efibootmgr'] }, signal))
+    for (const command of planBootEntry(disk, esp.number, process.arch, stale)) await programs.run(command, signal)
+    return 'made'
+  } catch (error) {
+    signal.throwIfAborted()
+    say(`warning: no entry in the firmware's boot menu, its removable path will do: ${errorText(error)}`)
+    return `none: ${errorText(error)}`
+  }
+}

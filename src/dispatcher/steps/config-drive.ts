@@ -1,0 +1,57 @@
+import { access } from 'node:fs/promises'
+import { join } from 'node:path'
+import { AppError } from '../../shared/errors.ts'
+import type { Command } from '../exec.ts'
+import { findDisk, partitionPath } from './disk.ts'
+import { configDriveSlot, layoutDisk } from './layout.ts'
+import type { Step } from './step.ts'
+
+/** Files of cloud-init's NoCloud data source; the dispatcher has written those that the recipe has. */
+const NOCLOUD_FILES = ['user-data', 'meta-data', 'network-config'] as const
+
+/** Puts user-data, meta-data and network-config where cloud-init looks for them. */
+export const configDrive: Step = {
+  name: 'config-drive',
+  prefix: 'config-drive',
+  async run(context) {
+    const { recipe, paths, programs, say, signal } = context
+    const files = await presentFiles(paths.root)
+    if (files.length === 0) {
+      say('the recipe has no user-data, meta-data or network-config: nothing to write')
+      return { files: [] }
+    }
+    const disk = await findDisk(context)
+    const slot = configDriveSlot(layoutDisk(recipe, disk.bytes))
+    if (slot === undefined) throw new AppError('step-failed', 'Cannot write the NoCloud drive: no partition is for it')
+    const device = partitionPath(disk, slot.number)
+    for (const command of planConfigDrive(device, slot.label ?? 'CIDATA', paths.root, files)) {
+      await programs.run(command, signal)
+    }
+    say(`${files.join(', ')} written to ${device}`)
+    return { device, files }
+  },
+}
+
+/** A new file system each time, so a repeated step leaves nothing of the first. mtools writes it without a mount. */
+export function planConfigDrive(
+  device: string,
+  label: string,
+  directory: string,
+  files: readonly string[],
+): readonly Command[] {
+  return [
+    { argv: ['mkfs.vfat', '-n', label, device] },
+    { argv: ['mcopy', '-i', device, ...files.map((name) => join(directory, name)), '::/'] },
+    { argv: ['sync', device] },
+  ]
+}
+
+async function presentFiles(directory: string): Promise<string[]> {
+  const checks = NOCLOUD_FILES.map((name) =>
+    access(join(directory, name)).then(
+      () => [name],
+      () => [],
+    ),
+  )
+  return (await Promise.all(checks)).flat()
+}
