@@ -1,5 +1,4 @@
 import { readServeConfig, SERVE_OPTIONS } from '../config.ts'
-import { runController } from '../server/compose.ts'
 import type { Command } from './command.ts'
 
 /** `provisioner serve`: the controller. */
@@ -15,6 +14,8 @@ export const serve: Command = {
   async run(invocation) {
     const { io, signal } = invocation
     const config = readServeConfig(invocation)
+    // Loaded here, so that --help does not pay for the whole server.
+    const { runController } = await import('../server/compose.ts')
     const log = await io.logger(config.logLevel)
     await runController(
       config,
