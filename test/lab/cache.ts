@@ -11,14 +11,17 @@ export interface Recipe {
   readonly name: string
   /** Everything the result follows from: script texts, digests, paths of other cached things (they carry their keys). */
   readonly ingredients: readonly (string | Uint8Array)[]
-  /** Makes the result at `partial`, which does not exist yet; it is renamed afterwards. */
+  /** Makes the result at `partial`, which does not exist yet; it is renamed afterwards. Scratch beside it: `${partial}.…`. */
   readonly build: (partial: string) => Promise<void>
   /** File name ending of the result, such as `.iso`. */
   readonly ending?: string
 }
 
-/** Results of one name that stay: another checkout, or a run still going on, may use the one before. */
+/** Results of one name that stay in any case: another checkout may use the one before. */
 const KEPT_PER_NAME = 2
+
+/** Older ones stay as long as a run that got their path may still read them, such as a virtual CD of a machine. */
+const KEPT_FOR_MS = 30 * 60_000
 
 /** Where everything large of the lab lives: never in the checkout, so that a clean checkout starts warm. */
 export function labCacheDirectory(env: NodeJS.ProcessEnv = process.env): string {
@@ -36,7 +39,7 @@ export async function cached(recipe: Recipe, directory = labCacheDirectory()): P
   try {
     if (await used(path)) return path
     const partial = join(directory, `${recipe.name}-${keyOf(recipe)}.partial${ending}`)
-    await rm(partial, { recursive: true, force: true })
+    await removePartials(directory, recipe.name)
     await recipe.build(partial)
     await rename(partial, path)
     await used(path)
@@ -101,10 +104,21 @@ async function takeLock(path: string): Promise<ChildProcess> {
   return child
 }
 
+/** What a killed build left. The lock is held, so none of this name is being built now. */
+async function removePartials(directory: string, name: string): Promise<void> {
+  const shape = new RegExp(`^${name.replaceAll('.', '\\.')}-[0-9a-f]{16}\\.partial`)
+  const left = (await readdir(directory)).filter((entry) => shape.test(entry))
+  await Promise.all(left.map((entry) => rm(join(directory, entry), { recursive: true, force: true })))
+}
+
 async function prune(directory: string, name: string, ending: string): Promise<void> {
   const shape = new RegExp(`^${name.replaceAll('.', '\\.')}-[0-9a-f]{16}${ending.replaceAll('.', '\\.')}$`)
   const found = (await readdir(directory)).filter((entry) => shape.test(entry)).map((entry) => join(directory, entry))
   const dated = await Promise.all(found.map(async (path) => ({ path, at: (await stat(path)).mtimeMs })))
-  const old = dated.sort((a, b) => b.at - a.at).slice(KEPT_PER_NAME)
+  const young = Date.now() - KEPT_FOR_MS
+  const old = dated
+    .sort((a, b) => b.at - a.at)
+    .slice(KEPT_PER_NAME)
+    .filter(({ at }) => at < young)
   await Promise.all(old.map(({ path }) => rm(path, { recursive: true, force: true })))
 }

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { cached, contentKey, labCacheDirectory } from './cache.ts'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { cached, contentKey } from './cache.ts'
 import { type Bind, mustInTools } from './programs.ts'
 import { debianRoot } from './roots/roots.ts'
 
@@ -109,8 +110,7 @@ async function topImage(parts: MaintenanceParts): Promise<string> {
 }
 
 async function trustDirectory(files: Readonly<Record<string, string>>): Promise<string> {
-  await mkdir(labCacheDirectory(), { recursive: true })
-  const directory = await mkdtemp(join(labCacheDirectory(), 'trust-'))
+  const directory = await mkdtemp(join(tmpdir(), 'trust-'))
   for (const [name, text] of Object.entries(files)) if (text !== '') await writeFile(join(directory, name), text)
   return directory
 }
@@ -130,8 +130,9 @@ async function scripted(
     ending,
     ingredients: [await debianRoot('tools'), await contentKey(host), ...ingredients],
     build: async (partial) => {
-      // The script sees the output's directory alone; its own name there is taken away again by `cached`.
-      const work = await mkdtemp(join(dirname(partial), `${name}-work-`))
+      // A directory of its own, so that the script sees nothing else of the cache.
+      const work = `${partial}.work`
+      await mkdir(work)
       try {
         const out = { host: work, inside: '/out' }
         const all = [...binds, out, { host, inside: '/script', readonly: true }]

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -60,11 +60,20 @@ test('a program that takes too long is killed and said so', async () => {
   await expect(inTools(['sleep', '60'], { timeoutMs: 1500 })).rejects.toMatchObject({ code: 'program-failed' })
 })
 
-test('a program without network has no way out', async () => {
-  const links = JSON.parse(await mustInTools(['ip', '-json', 'link'], { network: false }))
-  expect(links.map((link: { ifname: string }) => link.ifname).filter((name: string) => name !== 'lo')).not.toContain(
-    'eth0',
+test('what a program leaves running dies with it', async () => {
+  const mark = `left-${process.pid}`
+  await mustInTools(['sh', '-c', `bash -c 'exec -a ${mark} sleep 3600' >/dev/null 2>&1 & sleep 0.2`])
+  const running = await Promise.all(
+    (await readdir('/proc'))
+      .filter((name) => /^\d+$/.test(name))
+      .map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')),
   )
+  expect(running.filter((line) => line.startsWith(mark))).toEqual([])
+})
+
+test('a program without network has no way out', async () => {
+  expect(await mustInTools(['ip', 'route'], { network: false })).toBe('')
+  expect(await mustInTools(['ip', '-brief', 'address'], { network: false })).not.toMatch(/\d+\.\d+\.\d+\.\d+/)
 })
 
 test('a started program is the child itself', async () => {

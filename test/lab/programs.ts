@@ -55,7 +55,7 @@ const ENVIRONMENT = {
 export async function inTools(argv: readonly string[], options: RunOptions = {}): Promise<ProgramResult> {
   const limit = AbortSignal.timeout(options.timeoutMs ?? 120_000)
   const signal = options.signal === undefined ? limit : AbortSignal.any([limit, options.signal])
-  const child = await spawnInTools(argv, { ...options, signal, stdio: ['pipe', 'pipe', 'pipe'] })
+  const child = await start(argv, { ...options, signal, contained: true, stdio: 'pipe' })
   const stdout = collect(child.stdout)
   const stderr = collect(child.stderr)
   // A program that does not read its input closes the pipe: its exit code tells, not EPIPE.
@@ -81,9 +81,16 @@ export async function mustInTools(argv: readonly string[], options: RunOptions =
  * Starts a program of the tools root. The child *is* the program (no shell in between), so its pid can be signalled; it is
  * killed when this process, or the worker thread that started it, ends.
  */
-export async function spawnInTools(
+export function spawnInTools(
   argv: readonly string[],
   options: InToolsOptions & { readonly stdio?: SpawnOptions['stdio'] } = {},
+): Promise<ChildProcess> {
+  return start(argv, options)
+}
+
+async function start(
+  argv: readonly string[],
+  options: EnterOptions & { readonly stdio?: SpawnOptions['stdio'] },
 ): Promise<ChildProcess> {
   const root = await debianRoot('tools')
   const scratch = join(labCacheDirectory(), 'mnt')
@@ -96,21 +103,26 @@ export async function spawnInTools(
   })
 }
 
+interface EnterOptions extends InToolsOptions {
+  /** In a process namespace: whatever the program leaves running dies with it. The child is then not the program itself. */
+  readonly contained?: boolean
+}
+
 /** The whole command line: namespaces, death signal, enter.sh with its arguments, and the program. */
-export function enterCommand(
+function enterCommand(
   root: string,
   scratch: string,
   argv: readonly string[],
-  options: InToolsOptions,
+  options: EnterOptions,
 ): [string, ...string[]] {
   const binds = (options.binds ?? []).flatMap((bind) => [bind.readonly ? 'ro' : 'rw', bind.host, bind.inside])
-  const namespaces = options.network === false ? ['--mount', '--net'] : ['--mount']
+  const namespaces = ['--mount', '--propagation', 'private']
+  if (options.network === false) namespaces.push('--net')
+  if (options.contained) namespaces.push('--pid', '--fork', '--kill-child')
   const enter = [join(import.meta.dirname, 'roots', 'enter.sh'), root, scratch, options.cwd ?? '/']
   const wishes = [options.cgroup ? 'yes' : 'no', options.devices ?? 'private']
-  return [
-    ...(['unshare', ...namespaces, '--propagation', 'private'] as const),
-    ...['setpriv', '--pdeathsig', 'KILL', 'sh', ...enter, ...wishes, ...binds, '--', ...argv],
-  ]
+  const inside = ['sh', ...enter, ...wishes, ...binds, '--', ...argv]
+  return ['setpriv', '--pdeathsig', 'KILL', 'unshare', ...namespaces, ...inside]
 }
 
 function collect(stream: NodeJS.ReadableStream | null): () => string {

@@ -37,7 +37,8 @@ export async function debianRoot(name: RootName): Promise<string> {
 /** Runs a script of this directory on the host; what it says comes with the error when it fails. */
 function runScript(script: string, args: readonly string[], what: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = spawn('bash', [script, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const [program, ...rest] = [...contained(), 'bash', script, ...args] as [string, ...string[]]
+    const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'] })
     const said: Buffer[] = []
     child.stdout.on('data', (chunk: Buffer) => said.push(chunk))
     child.stderr.on('data', (chunk: Buffer) => said.push(chunk))
@@ -48,4 +49,14 @@ function runScript(script: string, args: readonly string[], what: string): Promi
       reject(new Error(`Cannot build the ${what} root: ${script} ended with ${code}\n${tail}`))
     })
   })
+}
+
+/**
+ * A process namespace that dies with this process: a package installation left running would write into the next build.
+ * Without root rights the script says what is missing, better than unshare does.
+ */
+function contained(): string[] {
+  if (process.getuid?.() !== 0) return []
+  const unshare = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc', '--propagation', 'private']
+  return ['setpriv', '--pdeathsig', 'KILL', ...unshare]
 }

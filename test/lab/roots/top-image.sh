@@ -33,6 +33,7 @@ while read -r wants unit; do
   ln -sf "/usr/lib/systemd/system/$unit" "$units/$wants/$unit"
 done </lab-enabled
 while read -r unit; do ln -sf /dev/null "$units/$unit"; done </lab-masked
+ln -sf /usr/lib/systemd/system/multi-user.target "$units/default.target"
 
 : >"$stage/etc/machine-id"
 rm -f "$stage/etc/resolv.conf"
