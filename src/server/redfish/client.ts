@@ -97,9 +97,12 @@ export function createClient(address: BmcAddress, timing: Timing): RedfishClient
       const used = credentials
       credentials = undefined
       if (used?.kind !== 'session' || used.location === undefined) return
-      const path = pathOfLocation(used.location, origin)
-      // The session ends by its own time when this fails, and there is nobody to tell.
-      await exchange.once(authorized({ method: 'DELETE', path }, used), signal).catch(() => undefined)
+      try {
+        const path = pathOfLocation(used.location, origin)
+        await exchange.once(authorized({ method: 'DELETE', path }, used), signal)
+      } catch {
+        // The session ends by its own time, and there is nobody to tell.
+      }
     },
   }
 }
