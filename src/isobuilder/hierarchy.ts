@@ -4,7 +4,7 @@ import { continuationSpace, leadTo, putAreas } from './continuation.ts'
 import { headBytes, MAX_RECORD, PARENT, putRecord, recordBytes, SELF } from './directory-record.ts'
 import { sectorsOf } from './fields.ts'
 import type { Identified } from './names.ts'
-import { childEntries, dotEntries } from './rock-ridge.ts'
+import { childEntries, directoryAttributes, dotEntries } from './rock-ridge.ts'
 import type { DirectoryNode, TreeNode } from './tree.ts'
 import { SECTION_BYTES } from './tree.ts'
 
@@ -23,6 +23,8 @@ export interface PlannedDirectory {
   /** Ordinal of the directory above, counted from 1. */
   readonly parent: number
   readonly records: readonly PlannedRecord[]
+  /** Up to the end of the last record. */
+  readonly usedBytes: number
   /** Bytes of the records: whole sectors (ECMA-119 6.8.1.3). */
   readonly size: number
   /** Sectors for continuation areas, right behind the records. */
@@ -60,11 +62,11 @@ const NOWHERE: Extent = { sector: 0, bytes: 0 }
  */
 export function planHierarchy(root: DirectoryNode, style: Style): PlannedDirectory[] {
   const planned: PlannedDirectory[] = []
-  const queue: Pending[] = [{ node: root, above: root, identifier: SELF, parent: 1 }]
+  const queue: Pending[] = [pendingOf(root, undefined, SELF, 1)]
   for (const [index, pending] of queue.entries()) {
     const names = style.names(pending.node.children.values())
     for (const { node, identifier } of names) {
-      if (node.kind === 'directory') queue.push({ node, above: pending.node, identifier, parent: index + 1 })
+      if (node.kind === 'directory') queue.push(pendingOf(node, pending, identifier, index + 1))
     }
     planned.push(planDirectory(pending, names, style.rockRidge, index === 0))
   }
@@ -73,14 +75,25 @@ export function planHierarchy(root: DirectoryNode, style: Style): PlannedDirecto
 
 interface Pending {
   readonly node: DirectoryNode
-  readonly above: DirectoryNode
+  readonly attributes: Buffer
+  /** The root is above itself (ECMA-119 6.8.2.2). */
+  readonly above: { readonly node: DirectoryNode; readonly attributes: Buffer }
   readonly identifier: Uint8Array
   readonly parent: number
 }
 
-/** The directory as it is recorded: its records, then its continuation areas. */
+function pendingOf(node: DirectoryNode, above: Pending | undefined, identifier: Uint8Array, parent: number): Pending {
+  const self = { node, attributes: directoryAttributes(node) }
+  return { ...self, above: above ?? self, identifier, parent }
+}
+
+/**
+ * The directory as it is recorded: its records, then its continuation areas. The zeros at the end are left out; most of a
+ * small directory is zeros.
+ */
 export function directoryBytes(directory: PlannedDirectory, extents: Extents): Buffer {
-  const bytes = Buffer.alloc(directory.size + directory.continuationSectors * SECTOR)
+  const areaBytes = directory.continuationSectors * SECTOR
+  const bytes = Buffer.alloc(areaBytes === 0 ? directory.usedBytes : directory.size + areaBytes)
   const firstArea = (extents.directories.get(directory.node)?.sector ?? 0) + directory.size / SECTOR
   const areas = bytes.subarray(directory.size)
   for (const { node, identifier, systemUse, section, offset } of directory.records) {
@@ -100,7 +113,7 @@ function planDirectory(
   rockRidge: boolean,
   isRoot: boolean,
 ): PlannedDirectory {
-  const { node, above, identifier, parent } = pending
+  const { node, attributes, above, identifier, parent } = pending
   const space = continuationSpace()
   const records: PlannedRecord[] = []
   let end = 0
@@ -114,15 +127,18 @@ function planDirectory(
     end += length
   }
 
-  add(node, SELF, 0, rockRidge ? dotEntries(node, isRoot) : [])
-  add(above, PARENT, 0, rockRidge ? dotEntries(above, false) : [])
+  add(node, SELF, 0, rockRidge ? dotEntries(attributes, isRoot) : [])
+  add(above.node, PARENT, 0, rockRidge ? dotEntries(above.attributes, false) : [])
   for (const child of names) {
     const entries = rockRidge ? childEntries(child.node) : []
     // The parts of a large file follow each other, each with the same name (ECMA-119 6.5.1, 9.1.6).
     for (let section = 0; section < sectionsOf(child.node); section++)
       add(child.node, child.identifier, section, entries)
   }
-  return { node, identifier, parent, records, size: sectorsOf(end) * SECTOR, continuationSectors: space.sectors() }
+  return {
+    ...{ node, identifier, parent, records },
+    ...{ usedBytes: end, size: sectorsOf(end) * SECTOR, continuationSectors: space.sectors() },
+  }
 }
 
 function sectionsOf(node: TreeNode): number {

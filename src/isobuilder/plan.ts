@@ -53,10 +53,11 @@ export function planIso(entries: readonly Entry[], options: IsoOptions): IsoResu
   const all = [...labelProblems(options.label), ...problems]
   if (all.length > 0) return { ok: false, problems: all }
 
-  const primary = planHierarchy(root, { names: primaryNames, rockRidge: true })
-  if (primary.length > MAX_DIRECTORIES) {
-    return refuse('directories', `Cannot record ${primary.length} directories: a path table has ${MAX_DIRECTORIES}`)
+  const directories = countDirectories(root)
+  if (directories > MAX_DIRECTORIES) {
+    return refuse('directories', `Cannot record ${directories} directories: a path table has ${MAX_DIRECTORIES}`)
   }
+  const primary = planHierarchy(root, { names: primaryNames, rockRidge: true })
   const layout = layoutImage(primary, planHierarchy(root, { names: jolietNames, rockRidge: false }))
   if (layout.sectors > MAX_SECTORS) {
     return refuse('image-size', `Cannot record ${layout.sectors} sectors: a sector number has 32 bits`)
@@ -66,6 +67,12 @@ export function planIso(entries: readonly Entry[], options: IsoOptions): IsoResu
 
 function refuse(code: string, message: string): IsoResult {
   return { ok: false, problems: [{ path: '', code, message }] }
+}
+
+function countDirectories(directory: DirectoryNode): number {
+  let count = 1
+  for (const child of directory.children.values()) if (child.kind === 'directory') count += countDirectories(child)
+  return count
 }
 
 function labelProblems(label: string): Problem[] {

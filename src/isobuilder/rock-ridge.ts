@@ -1,6 +1,6 @@
 import { MODE_TYPE } from './constants.ts'
 import { putBoth32, RECORD_DATE } from './fields.ts'
-import type { TreeNode } from './tree.ts'
+import type { DirectoryNode, TreeNode } from './tree.ts'
 
 /**
  * System use entries: SUSP 1.10 (IEEE P1281) and RRIP 1.10 under the identifier `RRIP_1991A`, which xorriso and
@@ -39,9 +39,20 @@ const CONTINUE = 0x01
 /** Component records that stand for a name (RRIP 4.1.3.1). */
 const COMPONENT = { current: 0x02, parent: 0x04, root: 0x08 } as const
 
-/** Entries of the records "." and "..". Those of the root announce SUSP and Rock Ridge. */
-export function dotEntries(of: TreeNode, isRootSelf: boolean): Buffer[] {
-  return isRootSelf ? [SP, attributesOf(of), TF, ER] : [attributesOf(of), TF]
+/**
+ * Entries of the records "." and ".." of a directory with those attributes. "." of the root announces SUSP and Rock
+ * Ridge.
+ */
+export function dotEntries(attributes: Buffer, isRootSelf: boolean): Buffer[] {
+  return isRootSelf ? [SP, attributes, TF, ER] : [attributes, TF]
+}
+
+/** PX of a directory. It counts the children: asked for once for each, not for each of its children. */
+export function directoryAttributes(node: DirectoryNode): Buffer {
+  // As in every POSIX file system: its name, its ".", and the ".." of each directory in it.
+  let links = 2
+  for (const child of node.children.values()) if (child.kind === 'directory') links++
+  return posixAttributes(MODE_TYPE.directory | 0o555, links)
 }
 
 /** Entries of a child: attributes, times, its true name, and where a symbolic link points. */
@@ -61,11 +72,7 @@ export function continuationEntry(sector: number, offset: number, size: number):
 
 function attributesOf(node: TreeNode): Buffer {
   if (node.kind === 'file') return FILE
-  if (node.kind === 'symlink') return SYMLINK
-  // As in every POSIX file system: its name, its ".", and the ".." of each directory in it.
-  let links = 2
-  for (const child of node.children.values()) if (child.kind === 'directory') links++
-  return posixAttributes(MODE_TYPE.directory | 0o555, links)
+  return node.kind === 'symlink' ? SYMLINK : directoryAttributes(node)
 }
 
 /** PX with mode, links, uid 0, gid 0: 36 bytes, the form of RRIP_1991A (RRIP 4.1.1). */

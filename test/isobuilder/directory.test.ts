@@ -1,0 +1,44 @@
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { entriesOf } from '../../src/isobuilder/directory.ts'
+import { sha256 } from '../../src/shared/digest.ts'
+
+const never = new AbortController().signal
+let directory: string
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'tree-'))
+})
+
+afterEach(() => rm(directory, { recursive: true }))
+
+test('files, empty directories and links become entries; links are not followed', async () => {
+  await mkdir(join(directory, 'd/empty'), { recursive: true })
+  await writeFile(join(directory, 'd/f'), 'text')
+  await symlink('/etc', join(directory, 'l'))
+  const entries = await entriesOf(directory, never)
+  const told = entries.map((entry) => ({ ...entry, ...('source' in entry ? { source: entry.source.digest } : {}) }))
+  expect(told.sort((a, b) => (a.path < b.path ? -1 : 1))).toEqual([
+    { path: 'd', directory: true },
+    { path: 'd/empty', directory: true },
+    { path: 'd/f', source: sha256('text') },
+    { path: 'l', symlink: '/etc' },
+  ])
+})
+
+test('what an image cannot hold is told at once, with its paths', async () => {
+  await promisify(execFile)('mkfifo', [join(directory, 'pipe')])
+  await writeFile(Buffer.concat([Buffer.from(join(directory, 'bad-')), Buffer.of(0xff)]), '')
+  const failure = await entriesOf(directory, never).catch((error: unknown) => error)
+  expect(failure).toMatchObject({ code: 'iso-plan' })
+  const problems = (failure as { problems: { code: string }[] }).problems
+  expect(problems.map(({ code }) => code).sort()).toEqual(['file-kind', 'path-character'])
+})
+
+test('a directory that is not there is said', async () => {
+  await expect(entriesOf(join(directory, 'none'), never)).rejects.toMatchObject({ code: 'iso-plan' })
+})

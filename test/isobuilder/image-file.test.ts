@@ -1,0 +1,56 @@
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { withIso, writeIso } from '../../src/isobuilder/image-file.ts'
+import type { Source } from '../../src/isobuilder/source.ts'
+import { bytesSource } from '../../src/isobuilder/source.ts'
+import { AppError } from '../../src/shared/errors.ts'
+import { bytesOf, file, planOf } from './image-bytes.ts'
+
+const never = new AbortController().signal
+let directory: string
+let path: string
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'image-'))
+  path = join(directory, 'a.iso')
+})
+
+afterEach(() => rm(directory, { recursive: true }))
+
+test('the file is the image, and can be opened', async () => {
+  const plan = planOf([file('a', 'text')], 'LABEL')
+  await writeIso(plan, path, never)
+  expect((await readFile(path)).equals(await bytesOf(plan))).toBe(true)
+  expect(await readdir(directory)).toEqual(['a.iso'])
+  expect(await withIso(path, async (image) => image.label)).toBe('LABEL')
+})
+
+test('a source that fails leaves the image of before, and nothing else', async () => {
+  await writeFile(path, 'before')
+  const source: Source = {
+    ...bytesSource(Buffer.from('x')),
+    read: () => Promise.reject(new AppError('iso-plan', 'Cannot read')),
+  }
+  await expect(writeIso(planOf([{ path: 'a', source }]), path, never)).rejects.toThrow('Cannot read')
+  expect(await readFile(path, 'utf8')).toBe('before')
+  expect(await readdir(directory)).toEqual(['a.iso'])
+})
+
+test('a stopped write leaves nothing', async () => {
+  await expect(writeIso(planOf([file('a')]), path, AbortSignal.abort(new Error('stopped')))).rejects.toThrow('stopped')
+  expect(await readdir(directory)).toEqual([])
+})
+
+test('a truncated image is refused although its names could be read', async () => {
+  const plan = planOf([file('a', 'text')])
+  await writeIso(plan, path, never)
+  await truncate(path, plan.size - 1)
+  await expect(withIso(path, (image) => image.list())).rejects.toMatchObject({ code: 'iso-read' })
+})
+
+test('a file that is not there, and a directory that is not, are said', async () => {
+  await expect(withIso(path, (image) => image.list())).rejects.toMatchObject({ code: 'iso-read' })
+  await expect(writeIso(planOf([]), join(directory, 'none/a.iso'), never)).rejects.toMatchObject({ code: 'iso-plan' })
+})
