@@ -30,11 +30,14 @@ const SYMLINK = posixAttributes(MODE_TYPE.symlink | 0o777, 1)
 /** Text in one NM entry, and component records in one SL entry: an entry has at most 255 bytes (SUSP 4). */
 const MAX_TEXT = 250
 
-/** Text in one component record: two bytes of an SL entry are its head. */
-const MAX_COMPONENT = MAX_TEXT - 2
+/** Text in one component record: its head and an empty one behind it take two bytes each. */
+const MAX_COMPONENT = MAX_TEXT - 4
 
 /** NM (RRIP 4.1.4) and SL (4.1.3) entries: more follow. In a component record: it goes on in the next one. */
 const CONTINUE = 0x01
+
+/** A component without text that goes on in the next. */
+const BRIDGE = Buffer.of(CONTINUE, 0)
 
 /** Component records that stand for a name (RRIP 4.1.3.1). */
 const COMPONENT = { current: 0x02, parent: 0x04, root: 0x08 } as const
@@ -89,11 +92,17 @@ function nameEntries(name: string): Buffer[] {
   )
 }
 
+/**
+ * Readers differ where an entry ends between two names: Linux puts a slash there, libarchive does not. So an entry never
+ * ends there: it ends with an empty component that goes on in the next entry, which all of them read alike.
+ */
 function symlinkEntries(target: string): Buffer[] {
   const areas: Buffer[][] = [[]]
   let used = 0
   for (const record of componentRecords(target)) {
-    if (used + record.length > MAX_TEXT) {
+    if (used + record.length > MAX_TEXT - BRIDGE.length) {
+      const isBetweenNames = (areas.at(-1)?.at(-1)?.[0] ?? 0) !== CONTINUE
+      if (isBetweenNames) areas.at(-1)?.push(BRIDGE)
       areas.push([])
       used = 0
     }

@@ -59,11 +59,19 @@ test.for([
 test('a long target goes on in further entries, and a long component in further records', () => {
   const links = childEntries({ kind: 'symlink', name: 'l', path: 'l', target: `a/${'c'.repeat(300)}` }).slice(3)
   expect(links.map((entry) => entry[4])).toEqual([1, 1, 0])
-  // "a"; 248 of 300 and "goes on"; the rest.
+  // "a" and the empty component; 246 of 300 and "goes on"; the rest.
   expect(links.map((entry) => [entry[5], entry[6]])).toEqual([
     [0, 1],
-    [1, 248],
-    [0, 52],
+    [1, 246],
+    [0, 54],
+  ])
+})
+
+test('an entry does not end between two names: an empty component leads to the next', () => {
+  const links = childEntries({ kind: 'symlink', name: 'l', path: 'l', target: '../'.repeat(130) }).slice(3)
+  expect(links.map((entry) => entry.subarray(4).toString('hex'))).toEqual([
+    `01${'0400'.repeat(124)}0100`,
+    `00${'0400'.repeat(6)}`,
   ])
 })
 
