@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { cached, contentKey } from './cache.ts'
 import { type Bind, mustInTools } from './programs.ts'
 import { debianRoot } from './roots/roots.ts'
@@ -24,7 +24,7 @@ export const STEP_IMAGE = 'localhost/provisioner-tools:1'
  * least of all on the disk that is about to be overwritten.
  */
 const COMMAND_LINE = [
-  'console=ttyS0 quiet systemd.show_status=no systemd.gpt_auto=no',
+  'console=ttyS0 quiet systemd.show_status=yes systemd.gpt_auto=no',
   'mitigations=off nokaslr apparmor=0 audit=0 random.trust_cpu=on',
 ].join(' ')
 
@@ -128,7 +128,10 @@ async function scripted(
   return cached({
     name,
     ending,
-    ingredients: [await debianRoot('tools'), await contentKey(host), ...ingredients],
+    // Names carry the keys of what they name; the cache's own place is no ingredient.
+    ingredients: [await debianRoot('tools'), await contentKey(host), ...ingredients].map((text) =>
+      text.startsWith('/') ? basename(text) : text,
+    ),
     build: async (partial) => {
       // A directory of its own, so that the script sees nothing else of the cache.
       const work = `${partial}.work`
