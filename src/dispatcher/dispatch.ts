@@ -17,7 +17,7 @@ import { findMedium } from './medium.ts'
 import { networkFile } from './network.ts'
 import type { RunPaths } from './paths.ts'
 import { runPaths } from './paths.ts'
-import { progressReporter } from './progress.ts'
+import type { ProgressReporter } from './progress.ts'
 import { checkTarget } from './target.ts'
 import { checkSeal, jobOf, readTask, recipeOf, storeTask, trustedKeys } from './task.ts'
 
@@ -39,6 +39,7 @@ export interface DispatchDeps {
   readonly isRoot: boolean
   readonly devices: DeviceRoots
   readonly mounts: () => Promise<string>
+  readonly progress: (job: JobFile, step: string, signal: AbortSignal) => ProgressReporter
   readonly unitDirectories: readonly string[]
   readonly trustDirectory: string
   readonly networkFile: string
@@ -87,7 +88,7 @@ async function proceed(
     return
   }
   await configureNetwork(job, deps, signal)
-  const reporter = progressReporter(job, 'provision-dispatcher', deps.say, signal)
+  const reporter = deps.progress(job, 'provision-dispatcher', signal)
   reporter.message(`starting ${recipe.task_target}`)
   await handOver(recipe.task_target, deps, signal)
   await reporter.flush()

@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os'
 import { systemClock } from '../shared/time.ts'
 import type { DispatchDeps } from './dispatch.ts'
 import { programs } from './exec.ts'
@@ -6,6 +7,7 @@ import { MEDIUM_WAIT_MS } from './medium.ts'
 import { NETWORK_FILE } from './network.ts'
 import type { NotifyDeps } from './notify.ts'
 import { runPaths } from './paths.ts'
+import { progressReporter } from './progress.ts'
 import { UNIT_DIRECTORIES } from './target.ts'
 import { TRUST_DIRECTORY } from './task.ts'
 
@@ -21,9 +23,10 @@ export function dispatchDeps(out: (text: string) => void): DispatchDeps {
     say,
     clock: systemClock,
     programs: programs(say),
-    isRoot: process.getuid?.() === 0,
+    isRoot: userInfo().uid === 0,
     devices: { sys: '/sys', dev: '/dev' },
     mounts: readMounts,
+    progress: (job, step, signal) => progressReporter(job, step, say, signal),
     unitDirectories: UNIT_DIRECTORIES,
     trustDirectory: TRUST_DIRECTORY,
     networkFile: NETWORK_FILE,

@@ -130,7 +130,6 @@ test.for<[string, (registry: TinyRegistry) => void, string]>([
     'when asked for the bytes from 0',
   ],
 ])('%s end in an error', async ([, misbehave, message]) => {
-  // biome-ignore format: one row a line
   await using registry = await tinyRegistry()
   const blob = registry.blob(CONTENT)
   misbehave(registry)

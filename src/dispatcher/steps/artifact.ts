@@ -1,3 +1,4 @@
+import { arch } from 'node:os'
 import type { RegistryAccess } from '../../oci/registry.ts'
 import type { OciReference } from '../../shared/oci-reference.ts'
 import type { JobFile } from '../../shared/task/job-file.ts'
@@ -14,5 +15,5 @@ export function accessFor(reference: OciReference, job: JobFile): RegistryAccess
 
 /** `GOARCH`, as image indexes name it. */
 export function architecture(): string {
-  return process.arch === 'x64' ? 'amd64' : process.arch
+  return arch() === 'x64' ? 'amd64' : arch()
 }

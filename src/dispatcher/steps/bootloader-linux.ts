@@ -1,4 +1,5 @@
 import { access, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { arch } from 'node:os'
 import { join } from 'node:path'
 import { AppError, errorText } from '../../shared/errors.ts'
 import { ESP_TYPE } from '../../shared/recipe/roles.ts'
@@ -28,7 +29,7 @@ export const bootloaderLinux: Step = {
       const grub = await findGrub(NEW_ROOT)
       await writeFile(join(NEW_ROOT, 'etc/fstab'), fstab(await readVolumes(disk.path, slots, context)))
       await writeGrubDefaults(NEW_ROOT, recipe.kernel_arguments ?? [])
-      for (const command of [...planBinds(NEW_ROOT), ...planGrub(NEW_ROOT, grub, efiDirectory, process.arch)]) {
+      for (const command of [...planBinds(NEW_ROOT), ...planGrub(NEW_ROOT, grub, efiDirectory, arch())]) {
         await programs.run(command, signal)
       }
       await programs.run({ argv: ['sync', '--file-system', NEW_ROOT] }, signal)
@@ -87,7 +88,7 @@ async function makeBootEntry(disk: string, esp: Slot, { programs, say, signal }:
     const mounted = (await readFile('/proc/self/mountinfo', 'utf8')).includes(` ${variables} `)
     if (!mounted) await programs.run({ argv: ['mount', '-t', 'efivarfs', 'efivarfs', variables] }, signal)
     const stale = ownEntries(await programs.read({ argv: ['efibootmgr'] }, signal))
-    for (const command of planBootEntry(disk, esp.number, process.arch, stale)) await programs.run(command, signal)
+    for (const command of planBootEntry(disk, esp.number, arch(), stale)) await programs.run(command, signal)
     return 'made'
   } catch (error) {
     signal.throwIfAborted()

@@ -1,0 +1,63 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { STEPS } from '../../src/dispatcher/steps/all.ts'
+
+const ASSETS = join(import.meta.dirname, '../../assets')
+const names = (directory: string) => readdirSync(join(ASSETS, directory)).sort()
+const read = (path: string) => readFileSync(join(ASSETS, path), 'utf8')
+const targets = names('units').filter((name) => name.endsWith('.target'))
+const steps = STEPS.map(({ name }) => name)
+
+test('every step has a Quadlet of its name, and every Quadlet a step', () => {
+  expect(names('quadlets')).toEqual(steps.map((name) => `${name}.container`).sort())
+})
+
+test('no unit has the name of a Quadlet: it would replace what the Quadlet generates, without a word', () => {
+  for (const step of steps) expect(names('units')).not.toContain(`${step}.service`)
+})
+
+test.for(targets)(
+  '%s requires and follows its steps, stops when they are done, and reports both outcomes',
+  (target) => {
+    const text = read(`units/${target}`)
+    const value = (key: string) => new RegExp(`^${key}=(.*)$`, 'm').exec(text)?.[1]
+    const units = value('Requires')?.split(' ') ?? []
+    expect(units.length).toBeGreaterThan(0)
+    expect(value('After')?.split(' ')).toEqual(units)
+    for (const unit of units) expect(steps).toContain(unit.replace('.service', ''))
+    expect(value('StopWhenUnneeded')).toBe('yes')
+    expect(value('OnSuccess')).toBe('provision-success.service')
+    expect(value('OnFailure')).toBe('provision-failed.service')
+    expect(value('X-Provisioner')).toBe('target')
+    // Each step also requires the one before it: After= alone would let it run after a failure.
+    for (const [index, unit] of units.entries()) {
+      const previous = units[index - 1]
+      if (previous === undefined) continue
+      const quadlet = read(`quadlets/${unit.replace('.service', '.container')}`)
+      expect(quadlet).toContain(`Requires=${previous}\nAfter=${previous}\n`)
+    }
+  },
+)
+
+test.for(steps)('the Quadlet of %s runs that step, once, privileged, with limits, and reports its failure', (step) => {
+  const text = read(`quadlets/${step}.container`)
+  for (const line of [
+    'OnFailure=provision-failed.service',
+    'Pull=never',
+    'Network=host',
+    'PodmanArgs=--privileged',
+    'Volume=/dev:/dev',
+    'Volume=/usr/sbin/provisioner:/usr/sbin/provisioner:ro',
+    'EnvironmentFile=/run/provision/recipe.env',
+    'LogDriver=passthrough',
+    `Exec=/usr/sbin/provisioner step ${step}`,
+    'Type=oneshot',
+    'RemainAfterExit=yes',
+    'TimeoutStopSec=15',
+    'DefaultDependencies=false',
+  ]) {
+    expect(text.split('\n')).toContain(line)
+  }
+  expect(text).toMatch(/^TimeoutStartSec=\d+min$/m)
+})
