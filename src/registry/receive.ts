@@ -3,7 +3,10 @@ import { OciError } from './errors.ts'
 import type { RequestBody } from './request-body.ts'
 import type { UploadWriter } from './storage/storage.ts'
 
-/** Chunks of the network are gathered to this before they are written: fewer system calls, same memory. */
+/**
+ * What arrives is copied into buffers of this size before it is hashed and written. The copy costs less than what it saves:
+ * the network's small buffers die young, and a large write is cheaper than a list of small ones.
+ */
 const BATCH_BYTES = 1 << 20
 
 /** How often the free space is looked at when the length is not known. */
@@ -18,7 +21,7 @@ export interface ReceiveOptions {
 }
 
 /**
- * Streams a body into a writer and a hash: hashed on arrival, one write in flight while the next batch is gathered.
+ * Streams a body into a writer and a hash: one batch is written while the next one is gathered.
  * What arrived before the client went away is written, and then the error is thrown.
  */
 export async function receiveInto(
@@ -28,39 +31,56 @@ export async function receiveInto(
   { limit, isCancelled, ensureSpace }: ReceiveOptions,
 ): Promise<void> {
   if (body.length !== 0) await ensureSpace(body.length ?? SPACE_CHECK_BYTES)
-  let batch: Uint8Array[] = []
-  let batched = 0
+  const batches = batchWriter(writer, hash, Math.min(BATCH_BYTES, body.length || BATCH_BYTES))
   let received = 0
-  let writing = Promise.resolve()
-
-  async function flush(): Promise<void> {
-    await writing
-    const full = batch
-    batch = []
-    batched = 0
-    writing = writer.append(full)
-    // Awaited at the next flush; until then a failure is not an unhandled one.
-    writing.catch(() => {})
-  }
-
   try {
     for await (const chunk of body.chunks) {
       if (isCancelled()) throw new OciError('BLOB_UPLOAD_UNKNOWN', { reason: 'the upload was cancelled' })
       received += chunk.length
       if (limit !== undefined && received > limit) throw new OciError('SIZE_INVALID', { expected: limit })
-      hash.update(chunk)
-      batch.push(chunk)
-      batched += chunk.length
-      if (batched < BATCH_BYTES) continue
-      if (body.length === undefined && crossed(received, batched)) await ensureSpace(SPACE_CHECK_BYTES)
-      await flush()
+      await batches.add(chunk)
+      if (body.length === undefined && crossed(received, chunk.length)) await ensureSpace(SPACE_CHECK_BYTES)
     }
   } finally {
-    if (!isCancelled()) await flush()
-    await writing
+    await batches.end()
   }
 }
 
-function crossed(received: number, batched: number): boolean {
-  return Math.floor(received / SPACE_CHECK_BYTES) > Math.floor((received - batched) / SPACE_CHECK_BYTES)
+/** Two buffers: one is filled while the other is written. */
+function batchWriter(writer: UploadWriter, hash: Hash, size: number) {
+  let [current, other] = [Buffer.allocUnsafeSlow(size), Buffer.allocUnsafeSlow(size)]
+  let filled = 0
+  let writing = Promise.resolve()
+
+  async function flush(): Promise<void> {
+    await writing
+    const batch = current.subarray(0, filled)
+    hash.update(batch)
+    writing = writer.append([batch])
+    // Awaited at the next flush; until then a failure is not an unhandled one.
+    writing.catch(() => {})
+    ;[current, other] = [other, current]
+    filled = 0
+  }
+
+  async function add(chunk: Uint8Array): Promise<void> {
+    for (let at = 0; at < chunk.length; ) {
+      const taken = Math.min(chunk.length - at, size - filled)
+      current.set(chunk.subarray(at, at + taken), filled)
+      filled += taken
+      at += taken
+      if (filled === size) await flush()
+    }
+  }
+
+  async function end(): Promise<void> {
+    if (filled > 0) await flush()
+    await writing
+  }
+
+  return { add, end }
+}
+
+function crossed(received: number, added: number): boolean {
+  return Math.floor(received / SPACE_CHECK_BYTES) > Math.floor((received - added) / SPACE_CHECK_BYTES)
 }
