@@ -1,0 +1,95 @@
+import { execPath } from 'node:process'
+import { Readable, type Transform } from 'node:stream'
+import { createGunzip, gzipSync } from 'node:zlib'
+import { expect, test } from 'vitest'
+import { type Command, programs } from '../../src/dispatcher/exec.ts'
+import { AppError } from '../../src/shared/errors.ts'
+
+const never = new AbortController().signal
+const node = (script: string, stdin?: string): Command => ({
+  argv: [execPath, '-e', script],
+  ...(stdin === undefined ? {} : { stdin }),
+})
+const ECHO = 'process.stdin.pipe(process.stdout)'
+
+test('lines are shown as they come, of both outputs, the last without its end too', async () => {
+  const said: string[] = []
+  await programs((line) => said.push(line)).run(
+    node('console.log("one\\n\\ntwo"); console.error("three"); process.stdout.write("10%\\r20%")'),
+    never,
+  )
+  expect(said.sort()).toEqual(['10%', '20%', 'one', 'three', 'two'])
+})
+
+test('standard input is given and standard output read', async () => {
+  expect(await programs(() => undefined).read(node(ECHO, 'text'), never)).toBe('text')
+})
+
+test.for<[string, Command, string]>([
+  ['an exit code', node('console.error("no space left"); process.exit(3)'), 'it ended with exit code 3\nno space left'],
+  ['a signal', node('process.kill(process.pid, "SIGKILL")'), 'it was killed by SIGKILL'],
+  ['its absence', { argv: ['no-such-program'] }, 'Cannot finish "no-such-program": there is no such program'],
+])('a program fails by %s', async ([, command, message]) => {
+  const { run } = programs(() => undefined)
+  await expect(run(command, never)).rejects.toMatchObject({
+    code: 'program-failed',
+    message: expect.stringContaining(message),
+  })
+})
+
+test('a program that is stopped ends with the reason it was stopped for', async () => {
+  const reason = new AppError('job-failed', 'stopped')
+  const stop = new AbortController()
+  const running = programs(() => stop.abort(reason)).run(
+    node('console.log("up"); setInterval(() => 0, 1000)'),
+    stop.signal,
+  )
+  await expect(running).rejects.toBe(reason)
+})
+
+test('a chain of streams is fed', async () => {
+  const said: string[] = []
+  const source = Readable.from([gzipSync('a\nb'), gzipSync('c\n')])
+  await programs((line) => said.push(line)).feed(node(ECHO), [source, createGunzip()], never)
+  expect(said).toEqual(['a', 'bc'])
+})
+
+test('the error of the source wins over that of the starved program', async () => {
+  const wrong = new AppError('digest-mismatch', 'other bytes')
+  async function* source() {
+    yield Buffer.from('some')
+    throw wrong
+  }
+  const starved = node('process.stdin.resume().on("end", () => { process.exitCode = 2 })')
+  await expect(programs(() => undefined).feed(starved, [Readable.from(source())], never)).rejects.toBe(wrong)
+})
+
+test('a program that fails wins over the pipe it closes', async () => {
+  const endless = Readable.from(
+    (function* () {
+      for (;;) yield Buffer.alloc(65536)
+    })(),
+  )
+  const full = node('process.stdin.once("data", () => { console.error("disk full"); process.exit(2) })')
+  await expect(programs(() => undefined).feed(full, [endless], never)).rejects.toThrow('disk full')
+})
+
+test('a program that ends well without reading everything has not done its work', async () => {
+  const endless = Readable.from(
+    (function* () {
+      for (;;) yield Buffer.alloc(65536)
+    })(),
+  )
+  const lazy = node('process.stdin.once("data", () => process.exit(0))')
+  await expect(programs(() => undefined).feed(lazy, [endless], never)).rejects.toThrow(
+    'it did not read all of its input',
+  )
+})
+
+test('damaged compressed content is an error of its own', async () => {
+  const damaged = Readable.from([gzipSync('text').subarray(0, 15)])
+  const through: Transform = createGunzip()
+  await expect(programs(() => undefined).feed(node(ECHO), [damaged, through], never)).rejects.toThrow(
+    'unexpected end of file',
+  )
+})
