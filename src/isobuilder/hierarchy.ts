@@ -135,10 +135,8 @@ function planDirectory(
     for (let section = 0; section < sectionsOf(child.node); section++)
       add(child.node, child.identifier, section, entries)
   }
-  return {
-    ...{ node, identifier, parent, records },
-    ...{ usedBytes: end, size: sectorsOf(end) * SECTOR, continuationSectors: space.sectors() },
-  }
+  const size = sectorsOf(end) * SECTOR
+  return { node, identifier, parent, records, usedBytes: end, size, continuationSectors: space.sectors() }
 }
 
 function sectionsOf(node: TreeNode): number {
