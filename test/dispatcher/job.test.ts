@@ -1,0 +1,86 @@
+import { expect, test } from 'vitest'
+import { parseJobFile } from '../../src/dispatcher/job.ts'
+import { environmentFile } from '../../src/dispatcher/materialize.ts'
+import { networkFile } from '../../src/dispatcher/network.ts'
+import { JOB } from './task-medium.ts'
+
+const NETWORK = {
+  mac: '52:54:00:12:34:56',
+  addresses: ['192.0.2.17/24', '2001:db8::17/64'],
+  gateway: '192.0.2.1',
+  dns: ['2001:db8::53'],
+}
+
+test('a job file is read as it was written, and unknown fields are left alone', () => {
+  expect(parseJobFile(JSON.stringify({ ...JOB, network: NETWORK, colour: 'blue' }))).toEqual({
+    ...JOB,
+    network: NETWORK,
+  })
+})
+
+test.for<[string, object, string]>([
+  ['no object', [], 'it is no object'],
+  ['of another format', { ...JOB, format: 2 }, 'its format is 2'],
+  ['without a secret', { ...JOB, webhook: { url: JOB.webhook.url } }, 'webhook.secret is no line of text'],
+  ['with a URL that is none', { ...JOB, webhook: { url: 'ftp://x', secret: 's' } }, 'no http or https URL'],
+  [
+    'with a secret of two lines',
+    { ...JOB, webhook: { ...JOB.webhook, secret: 'a\nb' } },
+    'webhook.secret is no line of text',
+  ],
+  [
+    'with a certificate that is none',
+    { ...JOB, controller: { url: 'https://c', ca_pem: 'x' } },
+    'controller.ca_pem is no PEM',
+  ],
+  ['with an address that is none', { ...JOB, network: { ...NETWORK, addresses: ['192.0.2.300/24'] } }, 'no IP address'],
+  [
+    'with an address without prefix',
+    { ...JOB, network: { ...NETWORK, addresses: ['192.0.2.3'] } },
+    'without its prefix',
+  ],
+  [
+    'with a gateway that smuggles a line',
+    { ...JOB, network: { ...NETWORK, gateway: '192.0.2.1\n[Route]' } },
+    'network.gateway is no line of text',
+  ],
+])('a job file %s is refused', ([, file, message]) => {
+  expect(() => parseJobFile(JSON.stringify(file))).toThrow(message)
+})
+
+test('a static plan matches its card by MAC address and has no DHCP', () => {
+  expect(networkFile(NETWORK)).toBe(
+    [
+      '[Match]',
+      'MACAddress=52:54:00:12:34:56',
+      '',
+      '[Link]',
+      'RequiredForOnline=routable',
+      '',
+      '[Network]',
+      'DHCP=no',
+      'IPv6AcceptRA=no',
+      'LinkLocalAddressing=no',
+      'Address=192.0.2.17/24',
+      'Address=2001:db8::17/64',
+      'Gateway=192.0.2.1',
+      'DNS=2001:db8::53',
+      '',
+    ].join('\n'),
+  )
+})
+
+test.for<[string, string | undefined]>([
+  ['plain', 'KEY=plain\n'],
+  ['', 'KEY=\n'],
+  ['two words', 'KEY=two words\n'],
+  ['a=b#c$d', 'KEY=a=b#c$d\n'],
+  ['"quoted"', undefined],
+  ["it's", undefined],
+  ['back\\slash', undefined],
+  ['two\nlines', undefined],
+  [' padded ', undefined],
+])('the value %j is written so that systemd and podman read the same, or refused', ([value, expected]) => {
+  if (expected === undefined) expect(() => environmentFile({ KEY: value })).toThrow('Cannot write KEY')
+  else expect(environmentFile({ KEY: value })).toBe(expected)
+})

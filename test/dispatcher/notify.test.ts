@@ -1,0 +1,167 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { DispatcherState } from '../../src/dispatcher/dispatcher-state.ts'
+import type { Command } from '../../src/dispatcher/exec.ts'
+import { type NotifyDeps, notify } from '../../src/dispatcher/notify.ts'
+import { runPaths } from '../../src/dispatcher/paths.ts'
+import { AppError } from '../../src/shared/errors.ts'
+import type { JobFile } from '../../src/shared/task/job-file.ts'
+import { JOB } from './task-medium.ts'
+
+const never = new AbortController().signal
+
+let at: string
+let server: Server
+let answers: number[]
+let posts: { path: string; secret: unknown; body: string }[]
+let said: string[]
+let deps: NotifyDeps
+
+beforeEach(async () => {
+  answers = []
+  posts = []
+  said = []
+  server = createServer((request, response) => {
+    let body = ''
+    request.setEncoding('utf8').on('data', (text) => {
+      body += text
+    })
+    request.on('end', () => {
+      posts.push({ path: request.url ?? '', secret: request.headers['x-webhook-secret'], body })
+      response.writeHead(request.url?.includes('webhook') ? (answers.shift() ?? 200) : 204).end()
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const job: JobFile = {
+    ...JOB,
+    controller: { url, ca_pem: null },
+    webhook: { ...JOB.webhook, url: `${url}/api/v1/status-webhook/SN123` },
+  }
+  at = await mkdtemp(join(tmpdir(), 'notify-'))
+  const paths = runPaths(at)
+  await mkdir(paths.task)
+  await mkdir(paths.state)
+  await writeFile(join(paths.task, 'job.json'), JSON.stringify(job))
+  await dispatched({ status: 'handed-over', task_target: 'install-linux.target' })
+  deps = {
+    paths,
+    programs: { run: async () => undefined, read: answerOf, feed: async () => undefined },
+    say: (line) => void said.push(line),
+    clock: { now: () => new Date('2026-01-02T03:04:05Z') },
+    monitorUnit: undefined,
+    backoff: { firstMs: 1, maxMs: 2, attempts: Number.POSITIVE_INFINITY },
+  }
+})
+
+afterEach(async () => {
+  server.closeAllConnections()
+  server.close()
+  await rm(at, { recursive: true, force: true })
+})
+
+/** A machine on which image-linux failed. */
+async function answerOf({ argv }: Command): Promise<string> {
+  const line = argv.join(' ')
+  if (line.includes('list-dependencies')) return 'install-linux.target\n  partition.service\n  image-linux.service\n'
+  if (line.includes('systemctl show')) {
+    return 'Id=partition.service\nActiveState=active\nExecMainExitTimestampMonotonic=5\n\nId=image-linux.service\nActiveState=failed\nExecMainExitTimestampMonotonic=9\n'
+  }
+  if (line.includes('--unit=image-linux.service')) return 'password hush-registry refused\nMain process exited\n'
+  return 'journal with hush-webhook in it\n'
+}
+
+function dispatched(state: Partial<DispatcherState>) {
+  const full = { exit_code: 0, started_at: '2026-01-02T03:00:00Z', protected_devices: [], ...state }
+  return writeFile(join(at, 'state/dispatcher.json'), JSON.stringify(full))
+}
+
+const webhooks = () => posts.filter(({ path }) => path.includes('webhook')).map(({ body }) => JSON.parse(body))
+
+test('success is one report with the secret of the job, after the logs', async () => {
+  await notify('success', deps, never)
+  expect(posts.map(({ path }) => path)).toEqual([`/api/v1/jobs/${JOB.job_id}/logs`, '/api/v1/status-webhook/SN123'])
+  expect(posts.map(({ secret }) => secret)).toEqual(['hush-webhook', 'hush-webhook'])
+  expect(webhooks()[0]).toMatchObject({
+    status: 'success',
+    job_id: JOB.job_id,
+    task_target: 'install-linux.target',
+    started_at: '2026-01-02T03:00:00Z',
+    finished_at: '2026-01-02T03:04:05.000Z',
+  })
+  expect(webhooks()[0]).not.toHaveProperty('failed_step')
+})
+
+test('failure names the unit that failed and its last lines, and no secret is in any of it', async () => {
+  await notify('failed', deps, never)
+  expect(webhooks()).toMatchObject([
+    {
+      status: 'failed',
+      failed_step: 'image-linux.service',
+      message: 'password [redacted] refused\nMain process exited',
+    },
+  ])
+  expect(posts[0]?.body).toContain('journal with [redacted] in it')
+  expect(JSON.stringify(posts.map(({ body }) => body))).not.toContain('hush')
+  expect(said.join('\n')).not.toContain('hush')
+})
+
+test('a failed dispatcher is the failed step, with its own words', async () => {
+  await dispatched({ status: 'failed', exit_code: 14, message: 'Cannot use the recipe: it has one problem' })
+  await notify('failed', deps, never)
+  expect(webhooks()).toMatchObject([
+    { failed_step: 'provision-dispatcher.service', message: 'Cannot use the recipe: it has one problem' },
+  ])
+})
+
+test('the first outcome stands, whatever comes later', async () => {
+  await notify('failed', deps, never)
+  await notify('success', deps, never)
+  await notify('failed', deps, never)
+  expect(webhooks()).toHaveLength(1)
+  expect(said).toContain('the outcome is "failed" already, "success" is not sent')
+  expect(said).toContain('"failed" was delivered already')
+})
+
+test('two at the same time send one outcome', async () => {
+  await Promise.all([notify('failed', deps, never), notify('success', deps, never)])
+  expect(new Set(webhooks().map(({ status }) => status)).size).toBe(1)
+})
+
+test('it is sent again until the controller takes it, always as the same delivery', async () => {
+  answers = [503, 401, 500]
+  await notify('success', deps, never)
+  expect(webhooks()).toHaveLength(4)
+  expect(new Set(webhooks().map(({ delivery_id: id }) => id)).size).toBe(1)
+  expect(said).toContain(
+    `attempt 1: Cannot report to ${new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`).origin}: it answered 503`,
+  )
+})
+
+test('a reporter that was killed before it delivered sends the same report when it is started again', async () => {
+  const stop = new AbortController()
+  answers = [503, 503, 503]
+  const say = (line: string) => void (line.startsWith('attempt 3') && stop.abort(new AppError('job-failed', 'killed')))
+  await expect(notify('failed', { ...deps, say }, stop.signal)).rejects.toThrow()
+  await notify('failed', deps, never)
+  expect(webhooks()).toHaveLength(4)
+  expect(new Set(webhooks().map(({ delivery_id: id }) => id)).size).toBe(1)
+  expect(await readFile(join(at, 'state/final.sent'), 'utf8')).toContain('2026')
+})
+
+test('systemctl and journalctl that fail do not keep the report back', async () => {
+  const read = () => Promise.reject(new AppError('program-failed', 'Cannot finish "systemctl"'))
+  await notify('failed', { ...deps, programs: { ...deps.programs, read }, monitorUnit: 'partition.service' }, never)
+  expect(webhooks()).toMatchObject([{ failed_step: 'partition.service', message: '' }])
+})
+
+test('without a task there is nobody to tell, and that is no error to repeat', async () => {
+  await rm(join(at, 'task'), { recursive: true })
+  await notify('failed', deps, never)
+  expect(posts).toEqual([])
+  expect(said.join('\n')).toContain('there is nobody to report to')
+})
