@@ -1,0 +1,33 @@
+import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect, onTestFinished, test } from 'vitest'
+import { sha256 } from '../../src/shared/digest.ts'
+import { codes, pushBlob, temporaryDirectory, testRegistry } from './support/open-registry.ts'
+
+const run = promisify(execFile)
+
+test('on a full disk a push is 507, its space comes back at once, and pulls and smaller pushes go on', async () => {
+  const root = await temporaryDirectory()
+  await run('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'registry-test', root])
+  onTestFinished(async () => void (await run('umount', [root])))
+  const registry = await testRegistry({ root, reserveBytes: 0 })
+  const { digest } = await pushBlob(registry, 'a', 'before')
+  const { headers } = await registry.request('POST', '/v2/a/blobs/uploads/')
+  const location = headers.get('location') ?? ''
+  // Without a length nothing can be refused beforehand: the file system says when it is full.
+  async function* endless() {
+    for (let i = 0; i < 64; i++) yield randomBytes(1 << 20)
+  }
+  const patch = { method: 'PATCH', body: ReadableStream.from(endless()), duplex: 'half' } as RequestInit
+  const response = await registry.app.request(location, patch)
+  expect(response.status).toBe(507)
+  expect(await codes(response)).toEqual(['STORAGE_FULL'])
+  expect(await readdir(join(root, 'uploads'))).toEqual([])
+  expect((await registry.request('GET', location)).status).toBe(404)
+  expect(await (await registry.request('GET', `/v2/a/blobs/${digest}`)).text()).toBe('before')
+  const large = randomBytes(4 << 20)
+  expect((await pushBlob(registry, 'a', large)).digest).toBe(sha256(large))
+})
