@@ -1,4 +1,5 @@
 import type { Transform } from 'node:stream'
+import { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { zstdDecompressor } from '../../shared/zstd.ts'
 
@@ -13,11 +14,23 @@ export function compressionOf(head: Uint8Array): Compression {
   return 'none'
 }
 
+/** A stream of the content, decompressed by what its first bytes say, as the parts of a pipeline. */
+export async function contentStreams(source: AsyncIterable<Uint8Array>): Promise<[Readable, ...Transform[]]> {
+  const { head, whole } = await peek(source)
+  const readable = Readable.from(whole, { objectMode: false, highWaterMark: 1024 * 1024 })
+  // Several gzip members or zstd frames in a row are one content (RFC 1952 2.2, RFC 8878 3.1).
+  switch (compressionOf(head)) {
+    case 'gzip':
+      return [readable, createGunzip()]
+    case 'zstd':
+      return [readable, await zstdDecompressor()]
+    case 'none':
+      return [readable]
+  }
+}
+
 /** The first bytes of a stream, and the whole stream again. */
-export async function peek(source: AsyncIterable<Uint8Array>): Promise<{
-  readonly head: Uint8Array
-  readonly whole: AsyncGenerator<Uint8Array>
-}> {
+async function peek(source: AsyncIterable<Uint8Array>) {
   const iterator = source[Symbol.asyncIterator]()
   const first: Uint8Array[] = []
   let size = 0
@@ -27,7 +40,7 @@ export async function peek(source: AsyncIterable<Uint8Array>): Promise<{
     first.push(next.value)
     size += next.value.length
   }
-  async function* whole() {
+  async function* whole(): AsyncGenerator<Uint8Array> {
     try {
       yield* first
       for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value
@@ -36,10 +49,4 @@ export async function peek(source: AsyncIterable<Uint8Array>): Promise<{
     }
   }
   return { head: Buffer.concat(first), whole: whole() }
-}
-
-/** Undefined for content that is not compressed. Several gzip members or zstd frames in a row are one content. */
-export async function decompressor(compression: Compression): Promise<Transform | undefined> {
-  if (compression === 'gzip') return createGunzip()
-  return compression === 'zstd' ? zstdDecompressor() : undefined
 }

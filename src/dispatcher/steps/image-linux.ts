@@ -1,6 +1,5 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
 import { streamBlob } from '../../oci/blob.ts'
 import type { Descriptor } from '../../oci/manifest.ts'
 import { chooseRootfs } from '../../oci/manifest.ts'
@@ -12,7 +11,7 @@ import { AppError } from '../../shared/errors.ts'
 import { parseOciReference } from '../../shared/oci-reference.ts'
 import type { Command } from '../exec.ts'
 import { accessFor, architecture } from './artifact.ts'
-import { compressionOf, decompressor, peek } from './decompress.ts'
+import { contentStreams } from './decompress.ts'
 import { findDisk } from './disk.ts'
 import { layoutDisk } from './layout.ts'
 import { NEW_ROOT, planMounts, withMounts } from './mounts.ts'
@@ -52,10 +51,8 @@ export function planUnpack(root: string): Command {
 
 async function unpack(repository: Repository, layer: Descriptor, context: StepContext): Promise<void> {
   const { programs, progress, signal } = context
-  const { head, whole } = await peek(counted(streamBlob(repository, layer, signal), layer.size, progress.bytes))
-  const transform = await decompressor(compressionOf(head))
-  const source = Readable.from(whole, { objectMode: false, highWaterMark: 1024 * 1024 })
-  await programs.feed(planUnpack(NEW_ROOT), transform === undefined ? [source] : [source, transform], signal)
+  const blob = counted(streamBlob(repository, layer, signal), layer.size, progress.bytes)
+  await programs.feed(planUnpack(NEW_ROOT), await contentStreams(blob), signal)
 }
 
 async function* counted(

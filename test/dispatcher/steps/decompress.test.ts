@@ -1,0 +1,54 @@
+import { randomBytes } from 'node:crypto'
+import { Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { gzipSync } from 'node:zlib'
+import { expect, test } from 'vitest'
+import { compress } from 'zstd-napi'
+import { contentStreams } from '../../../src/dispatcher/steps/decompress.ts'
+
+async function unpacked(chunks: readonly Uint8Array[]): Promise<Buffer> {
+  async function* source() {
+    yield* chunks
+  }
+  const received: Buffer[] = []
+  const sink = new Writable({
+    write(chunk, _encoding, done) {
+      received.push(chunk)
+      done()
+    },
+  })
+  await pipeline([...(await contentStreams(source())), sink])
+  return Buffer.concat(received)
+}
+
+const CONTENT = randomBytes(400_000)
+const [FIRST, SECOND] = [CONTENT.subarray(0, 150_000), CONTENT.subarray(150_000)]
+
+test.for<[string, readonly Uint8Array[]]>([
+  ['is not compressed', [FIRST, SECOND]],
+  ['is gzip', [gzipSync(CONTENT)]],
+  ['is two gzip members', [Buffer.concat([gzipSync(FIRST), gzipSync(SECOND)])]],
+  ['is zstd', [compress(CONTENT)]],
+  ['is two zstd frames', [Buffer.concat([compress(FIRST), compress(SECOND)])]],
+  ['is zstd behind a skippable frame', [Buffer.from('502a4d180200000000ff', 'hex'), compress(CONTENT)]],
+  [
+    'comes byte by byte at first',
+    [...gzipSync(CONTENT)]
+      .slice(0, 5)
+      .map((byte) => Buffer.of(byte))
+      .concat(gzipSync(CONTENT).subarray(5)),
+  ],
+])('content that %s comes out whole', async ([, chunks]) => {
+  expect((await unpacked(chunks)).equals(CONTENT)).toBe(true)
+})
+
+test('no content is no content', async () => {
+  expect(await unpacked([])).toHaveLength(0)
+})
+
+test.for<[string, Uint8Array]>([
+  ['gzip', gzipSync(CONTENT)],
+  ['zstd', compress(CONTENT)],
+])('%s that was cut off is an error', async ([, bytes]) => {
+  await expect(unpacked([bytes.subarray(0, -100)])).rejects.toThrow()
+})

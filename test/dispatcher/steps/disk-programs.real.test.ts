@@ -1,0 +1,102 @@
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { planConfigDrive } from '../../../src/dispatcher/steps/config-drive.ts'
+import type { Disk } from '../../../src/dispatcher/steps/disk.ts'
+import { planUnpack } from '../../../src/dispatcher/steps/image-linux.ts'
+import { layoutDisk } from '../../../src/dispatcher/steps/layout.ts'
+import { planFormat, planTable } from '../../../src/dispatcher/steps/partition.ts'
+import { mustInTools } from '../../lab/programs.ts'
+import { recipeWith } from '../task-medium.ts'
+
+const GIB = 1024 ** 3
+let at: string
+
+beforeEach(async () => {
+  at = await mkdtemp(join(tmpdir(), 'disk-'))
+  await writeFile(join(at, 'disk'), '')
+  await truncate(join(at, 'disk'), 4 * GIB)
+})
+
+afterEach(() => rm(at, { recursive: true, force: true }))
+
+const tools = (argv: readonly string[]) => mustInTools(argv, { binds: [{ host: at, inside: '/t' }] })
+
+/** A file stands for the disk: sgdisk does not mind. */
+const DISK: Disk = {
+  name: 'disk',
+  path: '/t/disk',
+  bytes: 4 * GIB,
+  sectorBytes: 512,
+  serial: undefined,
+  wwn: undefined,
+  model: undefined,
+  bus: 'virtio',
+  removable: false,
+  readOnly: false,
+}
+
+interface Table {
+  readonly partitiontable: {
+    readonly label: string
+    readonly partitions: readonly { start: number; size: number; type: string; name?: string }[]
+  }
+}
+
+test('sgdisk makes exactly the partitions that were planned, also over an old table', async () => {
+  const slots = layoutDisk(recipeWith({}), DISK.bytes)
+  for (let round = 0; round < 2; round++) {
+    for (const { argv } of planTable(DISK, slots, [])) if (argv[0] !== 'udevadm') await tools(argv)
+  }
+  expect(await tools(['sgdisk', '--verify', '/t/disk'])).toContain('No problems found')
+  const { partitiontable } = JSON.parse(await tools(['sfdisk', '--json', '/t/disk'])) as Table
+  expect(partitiontable.label).toBe('gpt')
+  expect(partitiontable.partitions.map(({ start, size, type, name }) => [start * 512, size * 512, type, name])).toEqual(
+    slots.map(({ start, bytes, type, label }) => [start, bytes, type, label]),
+  )
+})
+
+test('file systems have the label of the recipe, and no feature that older boot loaders cannot read', async () => {
+  const [esp, root] = layoutDisk(recipeWith({}), DISK.bytes)
+  for (const [slot, size] of [
+    [esp, 64 * 1024 ** 2],
+    [root, 512 * 1024 ** 2],
+  ] as const) {
+    if (slot === undefined) return expect.fail('two slots are planned')
+    const image = `/t/disk${slot.number}`
+    await writeFile(join(at, `disk${slot.number}`), '')
+    await truncate(join(at, `disk${slot.number}`), size)
+    await tools(planFormat(DISK, slot)?.argv ?? [])
+    const said = await tools(['blkid', '--probe', '--output', 'export', image])
+    expect(said).toContain(`LABEL=${slot.label}\n`)
+    expect(said).toContain(`TYPE=${slot.format}\n`)
+  }
+  const features = await tools(['dumpe2fs', '-h', '/t/disk2'])
+  expect(features).not.toMatch(/metadata_csum_seed|orphan_file/)
+})
+
+test('the NoCloud drive holds the files, and a repeated step leaves no other', async () => {
+  await writeFile(join(at, 'drive'), '')
+  await truncate(join(at, 'drive'), 64 * 1024 ** 2)
+  await writeFile(join(at, 'user-data'), '#cloud-config\n')
+  await writeFile(join(at, 'meta-data'), 'instance-id: a\n')
+  for (const files of [['user-data', 'meta-data'], ['meta-data']]) {
+    for (const { argv } of planConfigDrive('/t/drive', 'CIDATA', '/t', files)) await tools(argv)
+    const listing = await tools(['mdir', '-b', '-i', '/t/drive', '::/'])
+    expect(listing.match(/[a-z]+-data/g)?.sort()).toEqual([...files].sort())
+  }
+  expect(await tools(['mtype', '-i', '/t/drive', '::/meta-data'])).toBe('instance-id: a\n')
+  expect(await tools(['blkid', '--probe', '--output', 'export', '/t/drive'])).toContain('LABEL=CIDATA\n')
+})
+
+test('tar brings back owners by number, modes and hard links', async () => {
+  const script = `
+    mkdir -p /tmp/from/etc /tmp/to && cd /tmp/from
+    echo x >etc/file && chown 1234:4321 etc/file && chmod 4750 etc/file && ln etc/file etc/hard
+    tar --create --xattrs --acls --numeric-owner -f /tmp/a.tar . && cd / && ${planUnpack('/tmp/to')
+      .argv.map((word) => `'${word}'`)
+      .join(' ')} </tmp/a.tar
+    stat -c '%u:%g %a %h' /tmp/to/etc/file`
+  expect(await tools(['sh', '-euc', script])).toBe('1234:4321 4750 2\n')
+})
