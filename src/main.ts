@@ -81,6 +81,8 @@ function report(error: unknown, io: Io): number {
 }
 
 async function start(): Promise<void> {
+  // Reads of sixteen pulls wait for four threads otherwise; libuv looks once, before its first use of a thread.
+  process.env['UV_THREADPOOL_SIZE'] ??= '16'
   const stop = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.once(name, () => stop.abort(new AppError('job-failed', `Cannot go on: stopped by ${name}`)))

@@ -38,6 +38,9 @@ export interface Started {
 const clock = systemClock
 /** One process owns a SQLite file, so after a restart its leases are its own again. */
 const WORKER = 'controller'
+/** The same bytes under two names: slots for USB sticks want `.img` (Dell, HPE). */
+const MAINTENANCE_NAMES = ['maintenance.iso', 'maintenance.img']
+const TASK_NAMES = ['task.iso', 'task.img']
 
 /** The composition root: builds everything, joins ports to adapters, and serves until `signal` aborts. */
 export async function runController(
@@ -82,8 +85,8 @@ export async function runController(
     registry,
     ready: async () => ready(db, maintenance),
     medium: async (job, name): Promise<Medium | undefined> => {
-      if (name === 'maintenance.iso') return maintenance
-      const server = name === 'task.iso' ? await servers.find(job.serverSerial) : undefined
+      if (MAINTENANCE_NAMES.includes(name)) return maintenance
+      const server = TASK_NAMES.includes(name) ? await servers.find(job.serverSerial) : undefined
       return server === undefined ? undefined : planMedium(media.plan(job, server))
     },
     onRead: firstReads(jobs, clock, log),

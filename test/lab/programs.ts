@@ -109,7 +109,7 @@ interface EnterOptions extends InToolsOptions {
 }
 
 /** The whole command line: namespaces, death signal, enter.sh with its arguments, and the program. */
-function enterCommand(
+export function enterCommand(
   root: string,
   scratch: string,
   argv: readonly string[],

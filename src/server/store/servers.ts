@@ -18,6 +18,7 @@ export function sqliteServerStore(db: DatabaseSync, seal: Seal): ServerStore {
     serial: text(row, 'serial'),
     uuid: optional(row, 'uuid'),
     bmc: {
+      serial: text(row, 'serial'),
       url: text(row, 'bmc_url'),
       username: text(row, 'bmc_username'),
       password: seal.open(row['bmc_password'] as Uint8Array, text(row, 'serial')),

@@ -1,0 +1,77 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { labCacheDirectory } from '../lab/cache.ts'
+import type { Site } from '../lab/site.ts'
+import { linuxRecipe, startSite } from '../lab/site.ts'
+
+const MINUTE = 60_000
+
+let directory = ''
+let site: Site
+let reference = ''
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(labCacheDirectory(), 'test-install-'))
+  site = await startSite(directory, () => undefined)
+  reference = await site.pushOsImage()
+}, 15 * MINUTE)
+
+afterAll(async () => {
+  await site?.close()
+  await rm(directory, { recursive: true, force: true })
+})
+
+/** What the BMC was told to do to the power, since it was told so last. */
+function resets(from: number): readonly string[] {
+  return site.bmc.log.resets.slice(from)
+}
+
+test(
+  'a server is installed although the controller is killed while it installs, and its disk boots with the hostname of its user-data',
+  async () => {
+    const before = site.bmc.log.resets.length
+    const id = await site.createJob(linuxRecipe(reference))
+    await site.until(id, ({ phase }) => phase === 'running:image-linux', 5 * MINUTE)
+    await site.controller.crash()
+    const job = await site.until(id, ({ status }) => status === 'complete', 10 * MINUTE)
+
+    expect(job, job.message ?? '').toMatchObject({ outcome: 'success', failed_step: null })
+    expect(job.events.map(({ message }) => message)).toEqual(
+      expect.arrayContaining([
+        'mounting',
+        'booting',
+        'dispatching',
+        'running:partition',
+        'running:image-linux',
+        'running:bootloader-linux',
+        'running:config-drive',
+        'succeeded',
+        'complete',
+      ]),
+    )
+    // On once into the maintenance OS, off, on once into the installed system: never in between.
+    expect(resets(before)).toEqual(['On', 'ForceOff', 'On'])
+    expect(site.bmc.images()).toEqual({ Cd1: undefined, Cd2: undefined })
+    await site.vm.waitForConsole(/installed-by-recipe login:/, 5 * MINUTE)
+  },
+  20 * MINUTE,
+)
+
+test.for<[string, object, string, RegExp]>([
+  ['no such disk', { target_disk: '/dev/disk/by-id/nothing' }, 'partition.service', /by-id\/nothing/],
+  ['an unknown image', { oci_url: 'oci://HOST/os/debian:nothing' }, 'image-linux.service', /nothing/],
+  ['an unknown target', { task_target: 'make-coffee.target' }, 'provision-dispatcher.service', /make-coffee\.target/],
+])(
+  '%s ends in a failure that names the unit and shows the last lines of its log',
+  { timeout: 10 * MINUTE },
+  async ([, change, unit, words]) => {
+    const text = JSON.stringify(change).replace('HOST', site.controller.registryHost)
+    const id = await site.createJob(linuxRecipe(reference, JSON.parse(text) as object))
+    const job = await site.until(id, ({ status }) => status === 'complete', 5 * MINUTE)
+    expect(job).toMatchObject({ outcome: 'failed', failed_step: unit })
+    expect(job.message).toMatch(words)
+    expect(site.vm.power()).toBe('off')
+    expect((await site.controller.run(['job', 'logs', id])).stdout).toMatch(/provisioner/)
+  },
+)
