@@ -79,7 +79,7 @@ export function linuxRecipe(ociUrl: string, change: object = {}): object {
       { size: '128MiB', format: 'vfat', mountpoint: '/boot/efi', label: 'ESP' },
       { size: '100%', format: 'ext4', mountpoint: '/', label: 'root' },
     ],
-    kernel_arguments: ['console=ttyS0', 'mitigations=off'],
+    kernel_arguments: ['console=ttyS0', 'quiet', 'mitigations=off'],
     user_data: '#cloud-config\nhostname: installed-by-recipe\n',
     ...change,
   }
