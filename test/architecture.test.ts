@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 
 const ROOT = join(import.meta.dirname, '..', 'src')
 
-/** Which area may import which; every area may import itself. `(types)` areas may be imported by `import type` only. */
+/** Which area may import which; every area may import itself. Types count. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
   shared: [],
   isobuilder: ['shared'],
@@ -41,11 +41,9 @@ const MAY_SEE_PROCESS = ['main.ts', 'dispatcher/exec.ts', 'shared/native-addon.t
 
 const files = globSync('**/*.ts', { cwd: ROOT }).sort()
 
-function importsOf(file: string, includeTypes: boolean): string[] {
+function importsOf(file: string): string[] {
   const source = readFileSync(join(ROOT, file), 'utf8')
-  const statics = [...source.matchAll(/^(import|export)( type)?\s[^'"]*?from '(\.[^']+)'/gm)]
-    .filter((match) => includeTypes || match[2] === undefined)
-    .map((match) => match[3] ?? '')
+  const statics = [...source.matchAll(/^(?:import|export)\s[^'"]*?from '(\.[^']+)'/gm)].map((match) => match[1] ?? '')
   const lazy = [...source.matchAll(/import\('(\.[^']+)'\)/g)].map((match) => match[1] ?? '')
   return [...statics, ...lazy].map((target) => relative(ROOT, join(ROOT, dirname(file), target)))
 }
@@ -58,7 +56,7 @@ test.for(files)('%s imports only what its area may', (file) => {
   const area = areaOf(file)
   const allowed = MAY_IMPORT[area]
   expect(allowed, `add "${area}" to MAY_IMPORT`).toBeDefined()
-  for (const target of importsOf(file, true)) {
+  for (const target of importsOf(file)) {
     const fits = areaOf(target) === area || allowed?.some((name) => target === name || target.startsWith(`${name}/`))
     expect(fits, `${file} → ${target}`).toBe(true)
   }
@@ -69,7 +67,7 @@ test('there are no import circles', () => {
   function visit(file: string, path: readonly string[]): void {
     expect(path, [...path, file].join(' → ')).not.toContain(file)
     if (done.has(file)) return
-    for (const target of importsOf(file, false)) visit(target, [...path, file])
+    for (const target of importsOf(file)) visit(target, [...path, file])
     done.add(file)
   }
   for (const file of files) visit(file, [])

@@ -1,9 +1,9 @@
 import { errorText } from '../../shared/errors.ts'
 import { withTimeout } from '../../shared/time.ts'
+import { withBmc } from './bmc-session.ts'
+import type { WorkerDeps } from './deps.ts'
 import type { Job } from './machine.ts'
 import type { Bmc, Server } from './ports.ts'
-import { withBmc } from './provision.ts'
-import type { WorkerDeps } from './worker.ts'
 
 /**
  * Leaves the server as its outcome wants it: off, media out, boot order its own; then on again when the installation

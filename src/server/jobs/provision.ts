@@ -1,10 +1,11 @@
 import { AppError, errorText, isAppError } from '../../shared/errors.ts'
 import { withTimeout } from '../../shared/time.ts'
+import { withBmc } from './bmc-session.ts'
 import { webhookBudget } from './budgets.ts'
+import type { WorkerDeps } from './deps.ts'
 import type { Job } from './machine.ts'
 import { isBooted } from './machine.ts'
 import type { Bmc, Server } from './ports.ts'
-import type { WorkerDeps } from './worker.ts'
 
 /**
  * Brings a claimed job to the point where only the maintenance OS can go on. Every part may be repeated.
@@ -40,23 +41,6 @@ export class StepFailure extends Error {
   constructor(step: string, message: string, options?: ErrorOptions) {
     super(message, options)
     this.step = step
-  }
-}
-
-/** Runs `action` logged in to the server's BMC and ends the session afterwards: session pools are small. */
-export async function withBmc<T>(
-  server: Server,
-  deps: WorkerDeps,
-  signal: AbortSignal,
-  action: (bmc: Bmc) => Promise<T>,
-): Promise<T> {
-  const bmc = await deps.connectBmc(server.bmc, signal)
-  try {
-    return await action(bmc)
-  } finally {
-    await bmc
-      .close()
-      .catch((error: unknown) => deps.log.warn({ err: error, serial: server.serial }, 'BMC session not closed'))
   }
 }
 

@@ -1,27 +1,9 @@
 import { errorText } from '../../shared/errors.ts'
-import type { Logger } from '../../shared/log.ts'
-import type { Clock } from '../../shared/time.ts'
 import { sleep } from '../../shared/time.ts'
-import type { Changes } from './changes.ts'
 import { cleanUp } from './cleanup.ts'
+import type { WorkerDeps } from './deps.ts'
 import type { Job } from './machine.ts'
-import type { Budgets, ConnectBmc, JobMedia, JobStore, ServerStore } from './ports.ts'
 import { bootMaintenance, StepFailure } from './provision.ts'
-import type { JobRecord } from './record.ts'
-
-/** What working on jobs needs. */
-export interface WorkerDeps {
-  readonly jobs: JobStore
-  readonly servers: ServerStore
-  readonly record: JobRecord
-  readonly changes: Changes
-  readonly connectBmc: ConnectBmc
-  readonly media: JobMedia
-  readonly budgets: Budgets
-  readonly clock: Clock
-  readonly log: Logger
-  note(jobId: string, type: string, message: string): Promise<void>
-}
 
 /** A lease is renewed three times before it would end. */
 const LEASE_MS = 60_000

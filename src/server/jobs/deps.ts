@@ -1,0 +1,19 @@
+import type { Logger } from '../../shared/log.ts'
+import type { Clock } from '../../shared/time.ts'
+import type { Changes } from './changes.ts'
+import type { Budgets, ConnectBmc, JobMedia, JobStore, ServerStore } from './ports.ts'
+import type { JobRecord } from './record.ts'
+
+/** What working on jobs needs. */
+export interface WorkerDeps {
+  readonly jobs: JobStore
+  readonly servers: ServerStore
+  readonly record: JobRecord
+  readonly changes: Changes
+  readonly connectBmc: ConnectBmc
+  readonly media: JobMedia
+  readonly budgets: Budgets
+  readonly clock: Clock
+  readonly log: Logger
+  note(jobId: string, type: string, message: string): Promise<void>
+}
