@@ -12,6 +12,8 @@ import { loadOrCreateTls } from '../shared/tls.ts'
 import { controllerApp } from './app.ts'
 import { BUDGETS } from './jobs/budgets.ts'
 import { createChanges } from './jobs/changes.ts'
+import type { JobMedia } from './jobs/ports.ts'
+import { StepFailure } from './jobs/provision.ts'
 import { jobRecord } from './jobs/record.ts'
 import { runWorker } from './jobs/worker.ts'
 import { loadKeys } from './keys.ts'
@@ -38,6 +40,7 @@ export interface Started {
 const clock = systemClock
 /** One process owns a SQLite file, so after a restart its leases are its own again. */
 const WORKER = 'controller'
+const NO_MAINTENANCE = 'Cannot run jobs: no maintenance image is configured (--maintenance-iso FILE)'
 /** The same bytes under two names: slots for USB sticks want `.img` (Dell, HPE). */
 const MAINTENANCE_NAMES = ['maintenance.iso', 'maintenance.img']
 const TASK_NAMES = ['task.iso', 'task.img']
@@ -105,7 +108,14 @@ export async function runController(
     adminToken,
   })
   try {
-    const deps = { jobs, servers, record, changes, connectBmc, media, budgets: BUDGETS, clock, log, note }
+    const served: JobMedia = {
+      ...media,
+      prepare(job, server) {
+        if (maintenance === undefined) throw new StepFailure('iso.serve', NO_MAINTENANCE)
+        media.prepare(job, server)
+      },
+    }
+    const deps = { jobs, servers, record, changes, connectBmc, media: served, budgets: BUDGETS, clock, log, note }
     await runWorker(WORKER, config.workers, deps, signal)
   } finally {
     await http.close()
@@ -116,9 +126,7 @@ export async function runController(
 
 function ready(db: DatabaseSync, maintenance: Medium | undefined): void {
   db.prepare('SELECT COUNT(*) FROM jobs').get()
-  if (maintenance === undefined) {
-    throw new AppError('config-invalid', 'Cannot run jobs: no maintenance image is configured (--maintenance-iso FILE)')
-  }
+  if (maintenance === undefined) throw new AppError('not-ready', NO_MAINTENANCE)
 }
 
 async function firstToken(tokens: TokenStore, file: string | undefined): Promise<string | undefined> {

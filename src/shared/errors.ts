@@ -5,6 +5,7 @@
 export const ERRORS = {
   usage: { kind: 'usage', title: 'The command line is not understood' },
   'config-invalid': { kind: 'invalid', title: 'The configuration is not valid' },
+  'not-ready': { kind: 'unavailable', title: 'The controller cannot do its work yet' },
   'request-invalid': { kind: 'invalid', title: 'The request cannot be read' },
   'recipe-invalid': { kind: 'invalid', title: 'The recipe is not valid' },
   unauthenticated: { kind: 'unauthenticated', title: 'Who is calling is not known' },

@@ -28,7 +28,7 @@ export async function bootMaintenance(job: Job, server: Server, deps: WorkerDeps
     step.name = 'redfish.discover'
     await withBmc(server, deps, limited, (bmc) => mountAndStart(job, bmc, step, deps, limited))
   } catch (error) {
-    if (signal.aborted) throw error
+    if (signal.aborted || error instanceof StepFailure) throw error
     throw new StepFailure(step.name, explain(error, limited), { cause: error })
   }
 }
