@@ -11,7 +11,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   oci: ['shared'],
   registry: ['shared'],
   dispatcher: ['shared', 'isobuilder', 'oci'],
-  client: ['shared', 'oci/http.ts', 'commands/command.ts'],
+  client: ['shared', 'commands/command.ts'],
   'server/jobs': ['shared'],
   'server/redfish': ['shared', 'server/jobs/ports.ts'],
   'server/store': ['shared', 'server/jobs/machine.ts', 'server/jobs/ports.ts', 'server/keys.ts'],

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import type { Invocation, OptionSpec } from '../commands/command.ts'
-import { readBody, sendRequest } from '../oci/http.ts'
 import type { ErrorCode, Problem } from '../shared/errors.ts'
 import { AppError, ERRORS } from '../shared/errors.ts'
+import { readBody, sendRequest } from '../shared/http-client.ts'
 import { withTimeout } from '../shared/time.ts'
 
 /** Options of every command that talks to a controller; the token itself comes from PROVISIONER_TOKEN or a file. */

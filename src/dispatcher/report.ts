@@ -1,6 +1,6 @@
-import type { HttpRequest } from '../oci/http.ts'
-import { readBody, sendRequest } from '../oci/http.ts'
 import { AppError } from '../shared/errors.ts'
+import type { HttpRequest } from '../shared/http-client.ts'
+import { readBody, sendRequest } from '../shared/http-client.ts'
 import type { JobFile, ProgressReport } from '../shared/task/job-file.ts'
 import { jobUrl, SECRET_HEADER } from '../shared/task/job-file.ts'
 import { withTimeout } from '../shared/time.ts'

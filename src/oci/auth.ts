@@ -1,6 +1,6 @@
 import { AppError } from '../shared/errors.ts'
-import type { HttpRequest } from './http.ts'
-import { readBody, sendRequest } from './http.ts'
+import type { HttpRequest } from '../shared/http-client.ts'
+import { readBody, sendRequest } from '../shared/http-client.ts'
 
 export interface Credentials {
   readonly username: string

@@ -1,9 +1,9 @@
 import { AppError } from '../shared/errors.ts'
+import type { HttpAnswer } from '../shared/http-client.ts'
+import { readBody, sendRequest } from '../shared/http-client.ts'
 import type { OciReference } from '../shared/oci-reference.ts'
 import type { Credentials } from './auth.ts'
 import { answerChallenge, parseChallenges } from './auth.ts'
-import type { HttpAnswer } from './http.ts'
-import { readBody, sendRequest } from './http.ts'
 
 /** How a registry is reached. */
 export interface RegistryAccess {
