@@ -36,7 +36,7 @@ export const registry: Command = {
     try {
       const tls = flag('no-tls') ? undefined : await loadOrCreateTls(join(root, 'tls'), tlsNames(host), systemClock)
       const fetch = (request: Request, env: object) => opened.app.fetch(request, env)
-      const server = await startServer({ fetch, listen, log, ...(tls && { tls }) })
+      const server = await startServer({ fetch, direct: opened.direct, listen, log, ...(tls && { tls }) })
       const display = isIP(host) === 6 ? `[${host}]` : host
       io.err(`Registry on ${tls === undefined ? 'http' : 'https'}://${display}:${server.port}/v2/, data in ${root}\n`)
       if (tls !== undefined) io.err(`Clients must trust ${join(root, 'tls', 'ca.pem')}\n`)

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
-import type { Context } from 'hono'
 import type { ByteRange } from '../shared/http-range.ts'
+import type { Exchange, Traffic } from './exchange.ts'
 import type { BlobReader } from './storage/storage.ts'
 
 /** An answer made of parts of a blob, laid out beforehand: its length is exact. */
@@ -18,7 +18,7 @@ const BUFFER_BYTES = 256 << 10
 const BUSY_BUFFER_BYTES = 64 << 10
 const BUSY = 64
 
-export type BlobSender = (c: Context, reader: BlobReader, response: BlobResponse) => Promise<Response>
+export type BlobSender = (c: Exchange, reader: BlobReader, response: BlobResponse) => Promise<Response>
 
 /**
  * Sends blobs and closes their readers. With Node underneath the bytes go straight to the socket, the next read overlapping
@@ -27,11 +27,13 @@ export type BlobSender = (c: Context, reader: BlobReader, response: BlobResponse
 export function createBlobSender(): BlobSender {
   let active = 0
   return async (c, reader, response) => {
-    const outgoing: ServerResponse | undefined = c.env?.outgoing
-    if (outgoing === undefined) return c.body(webStream(reader, response), response.status, { ...response.headers })
+    const { outgoing } = c.env
+    if (outgoing === undefined) return c.body(webStream(reader, response), response.status, response.headers)
     active++
     try {
-      await sendToSocket(outgoing, reader, response, active > BUSY ? BUSY_BUFFER_BYTES : BUFFER_BYTES)
+      const headers = c.headersWith(response.headers)
+      const bufferBytes = active > BUSY ? BUSY_BUFFER_BYTES : BUFFER_BYTES
+      await sendToSocket({ outgoing, traffic: c.traffic }, reader, { ...response, headers }, bufferBytes)
     } catch {
       // The client went away, or the blob became unreadable after its headers were sent. Either way the only honest
       // sign left is a connection that ends before Content-Length.
@@ -44,12 +46,18 @@ export function createBlobSender(): BlobSender {
   }
 }
 
+interface Sink {
+  readonly outgoing: ServerResponse
+  readonly traffic: Traffic
+}
+
 async function sendToSocket(
-  outgoing: ServerResponse,
+  sink: Sink,
   reader: BlobReader,
   { status, headers, parts, tail }: BlobResponse,
   bufferBytes: number,
 ): Promise<void> {
+  const { outgoing } = sink
   outgoing.strictContentLength = true
   outgoing.writeHead(status, headers)
   const largest = parts.reduce((max, { range }) => Math.max(max, range.end - range.start), 0)
@@ -60,14 +68,14 @@ async function sendToSocket(
     Buffer.allocUnsafeSlow(largest > size ? size : 0),
   ]
   for (const { head, range } of parts) {
-    if (head !== undefined) await write(outgoing, head)
-    await sendRange(outgoing, reader, range, buffers)
+    if (head !== undefined) await write(sink, head)
+    await sendRange(sink, reader, range, buffers)
   }
   outgoing.end(tail)
 }
 
 async function sendRange(
-  outgoing: ServerResponse,
+  sink: Sink,
   reader: BlobReader,
   { start, end }: ByteRange,
   [first, second]: readonly [Buffer, Buffer],
@@ -77,7 +85,7 @@ async function sendRange(
   let filled = await fill(reader, current, position, end)
   while (filled.length > 0) {
     position += filled.length
-    const writing = write(outgoing, filled)
+    const writing = write(sink, filled)
     const reading = position < end ? fill(reader, other, position, end) : Promise.resolve(NOTHING)
     const [next] = await Promise.all([reading, writing])
     filled = next
@@ -96,15 +104,16 @@ async function fill(reader: BlobReader, buffer: Buffer, position: number, end: n
 }
 
 /** Resolves when the kernel has the bytes, so the buffer may be used again; rejects when the client is gone. */
-function write(outgoing: ServerResponse, chunk: Uint8Array): Promise<void> {
+function write({ outgoing, traffic }: Sink, chunk: Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     if (outgoing.destroyed) return reject(new Error('Cannot send: the connection is closed'))
     const onClose = () => reject(new Error('Cannot send: the connection was closed'))
     outgoing.once('close', onClose)
     outgoing.write(chunk, (error) => {
       outgoing.off('close', onClose)
-      if (error) reject(error)
-      else resolve()
+      if (error) return reject(error)
+      traffic.sent += chunk.length
+      resolve()
     })
   })
 }

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import type { Context } from 'hono'
 import { contentRange, parseRange, planMultipart } from '../shared/http-range.ts'
 import type { BlobResponse, BlobSender } from './blob-response.ts'
 import type { Call, Handler, RegistryDeps } from './call.ts'
 import { entityTag, immutableCache, isUnchanged, rangeApplies } from './conditional.ts'
 import { OciError } from './errors.ts'
+import type { Exchange } from './exchange.ts'
 import { parseOciDigest } from './reference.ts'
 import type { BlobReader, StoredBlob } from './storage/storage.ts'
 
@@ -34,7 +34,7 @@ export function blobEndpoints(deps: RegistryDeps, send: BlobSender): { get: Hand
   }
 }
 
-function blobHeaders(c: Context, { digest, size }: StoredBlob) {
+function blobHeaders(c: Exchange, { digest, size }: StoredBlob) {
   return {
     'content-type': CONTENT_TYPE,
     'content-length': String(size),

@@ -1,13 +1,13 @@
-import type { Context } from 'hono'
 import type { Logger } from '../shared/log.ts'
 import type { Clock } from '../shared/time.ts'
+import type { Exchange } from './exchange.ts'
 import type { BlobStore, MetadataStore } from './storage/storage.ts'
 
 export type Access = 'pull' | 'push' | 'delete' | 'catalog'
 
 /** One request, routed and authorized. */
 export interface Call {
-  readonly c: Context
+  readonly c: Exchange
   /** Checked against the grammar; empty for /v2/ itself and the catalog. */
   readonly repository: string
   /** The last path segment where the endpoint has one: a digest, a tag or a session id, not yet checked. */

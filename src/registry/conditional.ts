@@ -1,4 +1,4 @@
-import type { Context } from 'hono'
+import type { Exchange } from './exchange.ts'
 
 /** The entity tag of content that is named by its digest (RFC 9110 8.8.3). */
 export function entityTag(digest: string): string {
@@ -6,7 +6,7 @@ export function entityTag(digest: string): string {
 }
 
 /** True when `If-None-Match` names the tag: answer 304 (RFC 9110 13.1.2, weak comparison). */
-export function isUnchanged(c: Context, tag: string): boolean {
+export function isUnchanged(c: Exchange, tag: string): boolean {
   const header = c.req.header('if-none-match')
   if (header === undefined) return false
   return header.split(',').some((text) => {
@@ -16,13 +16,13 @@ export function isUnchanged(c: Context, tag: string): boolean {
 }
 
 /** False when `If-Range` names another version: then `Range` does not count (RFC 9110 13.1.5, strong comparison). */
-export function rangeApplies(c: Context, tag: string): boolean {
+export function rangeApplies(c: Exchange, tag: string): boolean {
   const header = c.req.header('if-range')
   return header === undefined || header.trim() === tag
 }
 
 /** Content named by its digest never changes; behind a login no shared cache may keep it. */
-export function immutableCache(c: Context): string {
+export function immutableCache(c: Exchange): string {
   const shared = c.req.header('authorization') === undefined ? '' : 'private, '
   return `${shared}max-age=31536000, immutable`
 }

@@ -1,7 +1,7 @@
-import type { Context } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { AppError, isAppError } from '../shared/errors.ts'
 import type { Logger } from '../shared/log.ts'
+import type { Exchange } from './exchange.ts'
 
 /**
  * distribution-spec "Error Codes", code-1 … code-14, with the statuses of its endpoint table. The rows below the line are
@@ -57,7 +57,7 @@ export class OciError extends Error {
 const CHALLENGE = 'Basic realm="provisioner"'
 
 /** The only place where a failure under /v2/ becomes a response: clients parse nothing else. */
-export function ociErrorResponse(error: unknown, c: Context, log: Logger): Response {
+export function ociErrorResponse(error: unknown, c: Exchange, log: Logger): Response {
   const known = toOciError(error)
   const { status } = OCI_ERRORS[known.code]
   if (status >= 500) log.error({ err: error, method: c.req.method, path: c.req.path }, 'registry request failed')

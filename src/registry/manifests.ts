@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
-import type { Context } from 'hono'
 import type { Digest } from '../shared/digest.ts'
 import { hashFor } from '../shared/digest.ts'
 import { accepted } from './blobs.ts'
 import type { Call, Handler, RegistryDeps } from './call.ts'
 import { entityTag, immutableCache, isUnchanged } from './conditional.ts'
 import { OciError } from './errors.ts'
+import type { Exchange } from './exchange.ts'
 import { parseManifest } from './manifest-content.ts'
 import type { ManifestReference } from './reference.ts'
 import { parseManifestReference, parseTag } from './reference.ts'
@@ -36,10 +36,10 @@ async function getManifest({ c, repository, reference }: Call, { metadata }: Reg
   const manifest = await metadata.findManifest(repository, parsed)
   if (manifest === undefined) throw new OciError('MANIFEST_UNKNOWN', { reference })
   const { content } = manifest
-  return c.body(Buffer.from(content), 200, manifestHeaders(c, parsed, { ...manifest, size: content.length }))
+  return c.body(content, 200, manifestHeaders(c, parsed, { ...manifest, size: content.length }))
 }
 
-function manifestHeaders(c: Context, reference: ManifestReference, { digest, mediaType, size }: ManifestHead) {
+function manifestHeaders(c: Exchange, reference: ManifestReference, { digest, mediaType, size }: ManifestHead) {
   return {
     'content-type': mediaType,
     'content-length': String(size),

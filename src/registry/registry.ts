@@ -1,4 +1,3 @@
-import type { Hono } from 'hono'
 import { errorText } from '../shared/errors.ts'
 import type { Logger } from '../shared/log.ts'
 import type { Clock } from '../shared/time.ts'
@@ -7,6 +6,8 @@ import { createBlobSender } from './blob-response.ts'
 import { blobEndpoints } from './blobs.ts'
 import type { RegistryDeps } from './call.ts'
 import { discoveryEndpoints } from './discovery.ts'
+import type { Entrances } from './entrances.ts'
+import { entrances } from './entrances.ts'
 import { manifestEndpoints } from './manifests.ts'
 import type { Authorize } from './routes.ts'
 import { registryRoutes } from './routes.ts'
@@ -33,9 +34,7 @@ export interface RegistryOptions {
   readonly reserveBytes?: number
 }
 
-export interface Registry {
-  /** Answers every path under /v2/. Mount it with its env: `all('/v2/*', (c) => app.fetch(c.req.raw, c.env))`. */
-  readonly app: Hono
+export interface Registry extends Entrances {
   close(): Promise<void>
 }
 
@@ -51,7 +50,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   const blobs = filesystemBlobs(root)
   const sessions = createUploadSessions({ blobs, uploads: filesystemUploads(root), metadata, clock, reserveBytes })
   const deps: RegistryDeps = { blobs, metadata, clock, log, sparse }
-  const app = registryRoutes(
+  const answer = registryRoutes(
     {
       base: async ({ c }) => c.json({}),
       blobs: blobEndpoints(deps, createBlobSender()),
@@ -66,7 +65,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   const stop = new AbortController()
   const sweeping = sweepRegularly(sessions, clock, log, stop.signal)
   return {
-    app,
+    ...entrances(answer, { received: 0, sent: 0 }),
     async close() {
       stop.abort()
       await sweeping

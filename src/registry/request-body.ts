@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
-import type { Context } from 'hono'
 import { OciError } from './errors.ts'
+import type { Exchange, Traffic } from './exchange.ts'
 
 /** The body of a request, to be read once. */
 export interface RequestBody {
@@ -10,11 +10,10 @@ export interface RequestBody {
 }
 
 /** Node's own stream where there is one: going through a web stream costs a copy of each chunk. */
-export function requestBody(c: Context): RequestBody {
-  const incoming: IncomingMessage | undefined = c.env?.incoming
+export function requestBody(c: Exchange): RequestBody {
   const length = c.req.header('content-length')
   return {
-    chunks: translateErrors(incoming ?? c.req.raw.body ?? []),
+    chunks: translateErrors(c.env.incoming ?? c.webBody ?? [], c.traffic),
     length: length === undefined || !/^\d+$/.test(length) ? undefined : Number(length),
   }
 }
@@ -34,11 +33,15 @@ export async function readBounded({ chunks, length }: RequestBody, maxBytes: num
 
 async function* translateErrors(
   source: IncomingMessage | ReadableStream<Uint8Array> | Iterable<Uint8Array>,
+  traffic: Traffic,
 ): AsyncGenerator<Uint8Array> {
   // Leaving early must not destroy the socket: the client is owed an answer.
   const chunks = 'iterator' in source ? source.iterator({ destroyOnReturn: false }) : source
   try {
-    yield* chunks
+    for await (const chunk of chunks) {
+      traffic.received += chunk.length
+      yield chunk
+    }
   } catch (cause) {
     throw new OciError('BLOB_UPLOAD_INVALID', { reason: 'the request ended before its body' }, { cause })
   }

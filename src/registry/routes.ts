@@ -1,9 +1,7 @@
-import type { ServerResponse } from 'node:http'
-import type { Context } from 'hono'
-import { Hono } from 'hono'
 import type { Logger } from '../shared/log.ts'
 import type { Access, Call, Handler } from './call.ts'
 import { OciError, ociErrorResponse } from './errors.ts'
+import type { Exchange } from './exchange.ts'
 import { parseRepository } from './reference.ts'
 import type { UploadEndpoints } from './uploads.ts'
 
@@ -23,6 +21,9 @@ export interface RegistryHandlers {
   readonly manifests: { readonly get: Handler; readonly put: Handler; readonly delete: Handler }
   readonly discovery: { readonly tags: Handler; readonly referrers: Handler; readonly catalog: Handler }
 }
+
+/** Answers one request; never rejects. */
+export type Answer = (c: Exchange) => Promise<Response>
 
 type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
 type Operation = readonly [access: Access, handler: Handler]
@@ -69,28 +70,19 @@ function endpoints(h: RegistryHandlers): readonly Endpoint[] {
   ]
 }
 
-/** On every answer: old clients look for the first, browsers for the second. */
-const COMMON_HEADERS = { 'docker-distribution-api-version': 'registry/2.0', 'x-content-type-options': 'nosniff' }
-
-/** Everything under /v2/; every failure, an unknown path too, is answered as the specification's JSON. */
-export function registryRoutes(handlers: RegistryHandlers, authorize: Authorize, log: Logger): Hono {
+/** The endpoints under /v2/; every failure, an unknown path too, is answered as the specification's JSON. */
+export function registryRoutes(handlers: RegistryHandlers, authorize: Authorize, log: Logger): Answer {
   const table = endpoints(handlers)
-  const app = new Hono()
-  app.use(async (c, next) => {
-    const outgoing: ServerResponse | undefined = (c as Context).env?.outgoing
-    for (const [name, value] of Object.entries(COMMON_HEADERS)) {
-      c.header(name, value)
-      // On Node's response as well: blobs do not pass through hono.
-      outgoing?.setHeader(name, value)
+  return async (c) => {
+    try {
+      return await dispatch(c, table, authorize)
+    } catch (error) {
+      return ociErrorResponse(error, c, log)
     }
-    await next()
-  })
-  app.all('*', (c) => dispatch(c, table, authorize))
-  app.onError((error, c) => ociErrorResponse(error, c, log))
-  return app
+  }
 }
 
-async function dispatch(c: Context, table: readonly Endpoint[], authorize: Authorize): Promise<Response> {
+async function dispatch(c: Exchange, table: readonly Endpoint[], authorize: Authorize): Promise<Response> {
   const { path, query } = target(c)
   for (const { path: pattern, methods } of table) {
     const match = pattern.exec(path)
@@ -115,12 +107,9 @@ async function dispatch(c: Context, table: readonly Endpoint[], authorize: Autho
 }
 
 /** What follows `/v2/`, as sent: nothing is decoded, so `%2f` and dots cannot pose as a path. */
-function target(c: Context): { path: string; query: URLSearchParams } {
-  const raw: string = c.env?.incoming?.url ?? c.req.url.replace(/^[a-z]+:\/\/[^/]*/, '')
-  const question = raw.indexOf('?')
-  const path = question === -1 ? raw : raw.slice(0, question)
+function target({ req: { path, search } }: Exchange): { path: string; query: URLSearchParams } {
   if (path !== '/v2' && !path.startsWith('/v2/')) throw new OciError('NAME_UNKNOWN', { path: path.slice(0, 300) })
-  return { path: path.slice('/v2/'.length), query: new URLSearchParams(question === -1 ? '' : raw.slice(question + 1)) }
+  return { path: path.slice('/v2/'.length), query: new URLSearchParams(search) }
 }
 
 function operationOf(methods: Endpoint['methods'], method: string): Operation {
@@ -132,7 +121,7 @@ function operationOf(methods: Endpoint['methods'], method: string): Operation {
 }
 
 /** podman without a login answers a Basic challenge with an empty user and password: that is nobody. */
-function credentials(c: Context): string | undefined {
+function credentials(c: Exchange): string | undefined {
   const header = c.req.header('authorization')
   return header === 'Basic Og==' ? undefined : header
 }

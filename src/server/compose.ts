@@ -97,6 +97,7 @@ export async function runController(
 
   const http = await startServer({
     fetch: app.fetch,
+    direct: registry.direct,
     listen: { host: config.host, port: config.port },
     ...(tls && { tls }),
     log,

@@ -1,14 +1,16 @@
-import type { Server, ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { HttpBindings } from '@hono/node-server'
-import { createAdaptorServer } from '@hono/node-server'
+import { getRequestListener } from '@hono/node-server'
 import { AppError } from './errors.ts'
 import type { Logger } from './log.ts'
 
 export interface ServerSettings {
   readonly fetch: (request: Request, env: HttpBindings) => Response | Promise<Response>
+  /** Asked first, before there is a `Request`: answers on Node's objects and returns true, or leaves it to `fetch`. */
+  readonly direct?: (incoming: IncomingMessage, outgoing: ServerResponse) => boolean
   /** Port 0 lets the system choose. */
   readonly listen: { readonly host: string; readonly port: number }
   /** PEM. Without it the server speaks plain HTTP. */
@@ -41,14 +43,13 @@ const GRACE_MS = 10_000
 
 /** Serves `fetch` until closed. @throws `config-invalid` when it cannot listen there. */
 export async function startServer(settings: ServerSettings): Promise<RunningServer> {
-  const { fetch, listen, tls, log, idleMs = IDLE_MS } = settings
-  const adaptor = { fetch: (request: Request, env: unknown) => fetch(request, env as HttpBindings) }
-  // Without TLS and HTTP/2 options the adaptor makes Node's plain server; with createTlsServer its https one.
-  const server = (
-    tls === undefined
-      ? createAdaptorServer({ ...adaptor, createServer, serverOptions: LIMITS })
-      : createAdaptorServer({ ...adaptor, createServer: createTlsServer, serverOptions: { ...LIMITS, ...tls } })
-  ) as Server
+  const { fetch, direct = () => false, listen, tls, log, idleMs = IDLE_MS } = settings
+  const viaFetch = getRequestListener((request, env) => fetch(request, env as HttpBindings))
+  function listener(incoming: IncomingMessage, outgoing: ServerResponse): void {
+    if (direct(incoming, outgoing)) drainUnread(incoming, outgoing)
+    else void viaFetch(incoming, outgoing)
+  }
+  const server = tls === undefined ? createServer(LIMITS, listener) : createTlsServer({ ...LIMITS, ...tls }, listener)
   cutStalledBodies(server, idleMs)
   await listening(server, listen)
   const address = server.address()
@@ -82,6 +83,24 @@ function isStalled(response: ServerResponse): boolean {
   // With a full receive buffer it is we who do not read; then the disk is slow, not the client.
   const waitsForClient = !request.complete && request.readableLength < request.readableHighWaterMark
   return waitsForClient || response.writableLength > 0 || (response.socket?.writableLength ?? 0) > 0
+}
+
+/** What a client may go on sending after its answer before the connection is closed: it may read only when it has sent. */
+const MAX_DRAIN_BYTES = 64 << 20
+
+/** A body that was answered before its end is read away, so that the client sees the answer and not a reset. */
+function drainUnread(incoming: IncomingMessage, outgoing: ServerResponse): void {
+  if (incoming.method === 'GET' || incoming.method === 'HEAD') return
+  outgoing.once('finish', () => {
+    if (incoming.readableEnded || incoming.destroyed) return
+    let drained = 0
+    incoming.on('data', (chunk: Buffer) => {
+      drained += chunk.length
+      if (drained > MAX_DRAIN_BYTES) incoming.socket.destroySoon()
+    })
+    incoming.on('error', () => {})
+    incoming.resume()
+  })
 }
 
 async function listening(server: Server, { host, port }: ServerSettings['listen']): Promise<void> {

@@ -65,7 +65,8 @@ export async function served(
   settings: Partial<ServerSettings> = {},
 ): Promise<RunningServer & { url: string }> {
   const listen = { host: '127.0.0.1', port: 0 }
-  const server = await startServer({ fetch: (r, env) => registry.app.fetch(r, env), listen, log: silent, ...settings })
+  const { app, direct } = registry
+  const server = await startServer({ fetch: (r, env) => app.fetch(r, env), direct, listen, log: silent, ...settings })
   onTestFinished(() => server.close())
   return { ...server, url: `${settings.tls ? 'https' : 'http'}://127.0.0.1:${server.port}` }
 }
