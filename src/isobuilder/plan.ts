@@ -1,14 +1,17 @@
 import { createHash } from 'node:crypto'
-import type { Digest } from '../shared/digest.ts'
 import type { Problem } from '../shared/errors.ts'
+import type { BootOptions } from './boot.ts'
+import { bootIdentity, bootProblems, bootSegments, bootSizes } from './boot.ts'
 import { FIRST_DESCRIPTOR, SECTOR } from './constants.ts'
+import { bootRecord } from './el-torito.ts'
 import type { Extent } from './hierarchy.ts'
 import { directoryBytes, planHierarchy } from './hierarchy.ts'
 import type { Layout, TreeLayout } from './layout.ts'
 import { layoutImage } from './layout.ts'
 import { jolietNames, primaryNames } from './names.ts'
 import { MAX_DIRECTORIES, pathTable } from './path-table.ts'
-import type { Source } from './source.ts'
+import type { Segment, SegmentedImage } from './segments.ts'
+import { segmentedImage } from './segments.ts'
 import type { DirectoryNode, Entry, TreeNode } from './tree.ts'
 import { buildTree } from './tree.ts'
 import type { Volume } from './volume-descriptor.ts'
@@ -17,23 +20,16 @@ import { jolietDescriptor, primaryDescriptor, terminator } from './volume-descri
 export interface IsoOptions {
   /** Volume id, 1 to 32 characters of `[A-Z0-9_]`. Windows shows the first 16. */
   readonly label: string
+  /** What firmware starts (El Torito); without it the image holds data only. */
+  readonly boot?: BootOptions
+  /** `gpt`, the default for an image that boots: written to a USB disk, the same bytes boot from there as well. */
+  readonly hybrid?: 'gpt' | 'none'
 }
 
-/** A run of the image whose bytes are known, or come from a source. Offsets and lengths in bytes. */
-export type Segment =
-  | { readonly start: number; readonly length: number; readonly bytes: Uint8Array }
-  | { readonly start: number; readonly length: number; readonly source: Source; readonly offset: number }
-
-/** A whole image that exists only as a list of where its bytes come from. */
-export interface IsoPlan {
-  /** Bytes; a multiple of 2048. */
-  readonly size: number
-  /** Of the plan, not of the bytes; equal digests mean equal bytes. */
-  readonly digest: Digest
+/** A whole image that exists only as a list of where its bytes come from. Its size is a multiple of 2048. */
+export interface IsoPlan extends SegmentedImage {
   /** Strong entity tag, with its quotes (RFC 9110 section 8.8.3). */
   readonly etag: string
-  /** In order, without overlap; what lies between them is zeros. */
-  readonly segments: readonly Segment[]
 }
 
 export type IsoResult =
@@ -50,7 +46,7 @@ const MAX_SECTORS = 2 ** 32 - 1
  */
 export function planIso(entries: readonly Entry[], options: IsoOptions): IsoResult {
   const { root, problems } = buildTree(entries)
-  const all = [...labelProblems(options.label), ...problems]
+  const all = [...labelProblems(options.label), ...bootProblems(options), ...problems]
   if (all.length > 0) return { ok: false, problems: all }
 
   const directories = countDirectories(root)
@@ -58,11 +54,12 @@ export function planIso(entries: readonly Entry[], options: IsoOptions): IsoResu
     return refuse('directories', `Cannot record ${directories} directories: a path table has ${MAX_DIRECTORIES}`)
   }
   const primary = planHierarchy(root, { names: primaryNames, rockRidge: true })
-  const layout = layoutImage(primary, planHierarchy(root, { names: jolietNames, rockRidge: false }))
+  const joliet = planHierarchy(root, { names: jolietNames, rockRidge: false })
+  const layout = layoutImage(primary, joliet, bootSizes(options))
   if (layout.sectors > MAX_SECTORS) {
     return refuse('image-size', `Cannot record ${layout.sectors} sectors: a sector number has 32 bits`)
   }
-  return { ok: true, plan: assemble(layout, options.label, identityOf(root, options.label)) }
+  return { ok: true, plan: assemble(layout, options, identityOf(root, options)) }
 }
 
 function refuse(code: string, message: string): IsoResult {
@@ -85,8 +82,8 @@ function labelProblems(label: string): Problem[] {
  * What the medium holds, in 128 bits. Dates are fixed, so without it two media of equal shape had equal descriptors, and
  * a cache that knows volumes by label and serial number would show the directories of the one before.
  */
-function identityOf(root: DirectoryNode, label: string): string {
-  const hash = createHash('sha256').update(`${JSON.stringify([label])}\n`)
+function identityOf(root: DirectoryNode, options: IsoOptions): string {
+  const hash = createHash('sha256').update(`${JSON.stringify([options.label, ...bootIdentity(options)])}\n`)
   function add(node: TreeNode): void {
     const content =
       node.kind === 'file' ? [node.source.size, node.source.digest] : node.kind === 'symlink' ? [node.target] : []
@@ -97,11 +94,14 @@ function identityOf(root: DirectoryNode, label: string): string {
   return hash.digest('hex').slice(0, 32).toUpperCase()
 }
 
-function assemble(layout: Layout, label: string, identity: string): IsoPlan {
-  const segments = [...metadata(layout, label, identity), ...contents(layout)]
-  const size = layout.sectors * SECTOR
-  const digest = digestOf(size, segments)
-  return { size, digest, etag: `"${digest.slice('sha256:'.length)}"`, segments }
+function assemble(layout: Layout, options: IsoOptions, identity: string): IsoPlan {
+  const boot = bootSegments(layout, options, identity)
+  const segments = [...boot.front, ...metadata(layout, options.label, identity), ...contents(layout), ...boot.end]
+  const image = segmentedImage(
+    layout.sectors * SECTOR,
+    segments.sort((a, b) => a.start - b.start),
+  )
+  return { ...image, etag: `"${image.digest.slice('sha256:'.length)}"` }
 }
 
 function* metadata(layout: Layout, label: string, identity: string): Generator<Segment> {
@@ -109,7 +109,12 @@ function* metadata(layout: Layout, label: string, identity: string): Generator<S
     const { sector: rootSector, bytes: rootBytes } = rootOf(tree)
     return { ...tree, label, identity, sectors: layout.sectors, rootSector, rootBytes }
   }
-  const descriptors = [primaryDescriptor(volume(layout.primary)), jolietDescriptor(volume(layout.joliet)), terminator()]
+  const descriptors = [
+    primaryDescriptor(volume(layout.primary)),
+    ...(layout.boot === undefined ? [] : [bootRecord(layout.boot.catalog)]),
+    jolietDescriptor(volume(layout.joliet)),
+    terminator(),
+  ]
   for (const [index, bytes] of descriptors.entries()) yield bytesAt(FIRST_DESCRIPTOR + index, bytes)
 
   const trees = [layout.primary, layout.joliet]
@@ -150,15 +155,4 @@ function sectorOf(tree: TreeLayout, node: DirectoryNode): number {
 
 function bytesAt(sector: number, bytes: Uint8Array): Segment {
   return { start: sector * SECTOR, length: bytes.length, bytes }
-}
-
-/** Where everything is, our own bytes, and the digests of the others'. */
-function digestOf(size: number, segments: readonly Segment[]): Digest {
-  const hash = createHash('sha256').update(`${size}\n`)
-  for (const segment of segments) {
-    hash.update(`${segment.start} ${segment.length} `)
-    if ('bytes' in segment) hash.update(segment.bytes)
-    else hash.update(`${segment.source.digest} ${segment.offset}\n`)
-  }
-  return `sha256:${hash.digest('hex')}`
 }
