@@ -83,6 +83,6 @@ function longEntries(name: string, short: Buffer): Buffer {
 /** Ties the long name to its 8.3 entry (FAT specification section 7.2). */
 function checksumOf(short: Buffer): number {
   let sum = 0
-  for (const byte of short) sum = (((sum & 1) << 7) | (sum >> 1)) + byte
-  return sum & 0xff
+  for (const byte of short) sum = ((((sum & 1) << 7) | (sum >> 1)) + byte) & 0xff
+  return sum
 }
