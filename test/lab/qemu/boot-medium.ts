@@ -1,19 +1,25 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { mustInTools } from '../programs.ts'
+import { planFat } from '../../../src/isobuilder/fat/plan.ts'
+import { writeIso } from '../../../src/isobuilder/image-file.ts'
+import { planIso } from '../../../src/isobuilder/plan.ts'
+import { segmentsSource } from '../../../src/isobuilder/segments.ts'
+import { bytesSource } from '../../../src/isobuilder/source.ts'
 import { type Afterwards, efiProgram } from './efi-program.ts'
 
-const SCRIPT = `set -e
-truncate -s 1440K /medium/tree/efi.img
-mformat -i /medium/tree/efi.img -f 1440 ::
-mmd -i /medium/tree/efi.img ::/EFI ::/EFI/BOOT
-mcopy -i /medium/tree/efi.img /medium/program.efi ::/EFI/BOOT/BOOTX64.EFI
-xorriso -as mkisofs -quiet -V TINY -o /medium/boot.iso -R -eltorito-alt-boot -e efi.img -no-emul-boot /medium/tree`
-
-/** Makes `DIRECTORY/boot.iso`, an ISO that UEFI boots (El Torito) into a program that says one sentence. */
+/**
+ * Makes `DIRECTORY/boot.iso`, an image that UEFI boots into a program that says one sentence: from a CD by El Torito, from
+ * a USB disk by its partition table.
+ */
 export async function bootMedium(directory: string, says: string, afterwards: Afterwards): Promise<string> {
-  await mkdir(join(directory, 'tree'), { recursive: true })
-  await writeFile(join(directory, 'program.efi'), efiProgram(says, afterwards))
-  await mustInTools(['sh', '-c', SCRIPT], { binds: [{ host: directory, inside: '/medium' }] })
-  return join(directory, 'boot.iso')
+  const program = bytesSource(efiProgram(says, afterwards))
+  const esp = planFat([{ path: 'EFI/BOOT/BOOTX64.EFI', source: program }], { label: 'ESP' })
+  if (!esp.ok) throw new Error(JSON.stringify(esp.problems))
+  const files = [{ path: 'readme.txt', source: bytesSource(Buffer.from(`${says}\n`)) }]
+  const iso = planIso(files, { label: 'TINY', boot: { esp: segmentsSource(esp.image) } })
+  if (!iso.ok) throw new Error(JSON.stringify(iso.problems))
+  const path = join(directory, 'boot.iso')
+  await mkdir(directory, { recursive: true })
+  await writeIso(iso.plan, path, new AbortController().signal)
+  return path
 }

@@ -31,6 +31,8 @@ export interface QemuMachine {
   /** Paths as QEMU sees them: this machine's own NVRAM, and its disk. */
   readonly variables: string
   readonly disk: string
+  /** A file that is plugged in as a read-only USB disk, before the disk in the boot order. */
+  readonly usbDisk?: string | undefined
   /** Where this process waits for QEMU's control connection. */
   readonly qmpPort: number
   readonly nbdPort: number
@@ -41,7 +43,7 @@ export interface QemuMachine {
 }
 
 /** Boot indexes: the override moves the first CD before the disk; without it nothing but the disk is tried first. */
-export const BOOT_INDEX = { disk: 2, cdOverride: 1, cdOrdinary: 3 }
+export const BOOT_INDEX = { usb: 0, disk: 2, cdOverride: 1, cdOrdinary: 3 }
 
 /** The whole command line of one power-on. Two CD drives on AHCI, a virtio disk, no network boot. */
 export function qemuCommand(machine: QemuMachine): readonly string[] {
@@ -73,9 +75,16 @@ export function qemuCommand(machine: QemuMachine): readonly string[] {
     }),
     ...['-drive', `if=none,id=disk,file=${machine.disk},format=raw,cache=unsafe,discard=unmap`],
     ...['-device', `virtio-blk-pci,drive=disk,serial=${diskSerial(serial)},bootindex=${BOOT_INDEX.disk}`],
+    ...(machine.usbDisk === undefined ? [] : usbDisk(machine.usbDisk)),
     ...['-device', 'virtio-rng-pci', '-netdev', `user,id=net${forwards}`],
     ...['-device', 'virtio-net-pci,netdev=net,romfile='],
   ]
+}
+
+/** Blocks of 512 bytes, as a stick has: the firmware looks for a partition table there, not for El Torito. */
+function usbDisk(file: string): readonly string[] {
+  const drive = `if=none,id=stick,file=${file},format=raw,readonly=on`
+  return ['-device', 'qemu-xhci', '-drive', drive, '-device', `usb-storage,drive=stick,bootindex=${BOOT_INDEX.usb}`]
 }
 
 /** Block node of one medium; every insert has a name of its own, because a node stays until its drive lets go of it. */

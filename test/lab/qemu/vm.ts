@@ -16,6 +16,8 @@ export interface VmOptions {
   readonly diskPath: string
   /** In bytes; the file is made, sparse, when there is none. */
   readonly diskSize: number
+  /** A file that is plugged in as a read-only USB disk; the firmware starts from it first. */
+  readonly usbDisk?: string
   /** Its own directory: the firmware's variables. */
   readonly workDir: string
   /** Where the serial console is written. */
@@ -37,7 +39,7 @@ export interface Vm extends Machine {
   close(): Promise<void>
 }
 
-const INSIDE = { work: '/vm', disk: '/disk' }
+const INSIDE = { work: '/vm', disk: '/disk', usbDisk: '/usb-disk' }
 
 interface Running {
   readonly child: ChildProcess
@@ -73,6 +75,7 @@ export async function createVm(options: VmOptions): Promise<Vm> {
       accelerator: speed,
       variables: `${INSIDE.work}/variables.fd`,
       disk: INSIDE.disk,
+      usbDisk: options.usbDisk === undefined ? undefined : INSIDE.usbDisk,
       nbdPort: nbd.port,
       media: inserted,
       bootFrom: boot,
@@ -84,6 +87,7 @@ export async function createVm(options: VmOptions): Promise<Vm> {
       if (running === started) running = undefined
     })
     // The override is for this boot alone: the boot order is read again at every reset of the guest.
+    if (boot === 'disk') return
     const path = '/machine/peripheral/cd0'
     await started.qmp.execute('qom-set', { path, property: 'bootindex', value: BOOT_INDEX.cdOrdinary })
   }
@@ -129,7 +133,7 @@ export async function createVm(options: VmOptions): Promise<Vm> {
 }
 
 async function launch(
-  { workDir, diskPath }: VmOptions,
+  { workDir, diskPath, usbDisk }: VmOptions,
   argvFor: (qmpPort: number) => readonly string[],
   screen: SerialConsole,
   onEvent: (name: string, data: unknown) => void,
@@ -138,6 +142,7 @@ async function launch(
   const binds = [
     { host: workDir, inside: INSIDE.work },
     { host: diskPath, inside: INSIDE.disk },
+    ...(usbDisk === undefined ? [] : [{ host: usbDisk, inside: INSIDE.usbDisk, readonly: true }]),
   ]
   const child = await spawnInTools(argvFor(listener.port), { binds, stdio: ['ignore', 'pipe', 'pipe'] })
   let complaints = ''
