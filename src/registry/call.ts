@@ -1,9 +1,11 @@
 import type { Logger } from '../shared/log.ts'
 import type { Clock } from '../shared/time.ts'
+import type { Action } from './access/rules.ts'
+import type { ContentCache } from './cache.ts'
 import type { Exchange } from './exchange.ts'
 import type { BlobStore, MetadataStore } from './storage/storage.ts'
 
-export type Access = 'pull' | 'push' | 'delete' | 'catalog'
+export type Access = Action | 'catalog'
 
 /** One request, routed and authorized. */
 export interface Call {
@@ -13,8 +15,14 @@ export interface Call {
   /** The last path segment where the endpoint has one: a digest, a tag or a session id, not yet checked. */
   readonly reference: string
   readonly query: URLSearchParams
-  /** Throws when the caller may not do that with another repository. */
-  authorize(repository: string, access: Access): Promise<void>
+  /** As sent; undefined also for the empty login of podman. */
+  readonly authorization: string | undefined
+  /** Who it is, for log and audit: `user:NAME`, `anonymous`. Undefined where nobody is asked. */
+  readonly caller: string | undefined
+  /** Whether the same request may do that with another repository. */
+  may(repository: string, action: Action): Promise<boolean>
+  /** Whether the catalog may show the caller the repository. */
+  maySee(repository: string): Promise<boolean>
 }
 
 export type Handler = (call: Call) => Promise<Response>
@@ -23,6 +31,8 @@ export type Handler = (call: Call) => Promise<Response>
 export interface RegistryDeps {
   readonly blobs: BlobStore
   readonly metadata: MetadataStore
+  /** Small content, once read and verified. */
+  readonly contents: ContentCache
   readonly clock: Clock
   readonly log: Logger
   /** Accept manifests whose references are missing from the repository. */

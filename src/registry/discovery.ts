@@ -22,10 +22,25 @@ export function discoveryEndpoints(deps: RegistryDeps): { tags: Handler; referre
       return call.c.json({ name: repository, tags: entries }, 200, headers)
     },
     async catalog(call) {
-      const { entries, headers } = await page(call, (want) => metadata.listRepositories(want))
+      const { entries, headers } = await page(call, (want) => visibleRepositories(call, metadata, want))
       return call.c.json({ repositories: entries }, 200, headers)
     },
     referrers: (call) => referrers(call, deps),
+  }
+}
+
+/** Those the caller may pull, page by page of the store until there are enough. */
+async function visibleRepositories(call: Call, metadata: RegistryDeps['metadata'], want: Page): Promise<string[]> {
+  const visible: string[] = []
+  let after = want.after
+  for (;;) {
+    const found = await metadata.listRepositories({ after, limit: want.limit })
+    for (const name of found) {
+      if (await call.maySee(name)) visible.push(name)
+      if (visible.length === want.limit) return visible
+    }
+    if (found.length < want.limit) return visible
+    after = found.at(-1)
   }
 }
 

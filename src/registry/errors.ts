@@ -36,6 +36,8 @@ export type OciCode = keyof typeof OCI_ERRORS
 export interface OciErrorOptions extends ErrorOptions {
   /** Sent with the response, such as `Location` and `Range` of an upload that goes on. */
   readonly headers?: Readonly<Record<string, string>>
+  /** Instead of the table's, where it helps whoever reads it: most clients show nothing else. */
+  readonly message?: string
 }
 
 /** Every failure under /v2/ that is the client's business. `detail` is shown to the client: never a secret. */
@@ -46,7 +48,7 @@ export class OciError extends Error {
   readonly headers: Readonly<Record<string, string>>
 
   constructor(code: OciCode, detail?: unknown, options: OciErrorOptions = {}) {
-    super(OCI_ERRORS[code].message, options)
+    super(options.message ?? OCI_ERRORS[code].message, options)
     this.code = code
     this.detail = detail
     this.headers = options.headers ?? {}
@@ -62,7 +64,7 @@ export function ociErrorResponse(error: unknown, c: Exchange, log: Logger): Resp
   const { status } = OCI_ERRORS[known.code]
   if (status >= 500) log.error({ err: error, method: c.req.method, path: c.req.path }, 'registry request failed')
   for (const [name, value] of Object.entries(known.headers)) c.header(name, value)
-  if (status === 401) c.header('www-authenticate', CHALLENGE)
+  if (status === 401 && !('www-authenticate' in known.headers)) c.header('www-authenticate', CHALLENGE)
   const { code, message, detail } = known
   return c.json({ errors: [{ code, message, detail }] }, status)
 }

@@ -1,21 +1,16 @@
 import type { Logger } from '../shared/log.ts'
+import type { Admission, Authorize } from './access/access.ts'
+import { originOf } from './access/challenge.ts'
 import type { Access, Call, Handler } from './call.ts'
 import { OciError, ociErrorResponse } from './errors.ts'
 import type { Exchange } from './exchange.ts'
 import { parseRepository } from './reference.ts'
 import type { UploadEndpoints } from './uploads.ts'
 
-/**
- * Throws UNAUTHORIZED or DENIED when the caller may not; `repository` is undefined for /v2/ itself and for the catalog.
- */
-export type Authorize = (request: {
-  readonly authorization: string | undefined
-  readonly repository: string | undefined
-  readonly access: Access
-}) => Promise<void>
-
 export interface RegistryHandlers {
   readonly base: Handler
+  /** The token endpoint. */
+  readonly token: Handler
   readonly blobs: { readonly get: Handler; readonly delete: Handler }
   readonly uploads: UploadEndpoints
   readonly manifests: { readonly get: Handler; readonly put: Handler; readonly delete: Handler }
@@ -26,7 +21,8 @@ export interface RegistryHandlers {
 export type Answer = (c: Exchange) => Promise<Response>
 
 type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
-type Operation = readonly [access: Access, handler: Handler]
+/** `none`: the handler itself finds out who is asking. */
+type Operation = readonly [access: Access | 'none', handler: Handler]
 
 interface Endpoint {
   /** What follows `/v2/`: the repository, which may hold slashes, is whatever is left of the known end. */
@@ -39,6 +35,7 @@ function endpoints(h: RegistryHandlers): readonly Endpoint[] {
   const { blobs, uploads, manifests, discovery } = h
   return [
     { path: /^$/, methods: { GET: ['pull', h.base] } }, //                                  end-1
+    { path: /^token$/, methods: { GET: ['none', h.token], POST: ['none', h.token] } }, //    "Token Authentication"
     { path: /^_catalog$/, methods: { GET: ['catalog', discovery.catalog] } }, //            reserved
     { path: /^(.+)\/blobs\/uploads\/?$/, methods: { POST: ['push', uploads.start] } }, //   end-4a-c, end-11
     {
@@ -93,17 +90,40 @@ async function dispatch(c: Exchange, table: readonly Endpoint[], authorize: Auth
     const authorization = credentials(c)
     // Some clients escape the colon of a digest; nothing else of a path is ever decoded.
     const reference = segment.replace(/%3a/i, ':')
-    await authorize({ authorization, repository, access: operation[0] })
-    const call: Call = {
-      c,
-      repository: repository ?? '',
-      reference,
-      query,
-      authorize: (other, access) => authorize({ authorization, repository: other, access }),
-    }
-    return operation[1](call)
+    const [access, handler] = operation
+    const origin = originOf(isEncrypted(c), c.req.header('host'))
+    const ask = (other: string | undefined, what: Access) =>
+      authorize({ authorization, repository: other, access: what, origin })
+    const admission = access === 'none' ? undefined : await ask(repository, access)
+    const call: Call = { c, repository: repository ?? '', reference, query, authorization, ...rightsOf(admission, ask) }
+    return handler(call)
   }
   throw new OciError('NAME_UNKNOWN', { path: path.slice(0, 300) })
+}
+
+/** What else the caller may; an `authorize` that tells nothing about the caller is asked again. */
+function rightsOf(
+  admission: Admission | undefined,
+  ask: (repository: string, access: Access) => Promise<unknown>,
+): Pick<Call, 'caller' | 'may' | 'maySee'> {
+  if (admission !== undefined) {
+    const { caller, may, maySee } = admission
+    return { caller, may: async (other, action) => may(other, action), maySee: async (other) => maySee(other) }
+  }
+  async function may(repository: string, access: Access): Promise<boolean> {
+    try {
+      await ask(repository, access)
+      return true
+    } catch (error) {
+      if (error instanceof OciError && (error.code === 'DENIED' || error.code === 'UNAUTHORIZED')) return false
+      throw error
+    }
+  }
+  return { caller: undefined, may, maySee: (repository) => may(repository, 'pull') }
+}
+
+function isEncrypted({ env }: Exchange): boolean {
+  return env.incoming !== undefined && 'encrypted' in env.incoming.socket
 }
 
 /** What follows `/v2/`, as sent: nothing is decoded, so `%2f` and dots cannot pose as a path. */

@@ -71,7 +71,7 @@ async function mount(call: Call, { metadata, clock, log }: RegistryDeps): Promis
       ? await metadata.repositoriesWithBlob(digest, MOUNT_CANDIDATES)
       : [parseRepository(from)]
   for (const candidate of candidates) {
-    if (!(await mayPull(call, candidate))) continue
+    if (!(await call.may(candidate, 'pull'))) continue
     const blob = await metadata.findBlob(candidate, digest)
     if (blob === undefined) continue
     await metadata.addBlob(call.repository, blob, clock.now())
@@ -79,16 +79,6 @@ async function mount(call: Call, { metadata, clock, log }: RegistryDeps): Promis
     return digest
   }
   return undefined
-}
-
-async function mayPull(call: Call, repository: string): Promise<boolean> {
-  try {
-    await call.authorize(repository, 'pull')
-    return true
-  } catch (error) {
-    if (error instanceof OciError && (error.code === 'DENIED' || error.code === 'UNAUTHORIZED')) return false
-    throw error
-  }
 }
 
 function stored(call: Call, { log }: RegistryDeps, digest: Digest, size: number): Response {
