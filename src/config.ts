@@ -10,6 +10,7 @@ export const SERVE_OPTIONS = {
   'media-url': { value: 'URL', doc: 'How BMCs reach this controller (from --public-url)' },
   'maintenance-iso': { value: 'FILE', doc: 'The maintenance image to boot servers from' },
   'admin-token-file': { value: 'FILE', doc: 'Write the first admin token there instead of showing it' },
+  'registry-policy': { value: 'FILE', doc: 'Rights, quotas and limits of the embedded registry' },
   workers: { value: 'N', default: '32', doc: 'Jobs worked on at the same time' },
   'log-level': { value: 'LEVEL', default: 'info', doc: 'debug, info, warn or error' },
   'no-tls': { doc: 'Serve plain HTTP' },
@@ -24,6 +25,7 @@ export interface ServeConfig {
   readonly mediaUrl: string | undefined
   readonly maintenanceIso: string | undefined
   readonly adminTokenFile: string | undefined
+  readonly registryPolicy: string | undefined
   readonly workers: number
   readonly logLevel: string
   readonly tls: boolean
@@ -51,6 +53,7 @@ export function readServeConfig(invocation: Invocation): ServeConfig {
     mediaUrl: url('media-url'),
     maintenanceIso: invocation.text('maintenance-iso'),
     adminTokenFile: invocation.text('admin-token-file'),
+    registryPolicy: invocation.text('registry-policy'),
     workers,
     logLevel: level,
     tls: !invocation.flag('no-tls'),

@@ -19,20 +19,22 @@ export const registry: Command = {
     data: { value: 'DIR', required: true, doc: 'Directory for blobs and metadata' },
     'no-tls': { doc: 'Speak plain HTTP instead of making a CA and a certificate in DIR/tls' },
     sparse: { doc: 'Accept manifests whose layers or platforms have not been pushed' },
+    policy: { value: 'FILE', doc: 'Who may do what, quotas and limits; without it everybody may do everything' },
     'log-level': { value: 'LEVEL', default: 'info', doc: 'trace, debug, info, warn or error' },
   },
   examples: [
     'provisioner registry --listen 127.0.0.1:5000 --data ./registry --no-tls',
     'provisioner registry --listen 192.0.2.1:5000 --data /var/lib/provisioner/registry',
   ],
-  async run({ required, flag, io, signal }) {
+  async run({ required, text, flag, io, signal }) {
     const listen = parseListen(required('listen'))
     if (listen === undefined)
       throw new AppError('usage', `Cannot listen on "${required('listen')}": it is not ADDR:PORT`)
     const { host } = listen
     const root = resolve(required('data'))
     const log = await io.logger(required('log-level'))
-    const opened = await openRegistry({ root, log, clock: systemClock, sparse: flag('sparse') })
+    const settings = { root, log, clock: systemClock, sparse: flag('sparse'), policyFile: text('policy') }
+    const opened = await openRegistry(settings)
     try {
       const tls = flag('no-tls') ? undefined : await loadOrCreateTls(join(root, 'tls'), tlsNames(host), systemClock)
       const fetch = (request: Request, env: object) => opened.app.fetch(request, env)

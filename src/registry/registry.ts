@@ -30,7 +30,9 @@ export interface RegistryOptions {
   readonly root: string
   readonly log: Logger
   readonly clock: Clock
-  /** Rights, quotas and limits. Without it and without `callers`, everybody may do everything. */
+  /** File with rights, quotas and limits (docs/registry-access.md), read again when it changes. Without it and without `callers`, everybody may do everything. */
+  readonly policyFile?: string | undefined
+  /** The same from elsewhere than a file. */
   readonly policy?: PolicySource
   /** Where callers beside those of the policy's htpasswd file are known. */
   readonly callers?: Callers
@@ -62,7 +64,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   const sessions = createUploadSessions({ blobs, uploads: filesystemUploads(root), metadata, clock, reserveBytes })
   const deps: RegistryDeps = { blobs, metadata, contents: createContentCache(CACHE_BYTES), clock, log, sparse }
   const access = await openAccess(options)
-  const isOpen = options.policy === undefined && options.callers === undefined
+  const isOpen = (options.policyFile ?? options.policy ?? options.callers) === undefined
   const answer = registryRoutes(
     {
       base: async ({ c }) => c.json({}),

@@ -22,7 +22,7 @@ import { jobMedia } from './media/job-media.ts'
 import type { Medium } from './media/medium.ts'
 import { fileMedium, planMedium } from './media/medium.ts'
 import { connectBmc } from './redfish/bmc.ts'
-import { registryAccess } from './registry-access.ts'
+import { registryCallers } from './registry-access.ts'
 import { openDatabase } from './store/database.ts'
 import { sqliteJobStore } from './store/jobs.ts'
 import { sqliteServerStore } from './store/servers.ts'
@@ -73,7 +73,8 @@ export async function runController(
     root: paths.registry,
     log,
     clock,
-    authorize: registryAccess({ tokens, jobs, secrets: keys.secrets }),
+    callers: registryCallers({ tokens, jobs, secrets: keys.secrets }),
+    policyFile: config.registryPolicy,
   })
   const note = (id: string, type: string, message: string) => jobs.note(id, { type, message }, clock.now())
 

@@ -1,13 +1,11 @@
 import { timingSafeEqual } from 'node:crypto'
-import { OciError } from '../registry/errors.ts'
-import type { Authorize } from '../registry/registry.ts'
+import type { Caller, Callers } from '../registry/access/callers.ts'
 import { sha256 } from '../shared/digest.ts'
 import { parseOciReference } from '../shared/oci-reference.ts'
 import { parseRecipeText } from '../shared/recipe/parse.ts'
-import { passwordOf, tokenOf } from './http/auth.ts'
 import type { Job } from './jobs/machine.ts'
 import type { JobSecrets, JobStore } from './jobs/ports.ts'
-import type { TokenStore } from './store/tokens.ts'
+import type { Account, TokenStore } from './store/tokens.ts'
 
 export interface RegistryAccessDeps {
   readonly tokens: TokenStore
@@ -15,35 +13,53 @@ export interface RegistryAccessDeps {
   readonly secrets: JobSecrets
 }
 
+/** Recipes are immutable, and reading one costs more than the rest of a request. */
+const MAX_REMEMBERED = 1000
+
 /**
- * Who may do what under /v2/: an API token (as the password of any user name) by its role, and a running job what its
- * recipe names, to pull.
+ * Whom the controller knows under /v2/: accounts, by an API token as the password of any user name, and running jobs, by
+ * their id and the password on their task medium. What they may do is the registry's policy.
  */
-export function registryAccess({ tokens, jobs, secrets }: RegistryAccessDeps): Authorize {
-  return async function authorize({ authorization, repository, access }) {
-    const token = tokenOf(authorization)
-    const account = token === undefined ? undefined : tokens.find(token)
-    if (account !== undefined) {
-      if (account.role === 'reader' && access !== 'pull' && access !== 'catalog') throw new OciError('DENIED')
-      return
-    }
-    const job = await jobOf(authorization)
-    if (job === undefined) throw new OciError('UNAUTHORIZED')
-    if (access !== 'pull' || (repository !== undefined && repository !== repositoryOf(job)))
-      throw new OciError('DENIED')
+export function registryCallers({ tokens, jobs, secrets }: RegistryAccessDeps): Callers {
+  const named = new Map<string, readonly string[]>()
+
+  function jobCaller(job: Job | undefined): Caller | undefined {
+    if (job?.status !== 'provisioning') return undefined
+    const known = named.get(job.id) ?? repositoriesOf(job)
+    if (named.size >= MAX_REMEMBERED) named.clear()
+    named.set(job.id, known)
+    return { kind: 'job', name: job.id, repositories: known, stamp: `job:${job.id}:${job.attempt}` }
   }
 
-  async function jobOf(authorization: string | undefined): Promise<Job | undefined> {
-    const [scheme, value] = authorization?.split(' ', 2) ?? []
-    const login = /^basic$/i.test(scheme ?? '') ? passwordOf(value ?? '') : undefined
-    const job = login === undefined ? undefined : await jobs.find(login.username)
-    if (login === undefined || job?.status !== 'provisioning') return undefined
-    const expected = sha256(secrets.registryPassword(job))
-    return timingSafeEqual(Buffer.from(sha256(login.password)), Buffer.from(expected)) ? job : undefined
+  return {
+    async verify({ username, password }) {
+      const account = tokens.find(password)
+      if (account !== undefined) return accountCaller(account, sha256(password))
+      const job = username === undefined ? undefined : await jobs.find(username)
+      if (job === undefined) return undefined
+      const expected = sha256(secrets.registryPassword(job))
+      return timingSafeEqual(Buffer.from(sha256(password)), Buffer.from(expected)) ? jobCaller(job) : undefined
+    },
+    async recall(stamp) {
+      const [kind, ...rest] = stamp.split(':')
+      if (kind === 'account') {
+        const hash = rest.join(':')
+        const account = tokens.findByHash(hash)
+        return account && accountCaller(account, hash)
+      }
+      const caller = kind === 'job' ? jobCaller(await jobs.find(rest[0] ?? '')) : undefined
+      // Another attempt is another password: tokens of the one before are void.
+      return caller?.kind === 'job' && caller.stamp === stamp ? caller : undefined
+    },
   }
 }
 
-function repositoryOf(job: Job): string | undefined {
+/** The stamp is the SHA-256 of 160 random bits: who reads it has the token already, or learns nothing from it. */
+function accountCaller({ name, role }: Account, hash: string): Caller {
+  return { kind: 'account', name, role, stamp: `account:${hash}` }
+}
+
+function repositoriesOf(job: Job): readonly string[] {
   const { oci_url: url } = parseRecipeText(job.recipeText)
-  return url === undefined ? undefined : parseOciReference(url).repository
+  return url === undefined ? [] : [parseOciReference(url).repository]
 }

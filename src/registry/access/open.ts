@@ -2,10 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeFileAtomic } from '../../shared/files.ts'
+import type { Logger } from '../../shared/log.ts'
 import type { Clock } from '../../shared/time.ts'
 import type { Handler } from '../call.ts'
 import { parsePolicyText } from '../policy.ts'
 import type { LoadedPolicy, PolicySource } from '../policy-file.ts'
+import { openPolicyFile } from '../policy-file.ts'
 import { readBounded, requestBody } from '../request-body.ts'
 import type { Authorize } from './access.ts'
 import { createAuthorize } from './access.ts'
@@ -18,10 +20,14 @@ import { createUsers } from './users.ts'
 export interface OpenAccessOptions {
   /** Directory of the registry; the key of tokens lies in it, so that a restart in mid-push leaves them valid. */
   readonly root: string
+  /** File with the rights, quotas and limits; read again when it changes. */
+  readonly policyFile?: string | undefined
+  /** The same from elsewhere. */
   readonly policy?: PolicySource
   /** Where callers beside those of the htpasswd file are known. */
   readonly callers?: Callers
   readonly clock: Clock
+  readonly log: Logger
 }
 
 export interface OpenedAccess {
@@ -33,12 +39,10 @@ export interface OpenedAccess {
 }
 
 /** Access as a policy describes it; without one, the controller's accounts and jobs have their built-in rights. */
-export async function openAccess({
-  root,
-  policy = BUILT_IN,
-  callers,
-  clock,
-}: OpenAccessOptions): Promise<OpenedAccess> {
+export async function openAccess(options: OpenAccessOptions): Promise<OpenedAccess> {
+  const { root, callers, clock, log } = options
+  const file = options.policyFile === undefined ? undefined : await openPolicyFile(options.policyFile, log)
+  const policy = file ?? options.policy ?? BUILT_IN
   const users = createUsers(policy, clock)
   const all = anyOf([users, ...(callers === undefined ? [] : [callers])])
   const tokens = createTokens(await tokenKey(root), clock)
@@ -51,7 +55,10 @@ export async function openAccess({
       const fields = isForm ? await readForm(c) : query
       return c.json(await issue({ authorization, fields, isForm }), 200, { 'cache-control': 'no-store' })
     },
-    close: users.close,
+    async close() {
+      await file?.close()
+      await users.close()
+    },
   }
 }
 

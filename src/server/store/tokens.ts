@@ -7,10 +7,17 @@ import { text } from './job-row.ts'
 /** What a caller may do: `reader` looks, `operator` runs jobs, `admin` also changes servers and accounts. */
 export type Role = 'admin' | 'operator' | 'reader'
 
+export interface Account {
+  readonly name: string
+  readonly role: Role
+}
+
 export interface TokenStore {
   /** The token itself, which is stored nowhere. */
   create(name: string, role: Role, now: Date): string
-  find(token: string): { readonly name: string; readonly role: Role } | undefined
+  find(token: string): Account | undefined
+  /** By what `sha256(token)` gives. */
+  findByHash(hash: string): Account | undefined
   isEmpty(): boolean
 }
 
@@ -19,16 +26,18 @@ export function sqliteTokenStore(db: DatabaseSync): TokenStore {
   const insert = db.prepare('INSERT INTO tokens VALUES (?, ?, ?, ?)')
   const byHash = db.prepare('SELECT name, role FROM tokens WHERE hash = ?')
   const count = db.prepare('SELECT COUNT(*) AS n FROM tokens')
+  function findByHash(hash: string): Account | undefined {
+    const row = byHash.get(hash)
+    return row === undefined ? undefined : { name: text(row, 'name'), role: text(row, 'role') as Role }
+  }
   return {
     create(name, role, now) {
       const token = `prv_${base32(randomBytes(20)).toLowerCase()}`
       insert.run(sha256(token), name, role, now.toISOString())
       return token
     },
-    find(token) {
-      const row = byHash.get(sha256(token))
-      return row === undefined ? undefined : { name: text(row, 'name'), role: text(row, 'role') as Role }
-    },
+    find: (token) => findByHash(sha256(token)),
+    findByHash,
     isEmpty: () => Number(count.get()?.['n']) === 0,
   }
 }

@@ -13,7 +13,7 @@ import type { JobRecord } from '../../../src/server/jobs/record.ts'
 import { jobRecord } from '../../../src/server/jobs/record.ts'
 import { jobMedia } from '../../../src/server/media/job-media.ts'
 import { planMedium } from '../../../src/server/media/medium.ts'
-import { registryAccess } from '../../../src/server/registry-access.ts'
+import { registryCallers } from '../../../src/server/registry-access.ts'
 import { openDatabase } from '../../../src/server/store/database.ts'
 import { sqliteJobStore } from '../../../src/server/store/jobs.ts'
 import { sqliteServerStore } from '../../../src/server/store/servers.ts'
@@ -57,7 +57,7 @@ beforeEach(async () => {
     root: mkdtempSync(join(directory, 'registry-')),
     log,
     clock,
-    authorize: registryAccess({ tokens, jobs, secrets: SECRETS }),
+    callers: registryCallers({ tokens, jobs, secrets: SECRETS }),
   })
   app = controllerApp({
     jobs,
