@@ -1,0 +1,103 @@
+import type { Block } from './block.ts'
+import { BLOCK, byteAt, le16, le32, mustBeZero, part } from './block.ts'
+import type { Lint } from './susp.ts'
+import type { Tree } from './tree.ts'
+
+/** An image the catalog names. */
+export interface BootImage {
+  readonly platform: number
+  readonly sector: number
+  /** 512-byte blocks; 0 and 1 of a UEFI image: up to the end of the volume. */
+  readonly blocks: number
+  readonly offset: number
+}
+
+const ENTRY = 32
+export const EFI = 0xef
+const PLATFORMS = [0, 1, 2, EFI]
+const BOOTABLE = 0x88
+
+/** Checks the boot catalog and gives the images it names (El Torito 2.0, 2.1 to 2.5). */
+export async function lintBootCatalog(lint: Lint, sector: number): Promise<BootImage[]> {
+  const { report } = lint
+  if (sector >= lint.sectors || sector < 17) {
+    report.add('boot-record', 17 * BLOCK + 71, `the boot catalog is in sector ${sector} of ${lint.sectors}`)
+    return []
+  }
+  const catalog = await lint.medium.block(sector * BLOCK, BLOCK, 'the boot catalog')
+  if (catalog === undefined) return []
+  // It may be a file too.
+  lint.space.take({ start: catalog.offset, length: BLOCK, kind: 'content', what: 'the boot catalog' })
+  lintValidation(lint, part(catalog, 0, ENTRY))
+  const images: BootImage[] = []
+  lintImage(lint, part(catalog, ENTRY, 2 * ENTRY), byteAt(catalog, 1), images)
+  let at = 2 * ENTRY
+  for (let last = false; !last && at < BLOCK && [0x90, 0x91].includes(byteAt(catalog, at)); ) {
+    const header = part(catalog, at, at + ENTRY)
+    last = byteAt(header, 0) === 0x91
+    const count = le16(header, 2)
+    if (!PLATFORMS.includes(byteAt(header, 1)) || count === 0 || at + (1 + count) * ENTRY > BLOCK) {
+      report.add('boot-catalog', header.offset, `a section of ${count} images for platform ${byteAt(header, 1)}`)
+      return images
+    }
+    for (let index = 1; index <= count; index++) {
+      lintImage(lint, part(catalog, at + index * ENTRY, at + (index + 1) * ENTRY), byteAt(header, 1), images)
+    }
+    at += (1 + count) * ENTRY
+    if (!last && byteAt(catalog, at) === 0) report.add('boot-catalog', header.offset, 'no section is the last one')
+  }
+  mustBeZero(report, 'boot-catalog', part(catalog, at), 'what is behind the last image')
+  return images
+}
+
+function lintValidation({ report }: Lint, entry: Block): void {
+  const tell = (at: number, state: string) =>
+    report.add('boot-catalog', entry.offset + at, `the validation entry ${state}`)
+  if (byteAt(entry, 0) !== 1) tell(0, 'does not begin with 1')
+  if (!PLATFORMS.includes(byteAt(entry, 1))) tell(1, `is for platform ${byteAt(entry, 1)}`)
+  if (le16(entry, 2) !== 0) tell(2, 'has reserved bytes')
+  if (byteAt(entry, 30) !== 0x55 || byteAt(entry, 31) !== 0xaa) tell(30, 'does not end in 55 AA')
+  let sum = 0
+  for (let at = 0; at < ENTRY; at += 2) sum += le16(entry, at)
+  if (sum % 0x10000 !== 0) tell(28, 'has another checksum')
+}
+
+function lintImage(lint: Lint, entry: Block, platform: number, images: BootImage[]): void {
+  const { report, sectors } = lint
+  const tell = (at: number, state: string) => report.add('boot-image', entry.offset + at, `a boot image ${state}`)
+  const indicator = byteAt(entry, 0)
+  if (indicator !== BOOTABLE && indicator !== 0) tell(0, `has the indicator 0x${indicator.toString(16)}`)
+  if (byteAt(entry, 1) > 4) tell(1, `has the media type ${byteAt(entry, 1)}`)
+  else if (byteAt(entry, 1) !== 0) report.add('descriptor-unknown', entry.offset + 1, 'a boot image emulates a disk')
+  if (platform === EFI && le16(entry, 2) !== 0) tell(2, 'for UEFI has a load segment')
+  if (byteAt(entry, 5) !== 0) tell(5, 'has a reserved byte')
+  mustBeZero(report, 'boot-image', part(entry, 12), 'the end of the entry of a boot image')
+  if (byteAt(entry, 1) === 0 && byteAt(entry, 4) !== 0)
+    report.add('unused-field', entry.offset + 4, 'the system type of a boot image is not 0')
+  const [blocks, sector] = [le16(entry, 6), le32(entry, 8)]
+  if (sector < 16 || sector >= sectors) return tell(8, `is in sector ${sector} of ${sectors}`)
+  if (sector * BLOCK + blocks * 512 > sectors * BLOCK) return tell(6, `of ${blocks} blocks leaves the volume`)
+  images.push({ platform, sector, blocks, offset: entry.offset })
+}
+
+/** A boot info table names its own place and sum; one that was not made for this image is fatal to isolinux. */
+export async function lintBootInfo(lint: Lint, images: readonly BootImage[], tree: Tree): Promise<void> {
+  const files = new Map(
+    tree.directories.flatMap(({ children }) => children).map((node) => [node.sections[0]?.sector, node]),
+  )
+  for (const { platform, sector, offset } of images) {
+    const file = files.get(sector)
+    if (platform === EFI || file === undefined || file.size < 64 || file.size > 32 * 1024 * 1024) continue
+    const image = await lint.medium.block(sector * BLOCK, file.size, 'a boot image', file.path)
+    // The primary descriptor in sector 16 is what tells that there is a table.
+    if (image === undefined || le32(image, 8) !== 16) continue
+    const tell = (at: number, state: string) => lint.report.add('boot-info-table', image.offset + at, state, file.path)
+    if (le32(image, 12) !== sector) tell(12, `the boot info table names sector ${le32(image, 12)}, not ${sector}`)
+    if (le32(image, 16) !== file.size)
+      tell(16, `the boot info table has ${le32(image, 16)} bytes (catalog: byte ${offset})`)
+    let sum = 0
+    for (let at = 64; at < file.size; at += 4) sum = (sum + le32(image, at)) % 0x1_0000_0000
+    if (le32(image, 20) !== sum) tell(20, 'the boot info table has another checksum')
+    mustBeZero(lint.report, 'boot-info-table', part(image, 24, 64), 'the end of the boot info table', file.path)
+  }
+}

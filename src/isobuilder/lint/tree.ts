@@ -1,0 +1,139 @@
+import type { Block } from './block.ts'
+import { BLOCK, part } from './block.ts'
+import { lintDirectory } from './directory.ts'
+import type { Style } from './identifiers.ts'
+import { JOLIET, PRIMARY } from './identifiers.ts'
+import { lintRecord, lintRecords } from './records.ts'
+import type { RockRidge } from './rock-ridge.ts'
+import type { Lint } from './susp.ts'
+import type { Volume } from './volume.ts'
+
+/** A run of sectors. */
+export interface Extent {
+  readonly sector: number
+  readonly bytes: number
+}
+
+/** One file, directory or link of one tree. */
+export interface Node {
+  /** Relative to the root, without a slash at the start; in the names of Rock Ridge if there are any. */
+  readonly path: string
+  readonly name: string
+  readonly identifier: Buffer
+  readonly kind: 'file' | 'directory' | 'symlink' | 'other'
+  /** In order. */
+  readonly sections: readonly Extent[]
+  /** Bytes of all sections. */
+  readonly size: number
+  /** Seven bytes as hexadecimal digits. */
+  readonly date: string
+  /** Byte of the image where its record stands. */
+  readonly offset: number
+  readonly rockRidge: RockRidge | undefined
+}
+
+/** The record "." or "..". */
+export interface Dot {
+  readonly date: string
+  readonly offset: number
+  /** What it stands for. */
+  readonly of: Node
+  readonly rockRidge: RockRidge | undefined
+}
+
+export interface DirectoryNode extends Node {
+  readonly dots: readonly Dot[]
+  /** In record order. */
+  readonly children: readonly Node[]
+  readonly parent: DirectoryNode
+  readonly depth: number
+}
+
+export interface Tree {
+  readonly style: Style
+  readonly hasRockRidge: boolean
+  /** In the order a path table must have: by depth, then parent, then identifier (ECMA-119 6.9.1). */
+  readonly directories: readonly DirectoryNode[]
+  readonly root: DirectoryNode
+}
+
+/** What is known of a directory before its records are read. */
+export interface Opening {
+  readonly node: Node
+  readonly parent: DirectoryNode | undefined
+  readonly depth: number
+}
+
+/** A path table can number so many directories (ECMA-119 9.4.4). */
+const MAX_DIRECTORIES = 65_535
+const MAX_NODES = 2_000_000
+const MAX_DEPTH = 256
+
+/** Reads one of the two trees from its root and checks every record. */
+export async function lintTree(lint: Lint, volume: Volume): Promise<Tree | undefined> {
+  const { report } = lint
+  const style = volume.kind === 'joliet' ? JOLIET : PRIMARY
+  const rootRecord = lintRecord(report, volume.root, '')
+  if (rootRecord === undefined) return undefined
+  if (rootRecord.identifier.length !== 1 || rootRecord.identifier[0] !== 0 || rootRecord.flags !== 2) {
+    report.add('directory-self', rootRecord.offset, 'the root of the descriptor is no directory with the identifier 0')
+  }
+  const { sector, length, date, offset, identifier } = rootRecord
+  const sections = [{ sector, bytes: length }]
+  const base = { path: '', name: '', identifier, kind: 'directory', sections, size: length, date, offset } as const
+
+  const directories: DirectoryNode[] = []
+  const seen = new Set<number>([sector])
+  let nodes = 0
+  let hasRockRidge = false
+  const queue: Opening[] = [{ node: { ...base, rockRidge: undefined }, parent: undefined, depth: 1 }]
+  for (const opening of queue) {
+    const block = await readDirectory(lint, style, opening.node)
+    const records = block === undefined ? [] : lintRecords(report, block, opening.node.path)
+    if (opening.parent === undefined) hasRockRidge = style === PRIMARY && (records[0]?.systemUse.bytes.length ?? 0) > 0
+    const directory = await lintDirectory(lint, { style, hasRockRidge, opening, records })
+    directories.push(directory)
+    nodes += directory.children.length
+    if (directories.length > MAX_DIRECTORIES || nodes > MAX_NODES) {
+      report.add('limit', directory.offset, 'there are more directories or files than can be gone through')
+      break
+    }
+    queue.push(...openings(lint, style, directory, seen))
+  }
+  const [root] = directories
+  return root === undefined ? undefined : { style, hasRockRidge, directories, root }
+}
+
+/** The directories in a directory that were not read before, in the order of the standard whatever theirs is. */
+function openings({ report }: Lint, style: Style, directory: DirectoryNode, seen: Set<number>): Opening[] {
+  const below = directory.children.filter((child) => child.kind === 'directory' && child.sections.length > 0)
+  const found: Opening[] = []
+  for (const node of below.toSorted((a, b) => style.compare(a.identifier, b.identifier))) {
+    const sector = node.sections[0]?.sector ?? 0
+    if (seen.has(sector)) {
+      report.add('directory-loop', node.offset, `the directory in sector ${sector} is there twice`, node.path)
+    } else if (directory.depth >= MAX_DEPTH) {
+      report.add('limit', node.offset, `the directory is more than ${MAX_DEPTH} levels deep`, node.path)
+    } else {
+      seen.add(sector)
+      found.push({ node, parent: directory, depth: directory.depth + 1 })
+    }
+  }
+  return found
+}
+
+async function readDirectory(lint: Lint, style: Style, { path, sections, offset }: Node): Promise<Block | undefined> {
+  const [extent = { sector: 0, bytes: 0 }] = sections
+  const what = `the ${style.kind} directory "/${path}"`
+  if (extent.bytes === 0 || extent.bytes % BLOCK !== 0) {
+    lint.report.add('directory-size', offset, `${what} has ${extent.bytes} bytes, which are no whole sectors`, path)
+    if (extent.bytes === 0) return undefined
+  }
+  if (extent.sector * BLOCK + extent.bytes > lint.sectors * BLOCK) {
+    lint.report.add('extent-outside', offset, `${what} lies outside of the volume`, path)
+    return undefined
+  }
+  lint.space.take({ start: extent.sector * BLOCK, length: extent.bytes, kind: 'metadata', what })
+  const block = await lint.medium.block(extent.sector * BLOCK, extent.bytes, what, path)
+  return block === undefined ? undefined : part(block, 0, extent.bytes - (extent.bytes % BLOCK))
+}
