@@ -19,6 +19,7 @@ export const ERRORS = {
   'size-exceeded': { kind: 'too-large', title: 'The content is larger than allowed' },
   'digest-mismatch': { kind: 'invalid', title: 'The content does not match its digest' },
   'iso-plan': { kind: 'invalid', title: 'The tree cannot be recorded as an ISO9660 image' },
+  'boot-image': { kind: 'invalid', title: 'A bootable image cannot be made of these parts' },
   'iso-read': { kind: 'invalid', title: 'The ISO9660 image cannot be read' },
   'reference-invalid': { kind: 'invalid', title: 'The artifact reference is not valid' },
   'registry-answer': { kind: 'unavailable', title: 'The registry gave an answer that cannot be used' },
