@@ -13,7 +13,7 @@ import { MAX_DIRECTORIES, pathTable } from './path-table.ts'
 import type { Segment, SegmentedImage } from './segments.ts'
 import { segmentedImage } from './segments.ts'
 import type { DirectoryNode, Entry, TreeNode } from './tree.ts'
-import { buildTree } from './tree.ts'
+import { buildTree, compareCodeUnits } from './tree.ts'
 import type { Volume } from './volume-descriptor.ts'
 import { jolietDescriptor, primaryDescriptor, terminator } from './volume-descriptor.ts'
 
@@ -85,13 +85,19 @@ function labelProblems(label: string): Problem[] {
 function identityOf(root: DirectoryNode, options: IsoOptions): string {
   const hash = createHash('sha256').update(`${JSON.stringify([options.label, ...bootIdentity(options)])}\n`)
   function add(node: TreeNode): void {
-    const content =
-      node.kind === 'file' ? [node.source.size, node.source.digest] : node.kind === 'symlink' ? [node.target] : []
+    const content = node.kind === 'file' ? [node.source.size, node.source.digest] : targetOf(node)
     hash.update(`${JSON.stringify([node.kind, node.path, ...content])}\n`)
-    if (node.kind === 'directory') for (const child of node.children.values()) add(child)
+    if (node.kind !== 'directory') return
+    // By name, not as they came: `a.b` is given before `a/c`, unless `a` has an entry of its own.
+    for (const child of [...node.children.values()].sort((a, b) => compareCodeUnits(a.name, b.name))) add(child)
   }
   add(root)
   return hash.digest('hex').slice(0, 32).toUpperCase()
+}
+
+/** As it can be recorded, so that a checker finds the same identity: repeated and trailing slashes say nothing. */
+function targetOf(node: TreeNode): string[] {
+  return node.kind === 'symlink' ? [node.target.replace(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '')] : []
 }
 
 function assemble(layout: Layout, options: IsoOptions, identity: string): IsoPlan {

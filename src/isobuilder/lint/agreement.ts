@@ -64,10 +64,10 @@ function isRelocation(node: Node): boolean {
 function compareNodes(report: Report, node: Node, twin: Node): void {
   const tell = (state: string) => report.add('joliet-agreement', twin.offset, `Joliet has ${state}`, node.path)
   const kind = node.rockRidge?.movedTo === undefined ? node.kind : 'directory'
-  if (kind !== twin.kind) return tell(`a ${twin.kind}, the primary tree a ${kind}`)
   if (node.date !== twin.date) report.add('fixed-date', twin.offset, 'Joliet has another date', node.path)
-  if (kind === 'directory') return
-  if (node.size !== twin.size) tell(`${twin.size} bytes, the primary tree ${node.size}`)
+  if (kind !== twin.kind) tell(`a ${twin.kind}, the primary tree a ${kind}`)
+  else if (kind === 'directory') return
+  else if (node.size !== twin.size) tell(`${twin.size} bytes, the primary tree ${node.size}`)
   else if (node.size > 0 && contentKey(node) !== contentKey(twin)) tell('the content in other sectors')
 }
 

@@ -50,13 +50,16 @@ export async function lintDirectory(lint: Lint, given: Given): Promise<Directory
 /** "." and ".." come first, and say where the directory and the one above it are (ECMA-119 6.8.2.2). */
 function lintDot(report: Report, record: RawRecord | undefined, identifier: 0 | 1, wanted: Node, path: string): void {
   const name = identifier === 0 ? '"."' : '".."'
-  if (record === undefined) return report.add('directory-self', wanted.offset, `there is no ${name}`, path)
+  if (record === undefined) {
+    report.add('directory-self', wanted.offset, `there is no ${name}`, path)
+    return
+  }
   const tell = (state: string) => report.add('directory-self', record.offset, `${name} ${state}`, path)
-  if (record.identifier.length !== 1 || record.identifier[0] !== identifier) return tell('is not where it must be')
   const [{ sector, bytes } = { sector: 0, bytes: 0 }] = wanted.sections
-  if (record.sector !== sector) tell(`points at sector ${record.sector}, not ${sector}`)
-  if (record.length !== bytes) tell(`has ${record.length} bytes, not ${bytes}`)
-  if ((record.flags & ~FLAG.hidden) !== FLAG.directory) tell('is no directory')
+  if (record.identifier.length !== 1 || record.identifier[0] !== identifier) tell('is not where it must be')
+  else if (record.sector !== sector) tell(`points at sector ${record.sector}, not ${sector}`)
+  else if (record.length !== bytes) tell(`has ${record.length} bytes, not ${bytes}`)
+  else if ((record.flags & ~FLAG.hidden) !== FLAG.directory) tell('is no directory')
 }
 
 async function lintChild(lint: Lint, given: Given, group: readonly [RawRecord, ...RawRecord[]]): Promise<Node> {

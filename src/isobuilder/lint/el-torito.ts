@@ -17,6 +17,9 @@ export const EFI = 0xef
 const PLATFORMS = [0, 1, 2, EFI]
 const BOOTABLE = 0x88
 
+/** A loader is small; a checksum needs all of it in memory. */
+const MAX_SUMMED = 32 * 1024 * 1024
+
 /** Checks the boot catalog and gives the images it names (El Torito 2.0, 2.1 to 2.5). */
 export async function lintBootCatalog(lint: Lint, sector: number): Promise<BootImage[]> {
   const { report } = lint
@@ -75,29 +78,44 @@ function lintImage(lint: Lint, entry: Block, platform: number, images: BootImage
   if (byteAt(entry, 1) === 0 && byteAt(entry, 4) !== 0)
     report.add('unused-field', entry.offset + 4, 'the system type of a boot image is not 0')
   const [blocks, sector] = [le16(entry, 6), le32(entry, 8)]
-  if (sector < 16 || sector >= sectors) return tell(8, `is in sector ${sector} of ${sectors}`)
-  if (sector * BLOCK + blocks * 512 > sectors * BLOCK) return tell(6, `of ${blocks} blocks leaves the volume`)
-  images.push({ platform, sector, blocks, offset: entry.offset })
+  if (sector < 16 || sector >= sectors) tell(8, `is in sector ${sector} of ${sectors}`)
+  else if (sector * BLOCK + blocks * 512 > sectors * BLOCK) tell(6, `of ${blocks} blocks leaves the volume`)
+  else images.push({ platform, sector, blocks, offset: entry.offset })
 }
 
-/** A boot info table names its own place and sum; one that was not made for this image is fatal to isolinux. */
-export async function lintBootInfo(lint: Lint, images: readonly BootImage[], tree: Tree): Promise<void> {
-  const files = new Map(
-    tree.directories.flatMap(({ children }) => children).map((node) => [node.sections[0]?.sector, node]),
-  )
-  for (const { platform, sector, offset } of images) {
-    const file = files.get(sector)
-    if (platform === EFI || file === undefined || file.size < 64 || file.size > 32 * 1024 * 1024) continue
-    const image = await lint.medium.block(sector * BLOCK, file.size, 'a boot image', file.path)
+/**
+ * A boot info table names its own place and sum; one that was not made for this image is fatal to isolinux. Also takes
+ * the bytes of a BIOS image that is no file: the catalog tells only how much of it is loaded at first.
+ */
+export async function lintBiosImages(lint: Lint, images: readonly BootImage[], tree: Tree | undefined): Promise<void> {
+  const nodes = tree?.directories.flatMap(({ children }) => children) ?? []
+  const files = new Map(nodes.map((node) => [node.sections[0]?.sector, node]))
+  for (const { platform, sector } of images) {
+    if (platform === EFI) continue
+    const start = sector * BLOCK
+    const head = await lint.medium.block(start, 64, 'a boot image')
     // The primary descriptor in sector 16 is what tells that there is a table.
-    if (image === undefined || le32(image, 8) !== 16) continue
-    const tell = (at: number, state: string) => lint.report.add('boot-info-table', image.offset + at, state, file.path)
-    if (le32(image, 12) !== sector) tell(12, `the boot info table names sector ${le32(image, 12)}, not ${sector}`)
-    if (le32(image, 16) !== file.size)
-      tell(16, `the boot info table has ${le32(image, 16)} bytes (catalog: byte ${offset})`)
-    let sum = 0
-    for (let at = 64; at < file.size; at += 4) sum = (sum + le32(image, at)) % 0x1_0000_0000
-    if (le32(image, 20) !== sum) tell(20, 'the boot info table has another checksum')
-    mustBeZero(lint.report, 'boot-info-table', part(image, 24, 64), 'the end of the boot info table', file.path)
+    const hasTable = head !== undefined && le32(head, 8) === 16
+    const bytes = files.get(sector)?.size ?? (hasTable ? le32(head, 16) : undefined)
+    if (bytes === undefined) lint.space.takeUpToNext(start, lint.sectors * BLOCK, 'a boot image')
+    else if (start + bytes > lint.sectors * BLOCK || bytes < 64) {
+      lint.report.add('boot-info-table', start + 16, `the boot info table says that the image has ${bytes} bytes`)
+    } else {
+      lint.space.take({ start, length: bytes, kind: 'content', what: 'a boot image' })
+      if (hasTable && bytes <= MAX_SUMMED) await lintBootInfo(lint, sector, bytes)
+    }
   }
+}
+
+async function lintBootInfo(lint: Lint, sector: number, bytes: number): Promise<void> {
+  const image = await lint.medium.block(sector * BLOCK, bytes, 'a boot image')
+  if (image === undefined) return
+  const tell = (at: number, state: string) =>
+    lint.report.add('boot-info-table', image.offset + at, `the boot info table ${state}`)
+  if (le32(image, 12) !== sector) tell(12, `names sector ${le32(image, 12)}, not ${sector}`)
+  if (le32(image, 16) !== bytes) tell(16, `names ${le32(image, 16)} bytes, not ${bytes}`)
+  let sum = 0
+  for (let at = 64; at < bytes; at += 4) sum = (sum + le32(image, at)) % 0x1_0000_0000
+  if (le32(image, 20) !== sum) tell(20, 'has another checksum')
+  mustBeZero(lint.report, 'boot-info-table', part(image, 24, 64), 'the end of the boot info table')
 }

@@ -3,7 +3,7 @@ import { BLOCK } from './block.ts'
 import type { Descriptors } from './descriptors.ts'
 import { lintDescriptors } from './descriptors.ts'
 import type { BootImage } from './el-torito.ts'
-import { lintBootCatalog, lintBootInfo } from './el-torito.ts'
+import { lintBiosImages, lintBootCatalog } from './el-torito.ts'
 import type { Finding } from './finding.ts'
 import { createReport } from './finding.ts'
 import { lintIdentity, lintIdentityFields } from './identity.ts'
@@ -47,14 +47,14 @@ export async function lintIso(read: Read, size: number, options: LintOptions = {
   const isOurs = [primary, joliet].some((volume) => volume?.texts.get('application identifier') === OURS)
   const trees = await lintTrees(lint, descriptors)
   const images = await lintBoot(lint, descriptors, trees.primary)
-  await lintPartitions(lint, images)
+  const partitions = await lintPartitions(lint, images)
   space.checkOverlaps(report)
   await space.checkGaps(report, medium, Math.min(size, primary.sectors * BLOCK))
   if (isOurs) {
     if (trees.primary !== undefined) lintPromises(report, trees.primary, trees.joliet)
     if (joliet !== undefined) lintIdentityFields(report, primary, joliet)
     if (options.contents && trees.primary !== undefined) {
-      await lintIdentity(report, medium, primary, trees.primary, options.signal)
+      await lintIdentity(lint, primary, trees.primary, { images, partitions }, options.signal)
     }
   }
   return report.findings(isOurs)
@@ -84,7 +84,7 @@ async function lintVolumeTree(lint: Lint, volume: Volume): Promise<Tree | undefi
 async function lintBoot(lint: Lint, { bootCatalog }: Descriptors, tree: Tree | undefined): Promise<BootImage[]> {
   if (bootCatalog === undefined) return []
   const images = await lintBootCatalog(lint, bootCatalog)
-  if (tree !== undefined) await lintBootInfo(lint, images, tree)
+  await lintBiosImages(lint, images, tree)
   return images
 }
 

@@ -12,8 +12,11 @@ const ENTRY_BYTES = 16
 const SIGNATURE = 510
 const PROTECTIVE = 0xee
 
+/** Of the GPT; undefined when there is none. */
+export type Partitions = readonly Partition[] | undefined
+
 /** What makes the image start from a USB stick, and whether it is what El Torito starts from a CD. */
-export async function lintPartitions(lint: Lint, images: readonly BootImage[]): Promise<void> {
+export async function lintPartitions(lint: Lint, images: readonly BootImage[]): Promise<Partitions> {
   const mbr = await lint.medium.block(0, SECTOR, 'the MBR')
   const hasMbr = mbr !== undefined && byteAt(mbr, SIGNATURE) === 0x55 && byteAt(mbr, SIGNATURE + 1) === 0xaa
   const partitions = await lintGpt(lint)
@@ -23,6 +26,7 @@ export async function lintPartitions(lint: Lint, images: readonly BootImage[]): 
   } else if (partitions !== undefined) lint.report.add('gpt', SIGNATURE, 'there is a GPT without a protective MBR')
   takeImages(lint, images, partitions ?? [])
   if (partitions !== undefined) compareWithElTorito(lint, images, partitions)
+  return partitions
 }
 
 /** With a GPT: one entry of type EE from sector 1 over the whole image, and at most a dummy to please old BIOSes. */
@@ -47,14 +51,17 @@ function lintMbr({ report, medium }: Lint, mbr: Block, hasGpt: boolean): void {
   if (hasGpt && protective !== 1) report.add('mbr', ENTRIES, `the MBR has ${protective} protective entries`)
 }
 
-/** What the catalog and the table lead to is in use, also where no file names it. */
+/**
+ * What the catalog and the table lead to is in use, also where no file names it. Without a partition and with a size of
+ * 0 or 1 an image for UEFI goes up to the end of the volume, as edk2 takes it.
+ */
 function takeImages({ space, sectors }: Lint, images: readonly BootImage[], partitions: readonly Partition[]): void {
   for (const { platform, sector, blocks } of images) {
+    if (platform !== EFI) continue
     const start = sector * BLOCK
     const partition = partitions.find(({ first }) => first * SECTOR === start)
-    const isOpen = platform === EFI && blocks < 2
     const length = partition === undefined ? blocks * SECTOR : (partition.last - partition.first + 1) * SECTOR
-    if (partition !== undefined || !isOpen) space.take({ start, length, kind: 'content', what: 'a boot image' })
+    if (partition !== undefined || blocks >= 2) space.take({ start, length, kind: 'content', what: 'a boot image' })
     else space.takeUpToNext(start, sectors * BLOCK, 'a boot image')
   }
 }
