@@ -82,7 +82,8 @@ async function probe(device: string): Promise<TaskMedium | undefined> {
   return { device, ...found, readAt, [Symbol.asyncDispose]: () => handle.close() }
 }
 
-async function findVolume(readAt: ReadAt): Promise<{ label: string; base: number } | undefined> {
+/** The task volume of a medium: the whole of it, or behind the maintenance volume; `undefined` when there is none. */
+export async function findVolume(readAt: ReadAt): Promise<{ label: string; base: number } | undefined> {
   const label = await readVolumeId(readAt)
   if (label === undefined) return undefined
   if (label.startsWith(TASK_LABEL_PREFIX)) return { label, base: 0 }
