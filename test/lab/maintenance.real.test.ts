@@ -28,6 +28,7 @@ test('the medium has its label, a UEFI boot image and the layers in order', asyn
   const said = await onMedium('xorriso -indev /in.iso -pvd_info -report_el_torito plain -find /layers -type f 2>&1')
   expect(said).toContain('PROVISIONER_MAINTENANCE')
   expect(said).toMatch(/El Torito boot img :\s+1\s+UEFI/)
+  expect(await onMedium('sgdisk -v /in.iso')).toContain('No problems found')
   expect(said.match(/\d\d-[a-z-]+\.erofs/g)).toEqual(['10-base.erofs', '20-step-image.erofs', '30-provisioner.erofs'])
 })
 

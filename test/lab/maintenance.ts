@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
+import { writeMedium } from './boot-parts.ts'
 import { cached, contentKey } from './cache.ts'
 import { type Bind, mustInTools } from './programs.ts'
 import { debianRoot } from './roots/roots.ts'
@@ -28,6 +29,9 @@ const COMMAND_LINE = [
   'mitigations=off nokaslr apparmor=0 audit=0 random.trust_cpu=on',
 ].join(' ')
 
+/** The initrd finds its medium by it. */
+const LABEL = 'PROVISIONER_MAINTENANCE'
+
 const SCRIPTS = join(import.meta.dirname, 'roots')
 
 /**
@@ -35,20 +39,24 @@ const SCRIPTS = join(import.meta.dirname, 'roots')
  * step image, initrd and kernel are built once; a change of executable, units or key rebuilds the top layer and the ISO.
  */
 export async function maintenanceIso(parts: MaintenanceParts): Promise<string> {
-  const [base, store, boot, top] = await Promise.all([baseImage(), storeImage(), bootImage(), topImage(parts)])
-  const binds: readonly Bind[] = [
-    { host: boot, inside: '/in/esp.img', readonly: true },
-    { host: base, inside: '/in/10-base.erofs', readonly: true },
-    { host: store, inside: '/in/20-step-image.erofs', readonly: true },
-    { host: top, inside: '/in/30-provisioner.erofs', readonly: true },
-  ]
-  const inputs = binds.map(({ inside }) => inside)
-  return scripted('maintenance-iso', '.iso', 'iso.sh', [base, store, boot, top], binds, (out) => [out, ...inputs])
+  const [root, tools] = await Promise.all([debianRoot('maintenance'), debianRoot('tools')])
+  const [base, store, initrd, top] = await Promise.all([baseImage(), storeImage(), initrdImage(), topImage(parts)])
+  const layers = { '10-base.erofs': base, '20-step-image.erofs': store, '30-provisioner.erofs': top }
+  return cached({
+    name: 'maintenance-iso',
+    ending: '.iso',
+    ingredients: [
+      ...[root, tools, initrd, ...Object.values(layers)].map((path) => basename(path)),
+      ...[COMMAND_LINE, LABEL, await contentKey(join(import.meta.dirname, 'boot-parts.ts'))],
+      await contentKey(join(import.meta.dirname, '../../src/isobuilder')),
+    ],
+    build: (partial) => writeMedium({ root, tools, initrd, commandLine: COMMAND_LINE, layers }, LABEL, partial),
+  })
 }
 
 /** Builds everything that does not depend on the repository's own code, so that a first demo shows what takes its time. */
 export async function prepareMaintenance(): Promise<void> {
-  await Promise.all([baseImage(), storeImage(), bootImage(), debianRoot('target-os')])
+  await Promise.all([baseImage(), storeImage(), initrdImage(), debianRoot('target-os')])
 }
 
 async function baseImage(): Promise<string> {
@@ -67,7 +75,7 @@ async function storeImage(): Promise<string> {
   ])
 }
 
-async function bootImage(): Promise<string> {
+async function initrdImage(): Promise<string> {
   const root = await debianRoot('maintenance')
   const init = join(SCRIPTS, 'maintenance', 'init')
   const binds = [
@@ -75,18 +83,7 @@ async function bootImage(): Promise<string> {
     { host: init, inside: '/in/init', readonly: true },
   ]
   const ingredients = [root, await contentKey(init)]
-  const initrd = await scripted('initrd', '.zst', 'initrd.sh', ingredients, binds, (out) => [
-    '/in/root',
-    '/in/init',
-    out,
-  ])
-  const withInitrd = [...binds, { host: initrd, inside: '/in/initrd', readonly: true }]
-  return scripted('boot', '.img', 'uki.sh', [root, initrd, COMMAND_LINE], withInitrd, (out) => [
-    '/in/root',
-    '/in/initrd',
-    COMMAND_LINE,
-    out,
-  ])
+  return scripted('initrd', '.zst', 'initrd.sh', ingredients, binds, (out) => ['/in/root', '/in/init', out])
 }
 
 async function topImage(parts: MaintenanceParts): Promise<string> {
