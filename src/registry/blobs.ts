@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { contentRange, parseRange, planMultipart } from '../shared/http-range.ts'
 import type { BlobResponse, BlobSender } from './blob-response.ts'
 import type { Call, Handler, RegistryDeps } from './call.ts'
-import { entityTag, immutableCache, isUnchanged, rangeApplies } from './conditional.ts'
+import { entityTag, immutableCache, isUnchanged, rangeApplies, withoutLength } from './conditional.ts'
 import { OciError } from './errors.ts'
 import type { Exchange } from './exchange.ts'
 import { parseOciDigest } from './reference.ts'
@@ -43,10 +43,6 @@ function blobHeaders(c: Exchange, { digest, size }: StoredBlob) {
     etag: entityTag(digest),
     'cache-control': immutableCache(c),
   }
-}
-
-function withoutLength({ 'content-length': _, ...headers }: ReturnType<typeof blobHeaders>) {
-  return headers
 }
 
 /** Decides between the whole blob, one range and several (RFC 9110 14.2, 15.3.7). */

@@ -26,3 +26,9 @@ export function immutableCache(c: Exchange): string {
   const shared = c.req.header('authorization') === undefined ? '' : 'private, '
   return `${shared}max-age=31536000, immutable`
 }
+
+/** The headers of a 304, whose length would be that of the content (RFC 9110 15.4.5). */
+export function withoutLength(headers: Readonly<Record<string, string>>): Record<string, string> {
+  const { 'content-length': _, ...rest } = headers
+  return rest
+}

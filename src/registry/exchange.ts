@@ -43,6 +43,8 @@ export interface Exchange {
 const COMMON_HEADERS = { 'docker-distribution-api-version': 'registry/2.0', 'x-content-type-options': 'nosniff' }
 const JSON_TYPE = { 'content-type': 'application/json' }
 
+const ONE_WRITE_BYTES = 64 << 10
+
 /** An exchange on Node's objects; what it returns has been sent already. */
 export function nodeExchange(incoming: IncomingMessage, outgoing: ServerResponse, traffic: Traffic): Exchange {
   const { method = 'GET', url = '/' } = incoming
@@ -73,8 +75,14 @@ export function nodeExchange(incoming: IncomingMessage, outgoing: ServerResponse
       const all: Record<string, string> = { ...own, ...headers }
       if (status !== 204 && status !== 304) all['content-length'] ??= String(length)
       outgoing.writeHead(status, all)
-      if (method !== 'HEAD' && content !== null) traffic.sent += length
-      outgoing.end(method === 'HEAD' ? undefined : content)
+      if (method === 'HEAD' || content === null) {
+        outgoing.end()
+        return RESPONSE_ALREADY_SENT
+      }
+      traffic.sent += length
+      // As a string it goes into one buffer and one write with the headers: half of what a small answer costs.
+      if (typeof content === 'string' || length > ONE_WRITE_BYTES) outgoing.end(content)
+      else outgoing.end(Buffer.from(content.buffer, content.byteOffset, length).toString('latin1'), 'latin1')
       return RESPONSE_ALREADY_SENT
     },
     json: (value, status = 200, headers = {}) =>

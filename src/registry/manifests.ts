@@ -3,7 +3,7 @@ import type { Digest } from '../shared/digest.ts'
 import { hashFor } from '../shared/digest.ts'
 import { accepted } from './blobs.ts'
 import type { Call, Handler, RegistryDeps } from './call.ts'
-import { entityTag, immutableCache, isUnchanged } from './conditional.ts'
+import { entityTag, immutableCache, isUnchanged, withoutLength } from './conditional.ts'
 import { OciError } from './errors.ts'
 import type { Exchange } from './exchange.ts'
 import { parseManifest } from './manifest-content.ts'
@@ -24,19 +24,21 @@ export function manifestEndpoints(deps: RegistryDeps): { get: Handler; put: Hand
   }
 }
 
-async function getManifest({ c, repository, reference }: Call, { metadata }: RegistryDeps): Promise<Response> {
+async function getManifest({ c, repository, reference }: Call, deps: RegistryDeps): Promise<Response> {
+  const { metadata, contents } = deps
   const parsed = parseManifestReference(reference)
-  if (c.req.method === 'HEAD' || c.req.header('if-none-match') !== undefined) {
-    const head = await metadata.headManifest(repository, parsed)
-    if (head === undefined) throw new OciError('MANIFEST_UNKNOWN', { reference })
-    const { 'content-length': length, ...headers } = manifestHeaders(c, parsed, head)
-    if (isUnchanged(c, headers.etag)) return c.body(null, 304, headers)
-    if (c.req.method === 'HEAD') return c.body(null, 200, { ...headers, 'content-length': length })
-  }
-  const manifest = await metadata.findManifest(repository, parsed)
+  const head = await metadata.headManifest(repository, parsed)
+  if (head === undefined) throw new OciError('MANIFEST_UNKNOWN', { reference })
+  const headers = manifestHeaders(c, parsed, head)
+  if (isUnchanged(c, headers.etag)) return c.body(null, 304, withoutLength(headers))
+  if (c.req.method === 'HEAD') return c.body(null, 200, headers)
+  const known = contents.get(head.digest)
+  if (known !== undefined) return c.body(known, 200, headers)
+
+  const manifest = await metadata.findManifest(repository, { digest: head.digest })
   if (manifest === undefined) throw new OciError('MANIFEST_UNKNOWN', { reference })
-  const { content } = manifest
-  return c.body(content, 200, manifestHeaders(c, parsed, { ...manifest, size: content.length }))
+  contents.put(manifest.digest, manifest.content)
+  return c.body(manifest.content, 200, headers)
 }
 
 function manifestHeaders(c: Exchange, reference: ManifestReference, { digest, mediaType, size }: ManifestHead) {

@@ -14,6 +14,8 @@ export interface Database {
   run(sql: string, ...values: SQLInputValue[]): number
   /** All or nothing, durable when it returns. `action` is synchronous: nothing else runs in between. */
   transaction<T>(action: () => T): T
+  /** A function that triggers may call, in the transaction that fires them. */
+  define(name: string, action: () => void): void
   close(): void
 }
 
@@ -49,6 +51,12 @@ export function openDatabase(path: string, migrations: readonly string[]): Datab
         if (db.isTransaction) db.exec('ROLLBACK')
         throw error
       }
+    },
+    define(name, action) {
+      db.function(name, () => {
+        action()
+        return null
+      })
     },
     close: () => db.close(),
   }

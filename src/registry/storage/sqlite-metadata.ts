@@ -2,6 +2,7 @@ import { MIGRATIONS } from './migrations.ts'
 import type { Database, Row } from './sqlite-database.ts'
 import { openDatabase, repositoryId } from './sqlite-database.ts'
 import { sqliteManifests } from './sqlite-manifests.ts'
+import { sqliteRevision } from './sqlite-revision.ts'
 import type { BlobIndex, MetadataStore, RepositoryIndex, TagIndex, UploadIndex, UploadSession } from './storage.ts'
 
 /** The registry's facts in one SQLite file; see migrations.ts for the tables. */
@@ -13,6 +14,7 @@ export function sqliteMetadata(path: string): MetadataStore {
     ...tagIndex(db),
     ...repositoryIndex(db),
     ...uploadIndex(db),
+    ...sqliteRevision(db),
     async close() {
       db.close()
     },

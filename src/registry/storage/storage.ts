@@ -150,6 +150,18 @@ export interface UploadIndex {
   listUploads(): Promise<readonly UploadSession[]>
 }
 
-export interface MetadataStore extends BlobIndex, ManifestIndex, TagIndex, RepositoryIndex, UploadIndex {
+/** So that what was read can be remembered until it may have changed. */
+export interface RevisionIndex {
+  /** Another number whenever a tag or a manifest of any repository may have changed, also by another process. */
+  revision(): number
+}
+
+export interface MetadataStore
+  extends BlobIndex,
+    ManifestIndex,
+    TagIndex,
+    RepositoryIndex,
+    UploadIndex,
+    RevisionIndex {
   close(): Promise<void>
 }
