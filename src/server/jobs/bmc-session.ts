@@ -1,16 +1,26 @@
+import { AppError } from '../../shared/errors.ts'
 import type { WorkerDeps } from './deps.ts'
-import type { Bmc, Server } from './ports.ts'
+import type { Bmc, BmcFacts, Server } from './ports.ts'
 
-/** Runs `action` logged in to the server's BMC and ends the session afterwards: session pools are small. */
+/**
+ * Runs `action` logged in to the server's BMC and ends the session afterwards: session pools are small. A BMC that says it
+ * belongs to another server is left alone, whatever was to be done: a mistyped address must not switch off a stranger.
+ * @throws `redfish-unsupported`
+ */
 export async function withBmc<T>(
   server: Server,
   deps: WorkerDeps,
   signal: AbortSignal,
-  action: (bmc: Bmc) => Promise<T>,
+  action: (bmc: Bmc, facts: BmcFacts) => Promise<T>,
 ): Promise<T> {
   const bmc = await deps.connectBmc(server.bmc, signal)
   try {
-    return await action(bmc)
+    const facts = await bmc.facts(signal)
+    if (facts.serial !== undefined && facts.serial !== server.serial) {
+      const text = `Cannot use this BMC: it belongs to server "${facts.serial}", not "${server.serial}"`
+      throw new AppError('redfish-unsupported', text)
+    }
+    return await action(bmc, facts)
   } finally {
     await bmc
       .close()

@@ -86,7 +86,7 @@ export function applyEvent(job: Job, event: JobEvent, now: Date): Job {
     })
   }
   if (status === job.status) return job
-  return { ...job, status, ...outcomeOf(event), ...phaseOf(event), updatedAt: now }
+  return { ...job, status, ...outcomeOf(event), ...phaseOf(job, event), updatedAt: now }
 }
 
 /** A phase may only follow an earlier one, so a late post of the maintenance OS never turns the clock back. */
@@ -100,6 +100,11 @@ export function enterPhase(job: Job, phase: JobPhase, now: Date): Job {
 /** True from the moment the server is started from our media: from then on only the maintenance OS may decide. */
 export function isBooted(job: Job): boolean {
   return job.phase !== null && rank(job.phase) >= rank('booting')
+}
+
+/** True once something may have been done to the server. What never was touched is nobody's to switch off. */
+export function isTouched(job: Job): boolean {
+  return job.phase !== null && job.phase !== 'preparing'
 }
 
 export function isActive(job: Job): boolean {
@@ -123,9 +128,10 @@ function outcomeOf(event: JobEvent): Partial<Pick<Job, 'outcome' | 'failedStep' 
   }
 }
 
-function phaseOf(event: JobEvent): Partial<Pick<Job, 'phase'>> {
+/** There is nothing to clean up on a server that was not touched, so the phase stays and says so. */
+function phaseOf(job: Job, event: JobEvent): Partial<Pick<Job, 'phase'>> {
   if (event.type === 'claimed') return { phase: 'preparing' }
-  return event.type === 'cleaned-up' ? {} : { phase: 'cleaning-up' }
+  return event.type === 'cleaned-up' || !isTouched(job) ? {} : { phase: 'cleaning-up' }
 }
 
 function rank(phase: JobPhase | null): number {

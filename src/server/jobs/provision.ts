@@ -1,11 +1,15 @@
-import { AppError, errorText, isAppError } from '../../shared/errors.ts'
-import { withTimeout } from '../../shared/time.ts'
+import { errorText, isAppError } from '../../shared/errors.ts'
+import type { Backoff } from '../../shared/time.ts'
+import { retry, withTimeout } from '../../shared/time.ts'
 import { withBmc } from './bmc-session.ts'
 import { webhookBudget } from './budgets.ts'
 import type { WorkerDeps } from './deps.ts'
 import type { Job } from './machine.ts'
 import { isBooted } from './machine.ts'
-import type { Bmc, Server } from './ports.ts'
+import type { Bmc, BmcFacts, Server } from './ports.ts'
+
+/** A BMC that is asked after a restart of the controller may itself be busy; the server works on meanwhile. */
+const RESUME: Backoff = { firstMs: 1_000, maxMs: 30_000, attempts: Number.POSITIVE_INFINITY }
 
 /**
  * Brings a claimed job to the point where only the maintenance OS can go on. Every part may be repeated.
@@ -24,9 +28,8 @@ export async function bootMaintenance(job: Job, server: Server, deps: WorkerDeps
       return
     }
     deps.media.prepare(job, server)
-    await deps.record.enter(job.id, 'mounting')
     step.name = 'redfish.discover'
-    await withBmc(server, deps, limited, (bmc) => mountAndStart(job, bmc, step, deps, limited))
+    await withBmc(server, deps, limited, (bmc, facts) => mountAndStart(job, bmc, facts, step, deps, limited))
   } catch (error) {
     if (signal.aborted || error instanceof StepFailure) throw error
     throw new StepFailure(step.name, explain(error, limited), { cause: error })
@@ -47,35 +50,63 @@ export class StepFailure extends Error {
 async function mountAndStart(
   job: Job,
   bmc: Bmc,
+  facts: BmcFacts,
   step: { name: string },
   deps: WorkerDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  const facts = await bmc.facts(signal)
   await deps.note(job.id, 'bmc', `${facts.vendor} ${facts.model}, firmware ${facts.firmware}`)
-  if (facts.serial !== undefined && facts.serial !== job.serverSerial) {
-    const text = `Cannot use this BMC: it belongs to server "${facts.serial}", not "${job.serverSerial}"`
-    throw new AppError('redfish-answer', text)
-  }
+  // From here on the server is touched. A job that ended meanwhile never gets there.
+  const mounting = await deps.record.enter(job.id, 'mounting')
+  if (mounting.status !== 'provisioning' || mounting.phase !== 'mounting') return
   await bmc.insertMedia(deps.media.urls(job), (name) => (step.name = name), signal)
   step.name = 'redfish.boot-override'
   await bmc.bootOnceFromCd(signal)
   step.name = 'redfish.reset'
+  const before = await deps.jobs.find(job.id)
+  // Whoever else was faster has started the server: it is not switched off under the maintenance OS.
+  if (before?.status !== 'provisioning' || isBooted(before)) return
   await bmc.powerOff(signal)
-  const deadline = new Date(deps.clock.now().getTime() + webhookBudget(job.taskTarget, deps.budgets))
-  const booting = await deps.record.enter(job.id, 'booting', { deadline })
+  const booting = await deps.record.enter(job.id, 'booting', { deadline: newDeadline(job, deps) })
   if (booting.phase === 'booting') await bmc.powerOn(withTimeout(signal, deps.budgets.resetMs))
 }
 
+/**
+ * Asks the BMC until it answers: a server that works must not be failed, and switched off, because its BMC is busy. Ends
+ * as soon as the maintenance OS is heard of.
+ */
 async function resumeBoot(job: Job, server: Server, deps: WorkerDeps, signal: AbortSignal): Promise<void> {
-  await withBmc(server, deps, signal, async (bmc) => {
-    if ((await bmc.power(signal)) === 'on') {
-      await deps.note(job.id, 'note', 'the controller was restarted; the server is on, so the job waits on')
-      return
-    }
-    await deps.note(job.id, 'note', 'the controller was restarted before the server was started')
-    await bmc.powerOn(withTimeout(signal, deps.budgets.resetMs))
-  })
+  const limited = withTimeout(signal, deps.budgets.resetMs)
+  let noted = false
+  const look = async () => {
+    const now = await deps.jobs.find(job.id)
+    if (now?.status !== 'provisioning' || now.phase !== 'booting') return
+    await withBmc(server, deps, limited, (bmc) => startUnlessOn(job, bmc, deps, limited)).catch(
+      async (error: unknown) => {
+        if (!noted && !limited.aborted)
+          await deps.note(job.id, 'note', `the BMC cannot be asked, trying on: ${errorText(error)}`)
+        noted = true
+        throw error
+      },
+    )
+  }
+  const passes = (error: unknown) => isAppError(error, 'redfish-unreachable') || isAppError(error, 'redfish-answer')
+  await retry(look, RESUME, passes, limited)
+}
+
+async function startUnlessOn(job: Job, bmc: Bmc, deps: WorkerDeps, signal: AbortSignal): Promise<void> {
+  if ((await bmc.power(signal)) === 'on') {
+    await deps.note(job.id, 'note', 'the controller was restarted; the server is on, so the job waits on')
+    return
+  }
+  await deps.note(job.id, 'note', 'the controller was restarted before the server was started')
+  // The wait begins now, however long the controller was away.
+  await deps.record.enter(job.id, 'booting', { deadline: newDeadline(job, deps) })
+  await bmc.powerOn(signal)
+}
+
+function newDeadline(job: Job, deps: WorkerDeps): Date {
+  return new Date(deps.clock.now().getTime() + webhookBudget(job.taskTarget, deps.budgets))
 }
 
 function explain(error: unknown, limited: AbortSignal): string {

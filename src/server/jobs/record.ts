@@ -43,8 +43,9 @@ export function jobRecord(store: JobStore, clock: Clock, changed: (job: Job) => 
     enter: (id, phase, patch = {}) =>
       change(id, (job, now) => {
         const next = enterPhase(job, phase, now)
-        if (next === job) return { job }
-        return { job: { ...next, ...patch }, entry: { type: 'phase', message: phase } }
+        if (next !== job) return { job: { ...next, ...patch }, entry: { type: 'phase', message: phase } }
+        const again = job.status === 'provisioning' && job.phase === phase && Object.keys(patch).length > 0
+        return { job: again ? { ...job, ...patch, updatedAt: now } : job }
       }),
     progress: (id, phase, progress) =>
       change(id, (job, now) => {

@@ -36,6 +36,7 @@ test('a job boots the maintenance OS once, waits for its report, and leaves the 
     'bootOnceFromCd',
     'powerOff',
     'powerOn',
+    'facts',
     'powerOff',
     'ejectMedia',
     'clearBootOverride',
@@ -59,7 +60,6 @@ test('a reported failure keeps its step and its message, and the server stays of
 })
 
 test.for<[string, string]>([
-  ['facts', 'redfish.discover'],
   ['insertMedia', 'redfish.mount.maintenance'],
   ['bootOnceFromCd', 'redfish.boot-override'],
   ['powerOff', 'redfish.reset'],
@@ -140,4 +140,137 @@ test('a server that was off when the controller was killed in "booting" is start
   worker.kill()
   await worker.ended
   expect(core.machine.calls.filter((call) => call === 'insertMedia')).toEqual([])
+})
+
+test('a job that is cancelled before it begins leaves its server alone', async () => {
+  core.machine.power = 'on'
+  const job = await core.create()
+  await core.record.apply(job.id, { type: 'cancelled' })
+  const worker = core.run()
+  const done = await core.until(job.id, ({ status }) => status === 'complete')
+  worker.kill()
+  await worker.ended
+  expect(done).toMatchObject({ outcome: 'cancelled' })
+  expect(core.machine).toMatchObject({ power: 'on', calls: [] })
+})
+
+test('a BMC that belongs to another server is not told to switch it off', async () => {
+  core.machine.power = 'on'
+  core.machine.serial = 'SN2'
+  const job = await core.create()
+  const worker = core.run()
+  const done = await core.until(job.id, ({ status }) => status === 'complete')
+  worker.kill()
+  await worker.ended
+  expect(done).toMatchObject({ outcome: 'failed', failedStep: 'redfish.discover' })
+  expect(done.message).toContain('it belongs to server "SN2", not "SN1"')
+  expect(core.machine).toMatchObject({ power: 'on', calls: ['facts'] })
+})
+
+test('a BMC that belongs to another server by the time of the cleanup is left alone as well', async () => {
+  const job = await core.create()
+  const worker = core.run()
+  await core.until(job.id, ({ phase }) => phase === 'booting' && core.machine.power === 'on')
+  core.machine.serial = 'SN2'
+  await core.record.apply(job.id, { type: 'cancelled' })
+  await core.until(job.id, ({ status }) => status === 'complete')
+  worker.kill()
+  await worker.ended
+  expect(core.machine.power).toBe('on')
+  expect(await messages(job.id)).toContainEqual(expect.stringContaining('cleanup.reset failed: Cannot use this BMC'))
+})
+
+test('a controller killed while the installed system starts does not switch it off again', async () => {
+  const job = await core.create()
+  core.machine.onBoot = () => void core.record.apply(job.id, { type: 'reported-success' })
+  const first = core.run()
+  core.machine.onOwnBoot = () => {
+    first.kill()
+    throw new Error('killed')
+  }
+  await first.ended
+  expect(await core.jobs.find(job.id)).toMatchObject({ status: 'succeeded' })
+  const before = core.machine.calls.length
+
+  const second = core.run()
+  const done = await core.until(job.id, ({ status }) => status === 'complete')
+  second.kill()
+  await second.ended
+  expect(done.outcome).toBe('success')
+  expect(core.machine.calls.slice(before)).toEqual(['facts', 'powerOn'])
+  expect(core.machine).toMatchObject({ power: 'on', starts: 2 })
+})
+
+test('a BMC that does not answer after a restart does not fail a server that works', async () => {
+  const job = await core.create()
+  await core.record.apply(job.id, { type: 'claimed' })
+  await core.record.enter(job.id, 'mounting')
+  await core.record.enter(job.id, 'booting', { deadline: new Date(Date.now() + 60_000) })
+  core.machine.power = 'on'
+  core.machine.broken.add('facts')
+  const worker = core.run()
+  await core.until(job.id, () => core.machine.calls.includes('facts'))
+  core.machine.broken.clear()
+  await core.record.apply(job.id, { type: 'reported-success' })
+  const done = await core.until(job.id, ({ status }) => status === 'complete')
+  worker.kill()
+  await worker.ended
+  expect(done).toMatchObject({ outcome: 'success', failedStep: null })
+})
+
+test('a report that comes after a controller was away for longer than the deadline still counts', async () => {
+  const job = await core.create()
+  await core.record.apply(job.id, { type: 'claimed' })
+  await core.record.enter(job.id, 'mounting')
+  await core.record.enter(job.id, 'booting', { deadline: new Date(Date.now() - 60_000) })
+  core.machine.power = 'on'
+  const worker = core.run()
+  await core.until(job.id, () => core.machine.calls.includes('facts'))
+  const progress = { step: 'image-linux', bytes: 1, totalBytes: 2, rate: null, message: null, at: new Date() }
+  await core.record.progress(job.id, 'running:image-linux', progress)
+  await core.record.apply(job.id, { type: 'reported-success' })
+  const done = await core.until(job.id, ({ status }) => status === 'complete')
+  worker.kill()
+  await worker.ended
+  expect(done).toMatchObject({ outcome: 'success' })
+})
+
+test('a clock that is set forward neither ends a job nor begins it twice', async () => {
+  const job = await core.create()
+  const worker = core.run()
+  await core.until(job.id, ({ phase }) => phase === 'booting' && core.machine.power === 'on')
+  core.setClock(3 * 60 * 60_000)
+  const leases = core.stored.get('lease') ?? 0
+  await core.until(job.id, () => (core.stored.get('lease') ?? 0) > leases + 1)
+  const progress = { step: 'image-linux', bytes: 1, totalBytes: 2, rate: null, message: null, at: new Date() }
+  await core.record.progress(job.id, 'running:image-linux', progress)
+  await core.record.apply(job.id, { type: 'reported-success' })
+  const done = await core.until(job.id, ({ status }) => status === 'complete')
+  worker.kill()
+  await worker.ended
+  expect(done).toMatchObject({ outcome: 'success' })
+  expect(await messages(job.id)).not.toContainEqual(expect.stringContaining('the controller was restarted'))
+})
+
+test.for(['releaseAll', 'lease', 'release'])('a store that fails to %s for a while ends no worker', async (method) => {
+  const job = await core.create()
+  core.faults.add(method)
+  core.machine.onBoot = () => void core.record.apply(job.id, { type: 'reported-success' })
+  const worker = core.run()
+  await core.until(job.id, () => (core.stored.get(method) ?? 0) > 0)
+  core.faults.clear()
+  const done = await core.until(job.id, ({ status }) => status === 'complete')
+  worker.kill()
+  await worker.ended
+  expect(done.outcome).toBe('success')
+})
+
+test('work that fails at once is not begun again at once', async () => {
+  const job = await core.create()
+  core.faults.add('save')
+  const worker = core.run()
+  await core.until(job.id, () => (core.stored.get('lease') ?? 0) > 2)
+  worker.kill()
+  await worker.ended
+  expect(core.stored.get('save')).toBe(1)
 })

@@ -3,6 +3,8 @@ import { AppError } from '../../../src/shared/errors.ts'
 
 /** One machine and its BMC in memory: what was done to it, in order, and where it breaks on purpose. */
 export interface FakeMachine {
+  /** What its BMC says its serial number is. */
+  serial: string
   power: PowerState
   media: MediaUrls | undefined
   armed: boolean
@@ -13,10 +15,22 @@ export interface FakeMachine {
   readonly broken: Set<string>
   /** Called when it starts from our media. */
   onBoot: ((media: MediaUrls) => void) | undefined
+  /** Called when it starts without our media. */
+  onOwnBoot: (() => void) | undefined
 }
 
 export function fakeMachine(): FakeMachine {
-  return { power: 'off', media: undefined, armed: false, starts: 0, calls: [], broken: new Set(), onBoot: undefined }
+  return {
+    serial: 'SN1',
+    power: 'off',
+    media: undefined,
+    armed: false,
+    starts: 0,
+    calls: [],
+    broken: new Set(),
+    onBoot: undefined,
+    onOwnBoot: undefined,
+  }
 }
 
 export function connectFake(machine: FakeMachine): ConnectBmc {
@@ -31,7 +45,7 @@ function fakeBmc(machine: FakeMachine): Bmc {
   return {
     async facts() {
       call('facts')
-      return { vendor: 'Fake', model: 'Machine', firmware: '1', serial: 'SN1', uuid: undefined }
+      return { vendor: 'Fake', model: 'Machine', firmware: '1', serial: machine.serial, uuid: undefined }
     },
     async insertMedia(media, onStep: (step: RedfishStep) => void) {
       onStep('redfish.mount.maintenance')
@@ -64,7 +78,7 @@ function fakeBmc(machine: FakeMachine): Bmc {
       if (machine.armed && machine.media !== undefined) {
         machine.armed = false
         machine.onBoot?.(machine.media)
-      }
+      } else machine.onOwnBoot?.()
     },
     close: async () => undefined,
   }

@@ -20,6 +20,11 @@ export interface Core {
   readonly machine: FakeMachine
   readonly jobs: JobStore
   readonly record: JobRecord
+  /** Methods of the store that fail, by name, and how often each was called. */
+  readonly faults: Set<string>
+  readonly stored: Map<string, number>
+  /** Sets the wall clock forward. */
+  setClock(aheadMs: number): void
   create(): Promise<Job>
   /** Starts a worker; `kill` stops it between two awaits, as kill -9 would, and `ended` is when it has let go. */
   run(budgets?: Partial<Budgets>): { kill(): void; readonly ended: Promise<void> }
@@ -40,12 +45,15 @@ export const SECRETS: JobSecrets = {
 
 export async function openCore(path: string): Promise<Core> {
   const db: DatabaseSync = openDatabase(path)
-  const jobs = sqliteJobStore(db)
+  const faults = new Set<string>()
+  const stored = new Map<string, number>()
+  const jobs = faulty(sqliteJobStore(db), faults, stored)
   const servers = sqliteServerStore(db, PLAIN_SEAL)
   const changes = createChanges(sleep)
-  const record = jobRecord(jobs, systemClock, changes.publish)
+  let ahead = 0
+  const clock = { now: () => new Date(systemClock.now().getTime() + ahead) }
+  const record = jobRecord(jobs, clock, changes.publish)
   const machine = fakeMachine()
-  const clock = systemClock
   if ((await servers.find('SN1')) === undefined) {
     const bmc = { url: 'http://127.0.0.1:1', username: 'u', password: 'p', verifyTls: false }
     await servers.add({ serial: 'SN1', uuid: null, bmc, vendor: null, network: null, createdAt: clock.now() })
@@ -69,6 +77,11 @@ export async function openCore(path: string): Promise<Core> {
     machine,
     jobs,
     record,
+    faults,
+    stored,
+    setClock(aheadMs) {
+      ahead = aheadMs
+    },
     async create() {
       const recipe = { task_target: 'firmware-update.target', firmware_url: 'https://192.0.2.1/x' }
       return (
@@ -93,4 +106,17 @@ export async function openCore(path: string): Promise<Core> {
     },
     close: () => db.close(),
   }
+}
+
+/** The store, failing as a full disk makes it fail. */
+function faulty(jobs: JobStore, faults: ReadonlySet<string>, stored: Map<string, number>): JobStore {
+  const methods = Object.entries(jobs).map(([name, method]) => [
+    name,
+    async (...args: unknown[]) => {
+      stored.set(name, (stored.get(name) ?? 0) + 1)
+      if (faults.has(name)) throw new Error('database or disk is full')
+      return (method as (...given: unknown[]) => unknown)(...args)
+    },
+  ])
+  return Object.fromEntries(methods) as JobStore
 }
