@@ -28,6 +28,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'config.ts',
     'client',
     'isobuilder',
+    'oci',
     'registry',
     'dispatcher',
     'server/compose.ts',

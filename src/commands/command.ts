@@ -14,7 +14,7 @@ export interface Command {
   /** Full name below `provisioner`: `iso create`. */
   readonly name: string
   readonly summary: string
-  /** Names of the positional arguments, in order; a trailing `?` marks an optional one. */
+  /** Names of the positional arguments, in order; a trailing `?` marks an optional one, `...` one that may be repeated. */
   readonly positionals: readonly string[]
   readonly options: Readonly<Record<string, OptionSpec>>
   /** Whole command lines, shown by `--help`. */
@@ -34,11 +34,15 @@ export interface CommandGroup {
 export interface Invocation {
   /** The positional argument of that name; `''` for an optional one that was left out. */
   arg(name: string): string
+  /** The positional arguments of that name, which may be repeated. */
+  args(name: string): readonly string[]
   /** The value of an option: command line, else environment, else default, else undefined. */
   text(name: string): string | undefined
   /** The same for an option that has a default or is required. */
   required(name: string): string
   flag(name: string): boolean
+  /** Whether the command has that option at all; for code that several commands share. */
+  isOption(name: string): boolean
   readonly io: Io
   readonly signal: AbortSignal
 }

@@ -18,15 +18,17 @@ export function environmentName(option: string): string {
 export function parseInvocation(command: Command, argv: readonly string[], io: Io, signal: AbortSignal): Invocation {
   const { values, positionals } = parseOrExplain(command, argv)
   const problems: string[] = []
-  const named = new Map<string, string>()
-  command.positionals.forEach((spec, index) => {
-    const optional = spec.endsWith('?')
-    const name = optional ? spec.slice(0, -1) : spec
-    const given = positionals[index]
-    if (given === undefined && !optional) problems.push(`${name} is missing`)
-    named.set(name, given ?? '')
-  })
-  for (const extra of positionals.slice(command.positionals.length)) problems.push(`"${extra}" is not expected`)
+  const named = new Map<string, readonly string[]>()
+  const left = [...positionals]
+  for (const [index, spec] of command.positionals.entries()) {
+    const [, name = '', mark] = /^(.*?)(\?|\.\.\.)?$/.exec(spec) ?? []
+    // A repeated one leaves as many as are still to come.
+    const count = mark === '...' ? Math.max(1, left.length - (command.positionals.length - index - 1)) : 1
+    const given = left.splice(0, count)
+    if (given.length === 0 && mark !== '?') problems.push(`${name} is missing`)
+    named.set(name, given)
+  }
+  for (const extra of left) problems.push(`"${extra}" is not expected`)
 
   const text = (name: string): string | undefined => {
     const given = values[name]
@@ -41,10 +43,12 @@ export function parseInvocation(command: Command, argv: readonly string[], io: I
   if (problems.length > 0) throw usage(command, problems.join('; '))
 
   return {
-    arg: (name) => named.get(name) ?? '',
+    arg: (name) => named.get(name)?.[0] ?? '',
+    args: (name) => named.get(name) ?? [],
     text,
     required: (name) => text(name) ?? '',
     flag: (name) => values[name] === true || isTrue(io.env[environmentName(name)]),
+    isOption: (name) => name in command.options,
     io,
     signal,
   }

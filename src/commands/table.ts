@@ -40,6 +40,11 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./collect-logs.ts')).collectLogs,
   },
   {
+    name: 'artifact',
+    summary: 'Push, pull, copy and list OCI artifacts in any registry, layout or archive',
+    load: async () => (await import('./artifact.ts')).artifact,
+  },
+  {
     name: 'iso',
     summary: 'Create, list and extract ISO9660 images',
     load: async () => (await import('./iso.ts')).iso,

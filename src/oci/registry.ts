@@ -1,5 +1,5 @@
 import { AppError } from '../shared/errors.ts'
-import type { HttpAnswer } from '../shared/http-client.ts'
+import type { Connections, HttpAnswer, StreamedBody } from '../shared/http-client.ts'
 import { readBody, sendRequest } from '../shared/http-client.ts'
 import type { OciReference } from '../shared/oci-reference.ts'
 import type { Credentials } from './auth.ts'
@@ -13,13 +13,29 @@ export interface RegistryAccess {
   readonly credentials: Credentials | undefined
   /** How long a connection may be silent; default 60 s. */
   readonly idleMs?: number
+  /** For many requests; see `openConnections`. Without it each request has a connection of its own. */
+  readonly connections?: Connections
 }
 
-/** One repository of a registry, for pulling. It logs in when asked to and remembers that. */
+/** One repository of a registry. It logs in when asked to and remembers that. */
 export interface Repository {
   readonly reference: OciReference
   /** A GET below `/v2/NAME/`. Any status but 200 and 206 is an error. The caller reads or destroys the body. */
   get(path: string, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<HttpAnswer>
+  /** Any request. @throws `registry-answer` with `facts.status` when the answer is none of `expected` */
+  send(request: RepositoryRequest, signal: AbortSignal): Promise<HttpAnswer>
+}
+
+export interface RepositoryRequest {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** A path below `/v2/NAME/`, one of the host if it begins with a slash, or a whole URL such as an upload's. */
+  readonly target: string | URL
+  readonly headers?: Readonly<Record<string, string>>
+  /** Called again when the request has to be repeated with a login. */
+  readonly body?: () => Uint8Array | StreamedBody
+  readonly expected: readonly number[]
+  /** For an answer that takes its time; default as the access says. */
+  readonly idleMs?: number
 }
 
 /** Enough of an error answer to show: the OCI error document is small. */
@@ -27,33 +43,58 @@ const MAX_ERROR_BYTES = 64 * 1024
 
 export function openRepository(reference: OciReference, access: RegistryAccess): Repository {
   const origin = `${access.plainHttp ? 'http' : 'https'}://${reference.host}`
-  const { caPem, idleMs, credentials } = access
-  const template = { caPem, ...(idleMs === undefined ? {} : { idleMs }) }
+  const { caPem, idleMs, credentials, connections } = access
+  const template = { caPem, ...(idleMs === undefined ? {} : { idleMs }), ...(connections && { connections }) }
   let authorization: string | undefined
 
-  async function get(path: string, headers: Readonly<Record<string, string>>, signal: AbortSignal) {
-    const url = new URL(`/v2/${reference.repository}/${path}`, origin)
-    const send = () =>
-      sendRequest({ ...template, url, headers: authorization ? { ...headers, authorization } : headers }, signal)
-    let answer = await reached(reference.host, send, signal)
-    if (answer.status === 401) {
+  async function send(request: RepositoryRequest, signal: AbortSignal): Promise<HttpAnswer> {
+    const { method, expected } = request
+    const url = targetUrl(request.target, origin, reference.repository)
+    const trusted = url.origin === new URL(origin).origin
+    const sendNow = () => {
+      const headers = { ...request.headers, ...(trusted && authorization !== undefined && { authorization }) }
+      const silence = request.idleMs === undefined ? {} : { idleMs: request.idleMs }
+      return sendRequest({ ...template, ...silence, url, method, headers, body: request.body?.() }, signal)
+    }
+    let answer = await reached(reference.host, sendNow, signal)
+    if (answer.status === 401 && trusted) {
       const challenges = parseChallenges(answer.headers['www-authenticate'])
       answer.body.destroy()
-      const scope = `repository:${reference.repository}:pull`
-      // A token that has expired in the middle of a pull is answered like none at all.
-      authorization = await answerChallenge(challenges, credentials, scope, template, signal)
-      if (authorization !== undefined) answer = await reached(reference.host, send, signal)
+      // A token that has expired in the middle of a transfer is answered like none at all.
+      authorization = await answerChallenge(challenges, credentials, scopeOf(reference, method), template, signal)
+      if (authorization !== undefined) answer = await reached(reference.host, sendNow, signal)
     }
-    if (answer.status === 200 || answer.status === 206) return answer
-    throw await refusal(reference, path, answer)
+    if (expected.includes(answer.status)) return answer
+    throw await refusal(reference, method, request.target, answer)
   }
 
-  return { reference, get }
+  return {
+    reference,
+    get: (target, headers, signal) => send({ method: 'GET', target, headers, expected: [200, 206] }, signal),
+    send,
+  }
 }
 
 /** Whether trying again may help: the connection failed, or the registry said "later". */
 export function isTransient(error: unknown): boolean {
   return error instanceof AppError && error.code === 'registry-answer' && error.facts['transient'] === true
+}
+
+/** The status of the answer that was refused; undefined for anything else. */
+export function refusedStatus(error: unknown): number | undefined {
+  const status = error instanceof AppError && error.code === 'registry-answer' ? error.facts['status'] : undefined
+  return typeof status === 'number' ? status : undefined
+}
+
+function targetUrl(target: string | URL, origin: string, repository: string): URL {
+  if (target instanceof URL) return target
+  return new URL(target.startsWith('/') ? target : `/v2/${repository}/${target}`, origin)
+}
+
+/** "Token Scope Documentation" of distribution. */
+function scopeOf({ repository }: OciReference, method: RepositoryRequest['method']): string {
+  if (repository === '') return 'registry:catalog:*'
+  return `repository:${repository}:${method === 'GET' || method === 'HEAD' ? 'pull' : 'pull,push'}`
 }
 
 async function reached<T>(host: string, send: () => Promise<T>, signal: AbortSignal): Promise<T> {
@@ -66,13 +107,20 @@ async function reached<T>(host: string, send: () => Promise<T>, signal: AbortSig
   }
 }
 
-async function refusal(reference: OciReference, path: string, answer: HttpAnswer): Promise<AppError> {
-  const { host, repository } = reference
+async function refusal(
+  { host, repository }: OciReference,
+  method: RepositoryRequest['method'],
+  target: string | URL,
+  answer: HttpAnswer,
+): Promise<AppError> {
   const detail = await readBody(answer, MAX_ERROR_BYTES).then(ociMessage, () => '')
   const { status } = answer
   const transient = status >= 500 || status === 429 || status === 408
   const said = detail === '' ? `the registry answered ${status}` : `the registry answered ${status}, ${detail}`
-  return new AppError('registry-answer', `Cannot get ${path} of ${host}/${repository}: ${said}`, {
+  // An upload's URL may carry the registry's own signature: only its path is shown.
+  const path = target instanceof URL ? target.pathname.replace(`/v2/${repository}/`, '') : target
+  const verb = method === 'GET' || method === 'HEAD' ? 'get' : method.toLowerCase()
+  return new AppError('registry-answer', `Cannot ${verb} ${path} of ${host}/${repository}: ${said}`, {
     facts: { transient, status },
   })
 }

@@ -1,0 +1,54 @@
+import type { BlobDescriptor, BlobOutcome } from '../oci/content.ts'
+import type { CopyObserver } from '../oci/copy.ts'
+import { formatBytes } from '../shared/byte-size.ts'
+import type { Io } from './command.ts'
+
+/** A redrawn line is read by a person: ten times a second is enough. */
+const REDRAW_MS = 100
+
+const WORDS: Readonly<Record<BlobOutcome, string>> = {
+  stored: 'copied',
+  present: 'already there',
+  mounted: 'mounted',
+}
+
+/** Shows a transfer: on a terminal one line that redraws itself, in a pipe a line for each blob that is done. */
+export function transferProgress(io: Io, blobs: readonly BlobDescriptor[]): CopyObserver & { end(): void } {
+  const total = blobs.reduce((sum, { size }) => sum + size, 0)
+  const started = performance.now()
+  let transferred = 0
+  let settled = 0
+  let drawn = Number.NEGATIVE_INFINITY
+
+  function draw(): void {
+    if (!io.interactive || performance.now() - drawn < REDRAW_MS) return
+    drawn = performance.now()
+    io.err(`\r\u001b[2K${transferLine(transferred + settled, total, transferred, drawn - started, io.columns)}`)
+  }
+
+  return {
+    bytes(count) {
+      transferred += count
+      draw()
+    },
+    blob({ digest, size }, outcome) {
+      if (outcome !== 'stored') settled += size
+      if (!io.interactive) io.err(`${digest.slice(0, 19)}  ${formatBytes(size).padStart(9)}  ${WORDS[outcome]}\n`)
+      draw()
+    },
+    end() {
+      if (io.interactive) io.err('\r\u001b[2K')
+    },
+  }
+}
+
+/** One line such as `[#####-----] 48 % 52 MiB of 108 MiB, 9.1 MiB/s, 6 s left`. */
+export function transferLine(done: number, total: number, transferred: number, ms: number, columns: number): string {
+  const share = Math.min(1, done / Math.max(1, total))
+  const cells = Math.max(10, Math.min(30, columns - 60))
+  const full = Math.round(share * cells)
+  const rate = ms > 0 ? (transferred * 1000) / ms : 0
+  const speed = rate > 0 ? `, ${formatBytes(rate)}/s, ${Math.ceil((total - done) / rate)} s left` : ''
+  const bar = `[${'#'.repeat(full)}${'-'.repeat(cells - full)}] ${Math.floor(share * 100)} %`
+  return `${bar} ${formatBytes(done)} of ${formatBytes(total)}${speed}`
+}
