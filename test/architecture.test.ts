@@ -11,6 +11,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   oci: ['shared'],
   registry: ['shared'],
   dispatcher: ['shared', 'isobuilder', 'oci'],
+  simulators: ['shared', 'isobuilder', 'dispatcher'],
   client: ['shared', 'commands/command.ts'],
   'server/jobs': ['shared'],
   'server/redfish': ['shared', 'server/jobs/ports.ts'],
@@ -21,7 +22,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'server/keys.ts': ['shared', 'server/jobs/ports.ts'],
   'server/registry-access.ts': ['shared', 'registry', 'server/http', 'server/jobs', 'server/store/tokens.ts'],
   'server/app.ts': ['shared', 'registry', 'server'],
-  'server/compose.ts': ['shared', 'config.ts', 'registry', 'server'],
+  'server/compose.ts': ['shared', 'config.ts', 'registry', 'server', 'simulators'],
   'config.ts': ['shared', 'commands/command.ts'],
   commands: [
     'shared',

@@ -1,0 +1,174 @@
+import { computer, settings } from './documents-system.ts'
+import { dellAttributesPath, dellImportPath } from './oem-paths.ts'
+import { link, MANAGERS, ROOT, SESSION_SERVICE, SESSIONS, SYSTEMS, TASKS } from './paths.ts'
+import type { BmcState, SlotState } from './state.ts'
+
+export type Document = Readonly<Record<string, unknown>>
+
+/** The wrong clock of the fault `wrong-clock` is behind by this, in milliseconds. */
+const BEHIND_MS = 3 * 86_400_000
+
+/** The resource at a path, in the shape of the recorded BMCs; `undefined` when there is none. */
+export function documentAt(path: string, state: BmcState): Document | undefined {
+  const { system, manager, media, boot, sessions } = state.profile
+  switch (path) {
+    case ROOT:
+      return serviceRoot(state)
+    case SYSTEMS:
+      return collection(path, 'ComputerSystemCollection', [system.path])
+    case MANAGERS:
+      return collection(path, 'ManagerCollection', [manager.path])
+    case SESSION_SERVICE:
+      return sessions === 0 ? undefined : resource(path, 'SessionService.v1_1_8', { Sessions: link(SESSIONS) })
+    case system.path:
+      return computer(state)
+    case boot.settings?.path:
+      return settings(state)
+    case manager.path:
+      return bmc(state)
+    case media.path:
+      return mediaCollection(state)
+    case dellAttributesPath(state.profile):
+      return resource(path, 'DellAttributes.v1_0_0', { Attributes: { 'VirtualMedia.1.Attached': attachment(state) } })
+  }
+  const slot = state.slots.find((candidate) => candidate.path === path && isShown(candidate, state))
+  return slot === undefined ? taskAt(path, state) : virtualMedia(slot, state)
+}
+
+/** Supermicro's members are there only with their medium, AMI's only when media are on. */
+export function isShown(slot: SlotState, { profile, mediaOn }: BmcState): boolean {
+  return mediaOn && (profile.media.appears !== true || slot.image !== undefined)
+}
+
+export function resource(path: string, type: string, properties: Document): Document {
+  const [name] = type.split('.')
+  return { '@odata.id': path, '@odata.type': `#${type}.${name}`, Id: path.split('/').at(-1), ...properties }
+}
+
+function attachment({ attached }: BmcState): string {
+  return attached ? 'Attached' : 'Detached'
+}
+
+function collection(path: string, type: string, members: readonly string[]): Document {
+  return {
+    '@odata.id': path,
+    '@odata.type': `#${type}.${type}`,
+    Name: type,
+    Members: members.map(link),
+    'Members@odata.count': members.length,
+  }
+}
+
+function serviceRoot({ profile, uuid }: BmcState): Document {
+  return {
+    '@odata.id': ROOT,
+    '@odata.type': '#ServiceRoot.v1_11_0.ServiceRoot',
+    Id: 'RootService',
+    Name: 'Root Service',
+    RedfishVersion: '1.11.0',
+    UUID: uuid,
+    ...(profile.vendor !== undefined && { Vendor: profile.vendor }),
+    Product: profile.manager.model,
+    Systems: link(SYSTEMS),
+    Managers: link(MANAGERS),
+    Tasks: link(`${ROOT}/TaskService`),
+    ...(profile.sessions > 0 && { SessionService: link(SESSION_SERVICE), Links: { Sessions: link(SESSIONS) } }),
+  }
+}
+
+function bmc(state: BmcState): Document {
+  const { manager, system, media, vendor } = state.profile
+  const now = new Date(state.now().getTime() - (state.faults.has('wrong-clock') ? BEHIND_MS : 0))
+  const attributes = dellAttributesPath(state.profile)
+  const importing = dellImportPath(state.profile)
+  return resource(manager.path, 'Manager.v1_11_0', {
+    Name: 'Manager',
+    ManagerType: 'BMC',
+    Model: manager.model,
+    FirmwareVersion: manager.firmware,
+    DateTime: now.toISOString().replace(/\.\d+Z$/, '+00:00'),
+    DateTimeLocalOffset: '+00:00',
+    Links: {
+      ManagerForServers: [link(system.path)],
+      ...(attributes !== undefined && { Oem: { Dell: { DellAttributes: [link(attributes)] } } }),
+    },
+    ...(media.linkedFrom === 'manager' && { VirtualMedia: link(media.path) }),
+    Actions: {
+      '#Manager.Reset': { target: `${manager.path}/Actions/Manager.Reset` },
+      Oem: {
+        ...(importing !== undefined && {
+          'OemManager.v1_2_0#OemManager.ImportSystemConfiguration': { target: importing },
+        }),
+        ...(manager.enableMedia && {
+          '#AMIVirtualMedia.EnableRMedia': { target: `${manager.path}/Actions/Oem/AMIVirtualMedia.EnableRMedia` },
+        }),
+      },
+    },
+    ...(vendor !== undefined && { Oem: { [vendor]: {} } }),
+  })
+}
+
+function mediaCollection(state: BmcState): Document {
+  const { media } = state.profile
+  const members = state.slots.filter((slot) => isShown(slot, state)).map(({ path }) => path)
+  const smb = media.change === 'smb' && { Supermicro: { VirtualMediaConfig: link(`${media.path}/CfgCD`) } }
+  return { ...collection(media.path, 'VirtualMediaCollection', members), ...(smb && { Oem: smb }) }
+}
+
+function virtualMedia({ path, rules, image, leftover, bootNext }: SlotState, { profile }: BmcState): Document {
+  const shown = image ?? leftover
+  const { change } = profile.media
+  return resource(path, 'VirtualMedia.v1_3_2', {
+    Name: 'Virtual Removable Media',
+    MediaTypes: rules.mediaTypes,
+    Image: shown ?? null,
+    ImageName: shown?.split('/').at(-1) ?? null,
+    Inserted: image !== undefined,
+    ConnectedVia: image === undefined ? 'NotConnected' : 'URI',
+    WriteProtected: true,
+    ...(change === 'action' && rules.takes !== 'none' && { Actions: standardActions(path, profile.media) }),
+    ...(change === 'hp-action' && { Oem: { Hp: { BootOnNextServerReset: bootNext, Actions: hpActions(path) } } }),
+    ...(change === 'huawei-action' && { Oem: { Huawei: { Actions: huaweiActions(path) } } }),
+  })
+}
+
+function standardActions(path: string, { allowableProtocols }: BmcState['profile']['media']): Document {
+  return {
+    '#VirtualMedia.InsertMedia': {
+      target: `${path}/Actions/VirtualMedia.InsertMedia`,
+      ...(allowableProtocols && { 'TransferProtocolType@Redfish.AllowableValues': allowableProtocols }),
+    },
+    '#VirtualMedia.EjectMedia': { target: `${path}/Actions/VirtualMedia.EjectMedia` },
+  }
+}
+
+function hpActions(path: string): Document {
+  const target = (action: string) => ({ target: `${path}/Actions/Oem/Hp/HpiLOVirtualMedia.${action}` })
+  return {
+    '#HpiLOVirtualMedia.InsertVirtualMedia': target('InsertVirtualMedia'),
+    '#HpiLOVirtualMedia.EjectVirtualMedia': target('EjectVirtualMedia'),
+  }
+}
+
+function huaweiActions(path: string): Document {
+  return { '#VirtualMedia.VmmControl': { target: `${path}/Oem/Huawei/Actions/VirtualMedia.VmmControl` } }
+}
+
+/** A task runs for one look and has ended at the second; Dell's is not even known at the first. */
+function taskAt(path: string, { tasks, profile }: BmcState): Document | undefined {
+  const task = path.startsWith(TASKS) ? tasks.get(path) : undefined
+  if (task === undefined) return undefined
+  task.looks++
+  if (profile.manager.dell && task.looks === 1) return undefined
+  const done = task.looks > (profile.manager.dell ? 2 : 1)
+  const failed = task.failure?.body
+  const messages = (failed as { error?: { '@Message.ExtendedInfo'?: unknown } } | undefined)?.error?.[
+    '@Message.ExtendedInfo'
+  ]
+  return resource(path, 'Task.v1_4_3', {
+    Name: 'Task',
+    TaskState: done ? (failed === undefined ? 'Completed' : 'Exception') : 'Running',
+    TaskStatus: done && failed !== undefined ? 'Critical' : 'OK',
+    Messages: done && messages !== undefined ? [messages].flat() : [],
+  })
+}

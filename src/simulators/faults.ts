@@ -1,0 +1,19 @@
+/** What may be wrong with a simulated server, by the name that follows the profile: `--simulate idrac9+no-licence`. */
+export const FAULTS = {
+  'no-licence': 'virtual media are refused for want of a licence',
+  'no-route': 'the BMC cannot reach the media URL',
+  'never-reads': 'the BMC shows a medium as inserted and never reads it',
+  'no-sessions': 'every session of the pool is taken',
+  busy: 'the first requests are answered 503',
+  detached: 'virtual media are detached (Dell VRM0021)',
+  'wrong-clock': 'the clock of the BMC is three days behind',
+  'wrong-serial': 'the BMC belongs to another server',
+  fails: 'the maintenance OS reports that partition.service failed',
+  silent: 'the maintenance OS starts and never reports',
+} as const
+
+export type Fault = keyof typeof FAULTS
+
+export function isFault(name: string): name is Fault {
+  return Object.hasOwn(FAULTS, name)
+}

@@ -1,0 +1,11 @@
+/** Where things are that every simulated BMC has at the same place. */
+export const ROOT = '/redfish/v1'
+export const SESSION_SERVICE = `${ROOT}/SessionService`
+export const SESSIONS = `${SESSION_SERVICE}/Sessions`
+export const TASKS = `${ROOT}/TaskService/Tasks`
+export const SYSTEMS = `${ROOT}/Systems`
+export const MANAGERS = `${ROOT}/Managers`
+
+export function link(path: string): { readonly '@odata.id': string } {
+  return { '@odata.id': path }
+}

@@ -1,0 +1,141 @@
+import { randomBytes } from 'node:crypto'
+import { changeBoot, importConfiguration } from './boot.ts'
+import { documentAt } from './documents.ts'
+import { type Body, eject, insert } from './media.ts'
+import { dellAttributesPath, dellImportPath } from './oem-paths.ts'
+import { ROOT, SESSIONS } from './paths.ts'
+import { reset } from './power.ts'
+import type { Reply } from './reply.ts'
+import { type BmcState, etagOf, refusal, type SlotState, takeOne } from './state.ts'
+
+/** One request as it came, without its credentials. */
+export interface SimulatedRequest {
+  readonly method: string
+  /** Without a slash at the end. */
+  readonly path: string
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  /** `undefined` when there was no body at all. */
+  readonly body: Body | undefined
+}
+
+/** Everything a simulated BMC answers. Nothing here knows HTTP servers or time. */
+export async function answer(request: SimulatedRequest, state: BmcState): Promise<Reply> {
+  const { method, path, body } = request
+  if (takeOne(state, 'busy')) return { status: 503, headers: { 'Retry-After': '1' } }
+  if (path === SESSIONS && method === 'POST') return logIn(body ?? {}, state)
+  if (path !== ROOT && !isKnown(request, state)) {
+    return refusal(state, { status: 401, id: 'NoValidSession', text: 'There is no valid session established.' })
+  }
+  if (method === 'GET') return read(path, state)
+  if (method === 'DELETE') return state.sessions.delete(path) ? { status: 204 } : missing(path, state)
+  const refused = checkCondition(request, state)
+  if (refused !== undefined) return refused
+  return (await change(request, state)) ?? missing(path, state)
+}
+
+function read(path: string, state: BmcState): Reply {
+  const body = documentAt(path, state)
+  if (body === undefined) return missing(path, state)
+  const etag = etagOf(state.profile, body)
+  const slot = state.slots.find((candidate) => candidate.path === path)
+  const patched = slot !== undefined && ['patch', 'hp-action'].includes(state.profile.media.change)
+  const allow = patched ? 'GET, HEAD, PATCH' : 'GET, HEAD'
+  return { status: 200, body, headers: { Allow: allow, ...(etag !== undefined && { ETag: etag }) } }
+}
+
+/** An action is no resource: If-Match on a POST is answered 412 (iDRAC 10). */
+function checkCondition({ method, path, headers }: SimulatedRequest, state: BmcState): Reply | undefined {
+  const given = headers['if-match']
+  const current = method === 'PATCH' ? etagOf(state.profile, documentAt(path, state)) : undefined
+  if (given === undefined) {
+    const { boot, system } = state.profile
+    if (method !== 'PATCH' || !boot.ifMatch || ![system.path, boot.settings?.path].includes(path)) return undefined
+    return refusal(state, { status: 428, id: 'PreconditionRequired', text: 'An If-Match header is required.' })
+  }
+  if (given === current) return undefined
+  const text = 'The ETag supplied did not match the ETag required to change this resource.'
+  return refusal(state, { status: 412, id: 'PreconditionFailed', text })
+}
+
+async function change({ method, path, body }: SimulatedRequest, state: BmcState): Promise<Reply | undefined> {
+  const { profile } = state
+  const given = body ?? {}
+  if (method === 'PATCH') return patch(path, given, state)
+  if (method !== 'POST') return undefined
+  if (path === `${profile.system.path}/Actions/ComputerSystem.Reset`) return reset(String(given['ResetType']), state)
+  if (path === dellImportPath(profile)) return importConfiguration(given, state)
+  if (profile.manager.enableMedia && path.endsWith('/AMIVirtualMedia.EnableRMedia')) {
+    state.mediaOn = given['RMediaState'] === 'Enable'
+    return { status: 204 }
+  }
+  const slot = state.slots.find((candidate) => state.mediaOn && path.startsWith(`${candidate.path}/`))
+  if (slot === undefined) return undefined
+  if (path.endsWith('/VirtualMedia.VmmControl')) return vmmControl(slot, given, state)
+  const [, action] = /\/(?:Actions|Oem\/Hp)\/(?:VirtualMedia|HpiLOVirtualMedia)\.(Insert|Eject)/.exec(path) ?? []
+  if (action === undefined || profile.media.change === 'patch') return undefined
+  return action === 'Insert' ? insert(slot, given, state) : eject(slot, body, state)
+}
+
+/** Huawei: one action for both. */
+function vmmControl(slot: SlotState, body: Body, state: BmcState): Promise<Reply> | Reply {
+  const { VmmControlType: type, ...rest } = body
+  if (type === 'Connect') return insert(slot, rest, state)
+  if (type === 'Disconnect') return eject(slot, body, state)
+  return refusal(state, { status: 400, id: 'PropertyMissing', text: 'VmmControlType is missing.' })
+}
+
+async function patch(path: string, body: Body, state: BmcState): Promise<Reply | undefined> {
+  const { profile } = state
+  if (path === profile.system.path) return changeBoot('system', body, state)
+  if (path === profile.boot.settings?.path) return changeBoot('settings', body, state)
+  if (path === dellAttributesPath(profile)) {
+    const attributes = body['Attributes'] as Body | undefined
+    state.attached = attributes?.['VirtualMedia.1.Attached'] === 'Attached' || state.attached
+    return { status: 200 }
+  }
+  const slot = state.slots.find((candidate) => candidate.path === path)
+  if (slot === undefined) return undefined
+  if (profile.media.change === 'hp-action') return bootNext(slot, body, state)
+  if (profile.media.change !== 'patch') return { status: 405 }
+  if (/^(RDOC|Remote)/.test(slot.rules.id)) {
+    return refusal(state, { status: 403, id: 'PropertyNotWritable', text: 'This slot takes no URL.' })
+  }
+  return body['Image'] === null ? eject(slot, body, state) : insert(slot, body, state)
+}
+
+function bootNext(slot: SlotState, body: Body, state: BmcState): Reply {
+  const oem = body['Oem'] as { Hp?: { BootOnNextServerReset?: unknown } } | undefined
+  const wanted = oem?.Hp?.BootOnNextServerReset
+  if (typeof wanted !== 'boolean' || slot.image === undefined) {
+    return refusal(state, { status: 400, id: 'PropertyNotWritableOrUnknown', text: 'There is nothing to boot from.' })
+  }
+  slot.bootNext = wanted
+  return { status: 200 }
+}
+
+function logIn(body: Body, state: BmcState): Reply {
+  const { sessions, profile, username, password, faults } = state
+  if (profile.sessions === 0) return missing(SESSIONS, state)
+  if (faults.has('no-sessions') || sessions.size >= profile.sessions) {
+    const text = 'The session establishment failed due to the number of simultaneous sessions exceeding the limit.'
+    return refusal(state, { status: 503, id: 'SessionLimitExceeded', text })
+  }
+  if (body['UserName'] !== username || body['Password'] !== password) {
+    return refusal(state, { status: 401, id: 'InvalidLogin', text: 'The user name or the password is wrong.' })
+  }
+  const path = `${SESSIONS}/${randomBytes(4).toString('hex')}`
+  const token = randomBytes(16).toString('hex')
+  sessions.set(path, token)
+  return { status: 201, headers: { 'X-Auth-Token': token, Location: path }, body: { '@odata.id': path } }
+}
+
+function isKnown({ headers }: SimulatedRequest, { sessions, username, password }: BmcState): boolean {
+  const token = headers['x-auth-token']
+  if (token !== undefined) return [...sessions.values()].some((known) => known === token)
+  return headers['authorization'] === `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
+}
+
+function missing(path: string, state: BmcState): Reply {
+  const text = `The resource at the URI ${path} was not found.`
+  return refusal(state, { status: 404, id: 'ResourceMissingAtURI', text, args: [path] })
+}

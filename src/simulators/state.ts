@@ -1,0 +1,66 @@
+import { sha256 } from '../shared/digest.ts'
+import type { Fault } from './faults.ts'
+import type { Machine } from './machine.ts'
+import type { Profile, SlotRules } from './profile.ts'
+import { type Refusal, type Reply, refuse } from './reply.ts'
+
+export interface SlotState {
+  readonly rules: SlotRules
+  readonly path: string
+  image: string | undefined
+  /** What `Image` shows although nothing is in. */
+  leftover: string | undefined
+  /** iLO: this slot is started at the next reset. */
+  bootNext: boolean
+}
+
+/** Everything one simulated BMC remembers. */
+export interface BmcState {
+  readonly profile: Profile
+  readonly faults: ReadonlySet<Fault>
+  readonly serial: string
+  readonly uuid: string
+  readonly username: string
+  readonly password: string
+  readonly machine: Machine
+  readonly now: () => Date
+  readonly slots: readonly SlotState[]
+  readonly boot: Record<'target' | 'enabled' | 'mode', string>
+  /** Token by the path of the session. */
+  readonly sessions: Map<string, string>
+  readonly tasks: Map<string, { looks: number; failure: Reply | undefined }>
+  /** How often a thing that passes by itself will still be refused. */
+  readonly left: Map<string, number>
+  attached: boolean
+  /** AMI: media are switched on. */
+  mediaOn: boolean
+  /** Lenovo: the server stands in a menu and waits for a person. */
+  stuck: boolean
+}
+
+/** True as often as was set, then false: a refusal that passes by itself. */
+export function takeOne(state: BmcState, what: string): boolean {
+  const left = state.left.get(what) ?? 0
+  if (left <= 0) return false
+  state.left.set(what, left - 1)
+  return true
+}
+
+export function refusal(state: BmcState, what: Refusal): Reply {
+  return refuse(state.profile.errors, what)
+}
+
+/** An entity tag of what a resource says, so it changes with the resource and with nothing else. */
+export function etagOf(profile: Profile, body: unknown): string | undefined {
+  const hash = sha256(JSON.stringify(body)).slice('sha256:'.length, 'sha256:'.length + 8)
+  switch (profile.etags) {
+    case 'weak':
+      return `W/"${hash}"`
+    case 'strong':
+      return `"${hash}"`
+    case 'quoted-weak':
+      return `"W/'gen-${hash}'"`
+    case 'none':
+      return undefined
+  }
+}
