@@ -46,13 +46,16 @@ export async function mountedDevices(mountinfo: string, sys: string): Promise<st
   return [...found].sort()
 }
 
-/** The device, the disk it is a partition of, and what a mapping lies on. */
+/** The device, the disk it is a partition of, and everything a mapping lies on, down to the disks. */
 async function namesBelow(device: string): Promise<string[]> {
   const name = device.split('/').at(-1) ?? ''
-  const parent = device.split('/').at(-2) ?? ''
-  const slaves = await readdir(join(device, 'slaves')).catch(() => [])
   const isPartition = (await readText(join(device, 'partition'))) !== undefined
-  return [name, ...slaves, ...(isPartition ? [parent] : [])]
+  const slaves = await readdir(join(device, 'slaves')).catch(() => [])
+  const below = await Promise.all(
+    // A slave is a link to its device; one that cannot be followed still has its name.
+    slaves.map(async (slave) => realpath(join(device, 'slaves', slave)).then(namesBelow, () => [slave])),
+  )
+  return [name, ...(isPartition ? [device.split('/').at(-2) ?? ''] : []), ...below.flat()]
 }
 
 /** The trimmed content of a sysfs attribute; undefined when it is not there. */

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AppError, errorText } from '../shared/errors.ts'
 import { writeFileAtomic } from '../shared/files.ts'
@@ -12,7 +12,7 @@ import { failureText, stateOf, writeDispatcherState } from './dispatcher-state.t
 import type { Programs } from './exec.ts'
 import { exitCodeOf, HANDED_OVER, UNEXPECTED } from './exit-codes.ts'
 import { checkIdentity, readIdentity } from './host.ts'
-import { materialize } from './materialize.ts'
+import { materialize, OPTIONAL_OUTPUTS } from './materialize.ts'
 import { findMedium } from './medium.ts'
 import { networkFile } from './network.ts'
 import type { RunPaths } from './paths.ts'
@@ -136,6 +136,8 @@ async function makeRunDirectory({ root }: RunPaths): Promise<void> {
 async function writeOutputs(paths: RunPaths, recipe: Recipe, job: JobFile, schemaId: string): Promise<void> {
   const files = materialize(recipe, job, schemaId)
   try {
+    // What an earlier task left must not end on this one's disk.
+    for (const path of OPTIONAL_OUTPUTS) await rm(join(paths.root, path), { force: true })
     await mkdir(paths.secrets, { recursive: true, mode: 0o700 })
     for (const { path, mode, content } of files) await writeFileAtomic(join(paths.root, path), content, mode)
   } catch (cause) {

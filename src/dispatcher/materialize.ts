@@ -11,6 +11,9 @@ export interface OutputFile {
   readonly content: string
 }
 
+/** Files that are there only when the recipe has something for them. */
+export const OPTIONAL_OUTPUTS = ['user-data', 'meta-data', 'network-config', 'unattend.xml', 'ks.cfg'] as const
+
 /** What the steps and their units read, from what the medium says. Pure: the same medium gives the same files. */
 export function materialize(recipe: Recipe, job: JobFile, schemaId: string = RECIPE_SCHEMA.$id): OutputFile[] {
   const info = {

@@ -73,6 +73,15 @@ test('a good medium is copied, checked, spelled out for the steps, and handed ov
   expect(said.join('\n')).toContain('the signature of the task medium is good')
 })
 
+test('a second task gets nothing of the first one', async () => {
+  await go()
+  const { user_data: _, ...bare } = RECIPE
+  expect(await go({ recipe: JSON.stringify(bare) })).toBe(0)
+  const names = await readdir(join(at, 'run'))
+  expect(names.filter((name) => name.endsWith('-data'))).toEqual([])
+  expect(names).toContain('recipe.env')
+})
+
 test('secrets are in no file that others may read, and in no line of the log', async () => {
   await go()
   const names = await readdir(join(at, 'run'), { recursive: true })

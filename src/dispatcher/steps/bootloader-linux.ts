@@ -3,7 +3,7 @@ import { arch } from 'node:os'
 import { join } from 'node:path'
 import { AppError, errorText } from '../../shared/errors.ts'
 import { ESP_TYPE } from '../../shared/recipe/roles.ts'
-import { findDisk, partitionPath } from './disk.ts'
+import { partitionPath } from './disk.ts'
 import type { Volume } from './fstab.ts'
 import { fstab } from './fstab.ts'
 import type { Grub } from './grub.ts'
@@ -12,6 +12,7 @@ import type { Slot } from './layout.ts'
 import { layoutDisk } from './layout.ts'
 import { NEW_ROOT, planMounts, withMounts } from './mounts.ts'
 import { ownEntries, planBootEntry } from './nvram.ts'
+import { findPreparedDisk } from './prepared-disk.ts'
 import type { Step, StepContext } from './step.ts'
 
 /** Makes what was unpacked boot: fstab, kernel arguments, GRUB, and an entry in the firmware. */
@@ -20,7 +21,7 @@ export const bootloaderLinux: Step = {
   prefix: 'bootloader',
   async run(context) {
     const { recipe, programs, signal } = context
-    const disk = await findDisk(context)
+    const disk = await findPreparedDisk(context)
     const slots = layoutDisk(recipe, disk.bytes)
     const esp = slots.find(({ type }) => type === ESP_TYPE)
     if (esp?.mountpoint === undefined) throw new AppError('step-failed', 'Cannot install GRUB: no partition is the ESP')

@@ -2,8 +2,9 @@ import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AppError } from '../../shared/errors.ts'
 import type { Command } from '../exec.ts'
-import { findDisk, partitionPath } from './disk.ts'
+import { partitionPath } from './disk.ts'
 import { configDriveSlot, layoutDisk } from './layout.ts'
+import { findPreparedDisk } from './prepared-disk.ts'
 import type { Step } from './step.ts'
 
 /** Files of cloud-init's NoCloud data source; the dispatcher has written those that the recipe has. */
@@ -20,7 +21,7 @@ export const configDrive: Step = {
       say('the recipe has no user-data, meta-data or network-config: nothing to write')
       return { files: [] }
     }
-    const disk = await findDisk(context)
+    const disk = await findPreparedDisk(context)
     const slot = configDriveSlot(layoutDisk(recipe, disk.bytes))
     if (slot === undefined) throw new AppError('step-failed', 'Cannot write the NoCloud drive: no partition is for it')
     const device = partitionPath(disk, slot.number)

@@ -8,6 +8,8 @@ import type { StepContext } from './step.ts'
 export interface Disk {
   /** Kernel name, or that of a mapping. */
   readonly name: string
+  /** Of the disk and, for a mapping, of the paths below it: `dm-0`, `sdc`, `sdd`. What is protected is named so. */
+  readonly kernelNames: readonly string[]
   readonly path: string
   readonly bytes: number
   /** Of a logical sector. */
@@ -37,7 +39,10 @@ export function parseDisks(listing: string): Disk[] {
   const below = new Set(blockdevices.filter((row) => row.type === 'mpath').map((row) => row.pkname))
   const disks = new Map<string, Disk>()
   for (const row of blockdevices) {
-    if ((row.type === 'disk' && !below.has(row.kname)) || row.type === 'mpath') disks.set(row.name, diskOf(row))
+    if ((row.type !== 'disk' || below.has(row.kname)) && row.type !== 'mpath') continue
+    const paths = blockdevices.filter(({ name, type }) => type === 'mpath' && name === row.name)
+    const kernelNames = [row.kname, ...paths.map(({ pkname }) => pkname)].filter((name) => name !== null)
+    disks.set(row.name, { ...diskOf(row), kernelNames })
   }
   return [...disks.values()].filter(({ name, bytes }) => bytes > 0 && !/^(zram|ram|loop|nbd|fd)[0-9]/.test(name))
 }
@@ -58,7 +63,7 @@ interface Row {
   readonly ro: boolean | string
 }
 
-function diskOf(row: Row): Disk {
+function diskOf(row: Row): Omit<Disk, 'kernelNames'> {
   return {
     name: row.name,
     path: row.path,
@@ -94,13 +99,13 @@ export function chooseDisk(
   const known = disks.map(describeDisk).join('; ') || 'no disk at all'
   const { target_disk: path, disk_selector: selector } = recipe
   if (path !== undefined) {
-    const disk = disks.find((candidate) => candidate.path === real || candidate.path === path)
+    const disk = disks.find((candidate) => isAt(candidate, real) || candidate.path === path)
     if (disk === undefined) throw refused(`Cannot find the disk "${path}": this server has ${known}`)
     return writable(disk, protectedDevices)
   }
   if (selector === undefined) throw refused('Cannot choose a disk: the recipe names none')
   const candidates = disks.filter(
-    (disk) => !disk.removable && disk.bus !== 'usb' && !disk.readOnly && !protectedDevices.includes(disk.name),
+    (disk) => !disk.removable && disk.bus !== 'usb' && !disk.readOnly && !isProtected(disk, protectedDevices),
   )
   const matching = candidates.filter((disk) => matches(disk, selector, real))
   const [disk] = matching
@@ -124,8 +129,17 @@ export function partitionPath(disk: Pick<Disk, 'path'>, number: number): string 
   return /[0-9]$/.test(disk.path) ? `${disk.path}p${number}` : `${disk.path}${number}`
 }
 
+/** Links to a mapping lead to its kernel name, `/dev/dm-0`, and lsblk knows it by the other. */
+function isAt({ path, kernelNames }: Disk, real: string | undefined): boolean {
+  return real === path || real === `/dev/${kernelNames[0]}`
+}
+
+function isProtected({ kernelNames }: Disk, protectedDevices: readonly string[]): boolean {
+  return kernelNames.some((name) => protectedDevices.includes(name))
+}
+
 function writable(disk: Disk, protectedDevices: readonly string[]): Disk {
-  if (protectedDevices.includes(disk.name)) {
+  if (isProtected(disk, protectedDevices)) {
     throw refused(`Cannot write ${describeDisk(disk)}: the maintenance OS or the task medium is on it`)
   }
   if (disk.readOnly) throw refused(`Cannot write ${describeDisk(disk)}: it is read-only`)
@@ -140,7 +154,7 @@ function matches(disk: Disk, selector: DiskSelector, real: string | undefined): 
     (wwn === undefined || bareWwn(disk.wwn) === bareWwn(wwn)) &&
     (model === undefined || disk.model === model) &&
     (bus === undefined || disk.bus === bus) &&
-    (path === undefined || disk.path === real) &&
+    (path === undefined || isAt(disk, real)) &&
     (min === undefined || disk.bytes >= min) &&
     (max === undefined || disk.bytes <= max)
   )

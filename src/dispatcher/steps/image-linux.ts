@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises'
+import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { streamBlob } from '../../oci/blob.ts'
 import type { Descriptor } from '../../oci/manifest.ts'
@@ -12,9 +12,9 @@ import { parseOciReference } from '../../shared/oci-reference.ts'
 import type { Command } from '../exec.ts'
 import { accessFor, architecture } from './artifact.ts'
 import { contentStreams } from './decompress.ts'
-import { findDisk } from './disk.ts'
 import { layoutDisk } from './layout.ts'
 import { NEW_ROOT, planMounts, withMounts } from './mounts.ts'
+import { findPreparedDisk } from './prepared-disk.ts'
 import type { Step, StepContext } from './step.ts'
 
 /** Unpacks the root file system of the recipe onto the partitions: registry, digest, decompression and tar in one pass. */
@@ -23,7 +23,7 @@ export const imageLinux: Step = {
   prefix: 'imager',
   async run(context) {
     const { recipe, job, programs, say, signal } = context
-    const disk = await findDisk(context)
+    const disk = await findPreparedDisk(context)
     const mounts = planMounts(disk, layoutDisk(recipe, disk.bytes), NEW_ROOT)
     const reference = parseOciReference(recipe.oci_url ?? '')
     const repository = openRepository(reference, accessFor(reference, job))
@@ -33,6 +33,8 @@ export const imageLinux: Step = {
 
     const started = performance.now()
     await withMounts(mounts, NEW_ROOT, programs, signal, async () => {
+      const directories = mounts.map(({ directory }) => directory)
+      await programs.run(planEmpty(directories), signal)
       await unpack(repository, layer, context)
       await checkRoot(NEW_ROOT)
       await programs.run({ argv: ['sync', '--file-system', NEW_ROOT] }, signal)
@@ -47,6 +49,14 @@ export const imageLinux: Step = {
 export function planUnpack(root: string): Command {
   const attributes = ['--xattrs', '--xattrs-include=*', '--acls', '--numeric-owner', '--preserve-permissions']
   return { argv: ['tar', '--extract', '--file=-', ...attributes, '--directory', root] }
+}
+
+/**
+ * Nothing but directories may be left of an earlier try. tar makes links that lead out of the root last, so that nothing is
+ * written through them; links that are there already it would follow. Other file systems are not entered.
+ */
+export function planEmpty(directories: readonly string[]): Command {
+  return { argv: ['find', ...(directories as [string]), '-xdev', '-mindepth', '1', '!', '-type', 'd', '-delete'] }
 }
 
 async function unpack(repository: Repository, layer: Descriptor, context: StepContext): Promise<void> {
@@ -70,7 +80,7 @@ async function* counted(
 
 /** An archive of something else unpacks as well; without this the boot loader step would be blamed. */
 async function checkRoot(root: string): Promise<void> {
-  const present = await Promise.all(['etc', 'usr'].map((name) => stat(join(root, name)).catch(() => undefined)))
+  const present = await Promise.all(['etc', 'usr'].map((name) => lstat(join(root, name)).catch(() => undefined)))
   if (present.every((found) => found?.isDirectory())) return
   throw new AppError(
     'step-failed',

@@ -1,4 +1,5 @@
-import { realpath } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { open, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AppError } from '../../shared/errors.ts'
 import { retry } from '../../shared/time.ts'
@@ -8,6 +9,7 @@ import type { Disk } from './disk.ts'
 import { describeDisk, findDisk, partitionPath } from './disk.ts'
 import type { Slot } from './layout.ts'
 import { configDriveSlot, layoutDisk } from './layout.ts'
+import { identityOf } from './prepared-disk.ts'
 import type { Step } from './step.ts'
 
 /** Erases the target disk and makes the partitions and file systems of the recipe. */
@@ -19,10 +21,12 @@ export const partition: Step = {
     const disk = await findDisk(context)
     const slots = layoutDisk(recipe, disk.bytes)
     configDriveSlot(slots)
+    const read = (command: Command) => programs.read(command, signal)
+    await checkIdle(disk, read, signal)
     // What is chosen is told before anything is written.
     say(`erasing ${describeDisk(disk)}`)
     progress.message(`erasing ${describeDisk(disk)}`)
-    const old = await oldPartitions(disk, (command) => programs.read(command, signal))
+    const old = await oldPartitions(disk, read)
     for (const command of planTable(disk, slots, old)) await programs.run(command, signal)
     await waitForNodes(disk, slots, (command) => programs.run(command, signal), signal)
     for (const slot of slots) {
@@ -31,8 +35,7 @@ export const partition: Step = {
     }
     // The links by UUID that grub-probe looks for are made by udev.
     await programs.run(SETTLE, signal)
-    const { path, bytes, serial, wwn, model } = disk
-    return { disk: { path, bytes, serial, wwn, model }, partitions: slots }
+    return { disk: identityOf(disk), partitions: slots }
   },
 }
 
@@ -93,10 +96,44 @@ function fatSize(disk: Disk, slot: Slot): string[] {
 
 /** Present partitions of the disk, to be wiped too. */
 async function oldPartitions(disk: Disk, read: (command: Command) => Promise<string>): Promise<string[]> {
-  const listing = await read({ argv: ['lsblk', '--noheadings', '--list', '--output', 'PATH,TYPE', disk.path] })
+  const listing = await read(planListing(disk))
+  return readListing(listing).flatMap(({ path, type }) => (type === 'part' ? [path] : []))
+}
+
+function planListing(disk: Disk): Command {
+  return { argv: ['lsblk', '--noheadings', '--list', '--output', 'PATH,TYPE,MOUNTPOINT', disk.path] }
+}
+
+function readListing(listing: string) {
   return listing.split('\n').flatMap((line) => {
-    const [path, type] = line.trim().split(/\s+/)
-    return path !== undefined && type === 'part' ? [path] : []
+    const [path, type, mountpoint] = line.trim().split(/\s+/)
+    return path !== undefined && type !== undefined ? [{ path, type, mountpoint }] : []
+  })
+}
+
+/** LVM and RAID may still be coming up, or be let go, when the step begins. */
+const IDLE_WAIT = { firstMs: 250, maxMs: 1000, attempts: 5 }
+
+/**
+ * Refuses a disk that something holds: a mount in any namespace, swap, a RAID or a volume group found by the image. Erasing
+ * it would leave the old partitions in the kernel, and whatever holds them writing. O_EXCL without O_CREAT asks for that
+ * (open(2)).
+ */
+export async function checkIdle(
+  disk: Disk,
+  read: (command: Command) => Promise<string>,
+  signal: AbortSignal,
+): Promise<void> {
+  const claim = async () => (await open(disk.path, constants.O_RDONLY | constants.O_EXCL)).close()
+  const isBusy = (error: unknown) => error instanceof Error && 'code' in error && error.code === 'EBUSY'
+  await retry(claim, IDLE_WAIT, isBusy, signal).catch(async (cause: unknown) => {
+    signal.throwIfAborted()
+    if (!isBusy(cause)) throw new AppError('step-failed', `Cannot open ${describeDisk(disk)}`, { cause })
+    const holders = readListing(await read(planListing(disk))).filter(
+      ({ type, mountpoint }) => (type !== 'disk' && type !== 'part') || mountpoint !== undefined,
+    )
+    const names = holders.map(({ path, type, mountpoint }) => `${path} (${mountpoint ?? type})`).join(', ')
+    throw new AppError('step-failed', `Cannot erase ${describeDisk(disk)}: it is in use${names && `, by ${names}`}`)
   })
 }
 

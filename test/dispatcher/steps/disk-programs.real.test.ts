@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { planConfigDrive } from '../../../src/dispatcher/steps/config-drive.ts'
 import type { Disk } from '../../../src/dispatcher/steps/disk.ts'
-import { planUnpack } from '../../../src/dispatcher/steps/image-linux.ts'
+import { planEmpty, planUnpack } from '../../../src/dispatcher/steps/image-linux.ts'
 import { layoutDisk } from '../../../src/dispatcher/steps/layout.ts'
 import { planFormat, planTable } from '../../../src/dispatcher/steps/partition.ts'
 import { mustInTools } from '../../lab/programs.ts'
@@ -26,6 +26,7 @@ const tools = (argv: readonly string[]) => mustInTools(argv, { binds: [{ host: a
 /** A file stands for the disk: sgdisk does not mind. */
 const DISK: Disk = {
   name: 'disk',
+  kernelNames: ['disk'],
   path: '/t/disk',
   bytes: 4 * GIB,
   sectorBytes: 512,
@@ -94,9 +95,26 @@ test('tar brings back owners by number, modes and hard links', async () => {
   const script = `
     mkdir -p /tmp/from/etc /tmp/to && cd /tmp/from
     echo x >etc/file && chown 1234:4321 etc/file && chmod 4750 etc/file && ln etc/file etc/hard
-    tar --create --xattrs --acls --numeric-owner -f /tmp/a.tar . && cd / && ${planUnpack('/tmp/to')
-      .argv.map((word) => `'${word}'`)
-      .join(' ')} </tmp/a.tar
+    tar --create --xattrs --acls --numeric-owner -f /tmp/a.tar . && cd / && ${shell(planUnpack('/tmp/to').argv)} </tmp/a.tar
     stat -c '%u:%g %a %h' /tmp/to/etc/file`
   expect(await tools(['sh', '-euc', script])).toBe('1234:4321 4750 2\n')
 })
+
+test('no archive writes outside the new root, not even through what an earlier try has left', async () => {
+  const unpack = shell(planUnpack('/tmp/to').argv)
+  const script = `
+    mkdir -p /tmp/links /tmp/files/out /tmp/to /tmp/outside && cd /tmp
+    ln -s /tmp/outside links/out && echo bad >files/out/file && echo bad >files/dots
+    tar -C links --create -f one.tar out
+    tar -C files --create -P --transform 's,^dots,../outside/dots,' -f two.tar out/file dots
+    for archive in one.tar two.tar; do
+      ${shell(planEmpty(['/tmp/to']).argv)}
+      ${unpack} <$archive || true
+    done
+    find outside -mindepth 1; cat to/out/file`
+  expect(await tools(['sh', '-euc', script])).toBe('bad\n')
+})
+
+function shell(argv: readonly string[]): string {
+  return argv.map((word) => `'${word}'`).join(' ')
+}

@@ -39,6 +39,7 @@ test('whole disks are listed; partitions, drives, loops, empty slots and paths o
     ['nvme1n1', 'nvme'],
   ])
   expect(DISKS[0]).toMatchObject({ serial: 'Z1', model: 'ST20', sectorBytes: 512 })
+  expect(DISKS[2]?.kernelNames).toEqual(['dm-0', 'sdc', 'sdd'])
 })
 
 const choose = (recipe: Partial<Recipe>, real?: string, protectedDevices: string[] = ['sr0']) =>
@@ -48,6 +49,8 @@ test.for<[Partial<Recipe>, string | undefined, string]>([
   [{ target_disk: '/dev/vda' }, '/dev/vda', 'vda'],
   [{ target_disk: '/dev/disk/by-id/ata-ST20_Z1' }, '/dev/sda', 'sda'],
   [{ target_disk: '/dev/mapper/mpatha' }, '/dev/dm-0', 'mpatha'],
+  [{ target_disk: '/dev/disk/by-id/wwn-0x6001' }, '/dev/dm-0', 'mpatha'],
+  [{ disk_selector: { path: '/dev/disk/by-id/wwn-0x6001' } }, '/dev/dm-0', 'mpatha'],
   [{ target_disk: '/dev/sdb' }, '/dev/sdb', 'sdb'],
   [{ disk_selector: { serial: 'Z1' } }, undefined, 'sda'],
   [{ disk_selector: { wwn: 'naa.5000C500A1B2C3D4' } }, undefined, 'sda'],
@@ -66,6 +69,9 @@ test.for<[Partial<Recipe>, string, readonly string[]]>([
     [],
   ],
   [{ target_disk: '/dev/vda' }, 'the maintenance OS or the task medium is on it', ['vda', 'vda1']],
+  [{ target_disk: '/dev/mapper/mpatha' }, 'the maintenance OS or the task medium is on it', ['dm-0']],
+  [{ target_disk: '/dev/mapper/mpatha' }, 'the maintenance OS or the task medium is on it', ['sdd']],
+  [{ disk_selector: { size: { min: '30G', max: '50G' } } }, 'Cannot find a disk that matches', ['sdd']],
   [{ disk_selector: { size: { max: '20G' } } }, '2 match {"size":{"max":"20G"}}: /dev/sda', []],
   [{ disk_selector: { serial: 'Z1' } }, 'Cannot find a disk that matches', ['sda']],
   [{ disk_selector: { serial: 'nobody' } }, 'this server has', []],

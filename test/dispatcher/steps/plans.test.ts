@@ -4,7 +4,7 @@ import { compressionOf } from '../../../src/dispatcher/steps/decompress.ts'
 import type { Disk } from '../../../src/dispatcher/steps/disk.ts'
 import { fstab } from '../../../src/dispatcher/steps/fstab.ts'
 import { GRUBS, grubDefaults, planGrub } from '../../../src/dispatcher/steps/grub.ts'
-import { planUnpack } from '../../../src/dispatcher/steps/image-linux.ts'
+import { planEmpty, planUnpack } from '../../../src/dispatcher/steps/image-linux.ts'
 import { layoutDisk } from '../../../src/dispatcher/steps/layout.ts'
 import { planMounts } from '../../../src/dispatcher/steps/mounts.ts'
 import { ownEntries, planBootEntry } from '../../../src/dispatcher/steps/nvram.ts'
@@ -14,6 +14,7 @@ import type { Partition, Recipe } from '../../../src/shared/recipe/schema.ts'
 const GIB = 1024 ** 3
 const DISK: Disk = {
   name: 'vda',
+  kernelNames: ['vda'],
   path: '/dev/vda',
   bytes: 8 * GIB,
   sectorBytes: 512,
@@ -71,6 +72,12 @@ test('file systems are mounted parents first, and vfat forgives what it cannot k
     'mount -t vfat -o quiet,umask=0022 /dev/vda1 /mnt/x/boot/efi',
     'mount -t xfs /dev/vda3 /mnt/x/var/lib/data',
   ])
+})
+
+test('what an earlier try has unpacked goes before tar, on the file systems of the plan alone', () => {
+  expect(planEmpty(['/mnt/x', '/mnt/x/boot/efi']).argv.join(' ')).toBe(
+    'find /mnt/x /mnt/x/boot/efi -xdev -mindepth 1 ! -type d -delete',
+  )
 })
 
 test('tar keeps owners by number, modes, attributes and ACLs', () => {
