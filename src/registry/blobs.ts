@@ -5,8 +5,10 @@ import type { Call, Handler, RegistryDeps } from './call.ts'
 import { entityTag, immutableCache, isUnchanged, rangeApplies, withoutLength } from './conditional.ts'
 import { OciError } from './errors.ts'
 import type { Exchange } from './exchange.ts'
+import { openChecked, touch } from './open-blob.ts'
 import { parseOciDigest } from './reference.ts'
-import type { BlobReader, StoredBlob } from './storage/storage.ts'
+import { smallContent } from './small-blob.ts'
+import type { StoredBlob } from './storage/storage.ts'
 
 const CONTENT_TYPE = 'application/octet-stream'
 
@@ -17,14 +19,17 @@ export function blobEndpoints(deps: RegistryDeps, send: BlobSender): { get: Hand
       const digest = parseOciDigest(reference)
       const blob = await deps.metadata.findBlob(repository, digest)
       if (blob === undefined) throw new OciError('BLOB_UNKNOWN', { digest })
+      if (c.req.method === 'HEAD') await touch(deps, repository, blob)
       const headers = blobHeaders(c, blob)
       if (isUnchanged(c, headers.etag)) return c.body(null, 304, withoutLength(headers))
       // HEAD is answered from the row; hono would run a GET and leave its file open.
       if (c.req.method === 'HEAD') return c.body(null, 200, headers)
 
       const range = rangeApplies(c, headers.etag) ? c.req.header('range') : undefined
+      const small = range === undefined ? await smallContent(deps, repository, blob) : undefined
+      if (small !== undefined) return c.body(small, 200, headers)
       const response = layOut(range, blob, headers)
-      return send(c, await openChecked(deps, blob), response)
+      return send(c, await openChecked(deps, repository, blob), response)
     },
     async delete(call) {
       const digest = parseOciDigest(call.reference)
@@ -66,22 +71,6 @@ export function layOut(
   const plan = planMultipart(ranges, size, CONTENT_TYPE, randomBytes(16).toString('hex'))
   const multipart = { ...headers, 'content-type': plan.contentType, 'content-length': String(plan.length) }
   return { status: 206, headers: multipart, parts: plan.parts, tail: plan.tail }
-}
-
-/**
- * Opens a blob whose row says it is there. A file that is missing or has another size is damage: it is never served as
- * good, and the row goes, so that the next push stores the content again.
- */
-async function openChecked({ blobs, metadata, log }: RegistryDeps, blob: StoredBlob): Promise<BlobReader> {
-  const reader = await blobs.open(blob.digest).catch((error: unknown) => {
-    if (error instanceof OciError && error.code === 'BLOB_UNKNOWN') return undefined
-    throw error
-  })
-  if (reader?.size === blob.size) return reader
-  await reader?.close()
-  log.error({ digest: blob.digest, size: blob.size, found: reader?.size }, 'stored blob is damaged')
-  await metadata.condemnBlob(blob.digest)
-  throw new OciError('UNKNOWN', { digest: blob.digest, reason: 'the stored content is damaged; push it again' })
 }
 
 /** 202 for a deletion, and a line for whoever asks later who did it. */

@@ -1,8 +1,10 @@
 import type { Logger } from '../shared/log.ts'
 import type { Clock } from '../shared/time.ts'
+import type { Quotas } from './access/quotas.ts'
 import type { Action } from './access/rules.ts'
 import type { ContentCache } from './cache.ts'
 import type { Exchange } from './exchange.ts'
+import type { RetentionPolicy } from './retention.ts'
 import type { BlobStore, MetadataStore } from './storage/storage.ts'
 
 export type Access = Action | 'catalog'
@@ -31,8 +33,11 @@ export type Handler = (call: Call) => Promise<Response>
 export interface RegistryDeps {
   readonly blobs: BlobStore
   readonly metadata: MetadataStore
+  readonly quotas: Pick<Quotas, 'ensure'>
   /** Small content, once read and verified. */
   readonly contents: ContentCache
+  /** How long tags stay, and which do not move; asked each time, since the policy file may change. */
+  readonly retention: () => RetentionPolicy
   readonly clock: Clock
   readonly log: Logger
   /** Accept manifests whose references are missing from the repository. */

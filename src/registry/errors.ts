@@ -26,6 +26,7 @@ export const OCI_ERRORS = {
   RANGE_INVALID: { status: 416, message: 'the range cannot be satisfied' },
   PAGINATION_NUMBER_INVALID: { status: 400, message: 'invalid number of results requested' },
   UPLOAD_BUSY: { status: 409, message: 'another request is writing to this upload' },
+  TAG_IMMUTABLE: { status: 409, message: 'the tag is immutable: it can neither move nor be removed' },
   TOO_LARGE: { status: 413, message: 'the content is larger than allowed' },
   STORAGE_FULL: { status: 507, message: 'there is no space left to store the content' },
   UNKNOWN: { status: 500, message: 'unknown error' },

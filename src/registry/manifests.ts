@@ -10,7 +10,8 @@ import { parseManifest } from './manifest-content.ts'
 import type { ManifestReference } from './reference.ts'
 import { parseManifestReference, parseTag } from './reference.ts'
 import { readBounded, requestBody } from './request-body.ts'
-import type { ManifestHead } from './storage/storage.ts'
+import { retentionOf } from './retention.ts'
+import type { ManifestHead, RemoveOptions } from './storage/storage.ts'
 
 /** distribution-spec "Pushing Manifests" asks for at least 4 MiB. */
 const MAX_MANIFEST_BYTES = 8 << 20
@@ -57,9 +58,10 @@ async function putManifest(call: Call, deps: RegistryDeps): Promise<Response> {
   const tags = [...('tag' in parsed ? [parsed.tag] : []), ...query.getAll('tag').map(parseTag)]
   const content = await readBounded(requestBody(c), MAX_MANIFEST_BYTES)
   const digest = manifestDigest(content, parsed)
+  await deps.quotas.ensure(repository, content.length)
   const { edges, ...facts } = parseManifest(content, c.req.header('content-type'))
 
-  const options = { edges, tags, sparse: deps.sparse, at: deps.clock.now() }
+  const options = { edges, tags, sparse: deps.sparse, ...changeOptions(deps, repository) }
   const missing = await deps.metadata.putManifest(repository, { digest, content, ...facts }, options)
   if (missing.length > 0) throw new OciError('MANIFEST_BLOB_UNKNOWN', { missing })
   deps.log.info({ repository, digest, tags, mediaType: facts.mediaType }, 'manifest stored')
@@ -70,6 +72,10 @@ async function putManifest(call: Call, deps: RegistryDeps): Promise<Response> {
     ...(facts.subject !== undefined && { 'oci-subject': facts.subject }),
     ...(query.has('tag') && { 'oci-tag': tags.join(', ') }),
   })
+}
+
+function changeOptions({ clock, retention }: RegistryDeps, repository: string): RemoveOptions {
+  return { at: clock.now(), isFixed: retentionOf(retention(), repository).isFixed }
 }
 
 /** Pushed by digest: verified with that algorithm. By tag: sha256. */
@@ -86,8 +92,8 @@ async function deleteManifest(call: Call, deps: RegistryDeps): Promise<Response>
   const parsed = parseManifestReference(reference)
   const removed =
     'tag' in parsed
-      ? await deps.metadata.removeTag(repository, parsed.tag)
-      : await deps.metadata.removeManifest(repository, parsed.digest)
+      ? await deps.metadata.removeTag(repository, parsed.tag, changeOptions(deps, repository))
+      : await deps.metadata.removeManifest(repository, parsed.digest, changeOptions(deps, repository))
   if (!removed) throw new OciError('MANIFEST_UNKNOWN', { reference })
   return accepted(call, deps, parsed)
 }

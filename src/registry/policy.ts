@@ -6,6 +6,8 @@ import type { Who } from './access/rules.ts'
 import { ACTIONS, parseRepositoryPattern, type RepositoryPattern, type Rule } from './access/rules.ts'
 import type { Field, Place } from './policy-fields.ts'
 import { byteSize, duration, list, oneOf, optional, record, refuse, text, wholeNumber } from './policy-fields.ts'
+import type { ImmutableRule, RetentionPolicy, RetentionRule, TagPattern } from './retention.ts'
+import { parseTagPattern } from './retention.ts'
 
 /** How much may be stored in a repository and those below it. */
 export interface Quota {
@@ -23,7 +25,7 @@ export interface Limits {
 }
 
 /** The document as written; docs/registry-access.md describes it field by field. */
-export interface Policy {
+export interface Policy extends RetentionPolicy {
   /** Path of an htpasswd file, relative to the policy's own directory. */
   readonly htpasswd: string | undefined
   /** `auto`: bearer when something is open to everybody, else basic. */
@@ -73,6 +75,24 @@ const FIELDS = record<Policy>({
     record<Limits>({ downloads: limit, downloads_per_client: limit, uploads: limit, uploads_per_client: limit }),
     NO_LIMITS,
   ),
+  retention: optional(
+    list<RetentionRule>(
+      record<RetentionRule>({
+        repositories: list(pattern, 1),
+        tags: optional(list(tagPattern, 1), undefined),
+        keep_last: optional(wholeNumber(1, 1_000_000), undefined),
+        keep_within: optional(duration, undefined),
+        untagged_after: optional(duration, undefined),
+      }),
+    ),
+    [],
+  ),
+  immutable_tags: optional(
+    list<ImmutableRule>(
+      record<ImmutableRule>({ repositories: list(pattern, 1), tags: optional(list(tagPattern, 1), undefined) }),
+    ),
+    [],
+  ),
 })
 
 /**
@@ -109,6 +129,11 @@ function invalid(problems: readonly Problem[]): AppError {
 function pattern(value: unknown, place: Place): RepositoryPattern | undefined {
   const found = typeof value === 'string' ? parseRepositoryPattern(value) : undefined
   return found ?? refuse(place, 'pattern', 'is not a repository such as "team/app", "team/*" or "**"')
+}
+
+function tagPattern(value: unknown, place: Place): TagPattern | undefined {
+  const found = typeof value === 'string' ? parseTagPattern(value) : undefined
+  return found ?? refuse(place, 'pattern', 'is not a tag such as "latest" or "v*"')
 }
 
 function who(value: unknown, place: Place): Who | undefined {

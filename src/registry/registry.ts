@@ -1,24 +1,29 @@
-import { errorText } from '../shared/errors.ts'
 import type { Logger } from '../shared/log.ts'
 import type { Clock } from '../shared/time.ts'
-import { sleep } from '../shared/time.ts'
 import type { Authorize } from './access/access.ts'
 import type { Callers } from './access/callers.ts'
+import { createLimits } from './access/limits.ts'
 import { openAccess } from './access/open.ts'
+import { createQuotas } from './access/quotas.ts'
 import { createBlobSender } from './blob-response.ts'
 import { blobEndpoints } from './blobs.ts'
 import { createContentCache, rememberHeads } from './cache.ts'
 import type { RegistryDeps } from './call.ts'
+import { serveControl } from './control.ts'
+import { createDigestLock } from './digest-lock.ts'
 import { discoveryEndpoints } from './discovery.ts'
 import type { Entrances } from './entrances.ts'
 import { entrances } from './entrances.ts'
+import { finishDeletions, IDLE_UPLOAD_MS } from './gc.ts'
+import type { Maintenance, MaintenanceOptions } from './maintenance.ts'
+import { DEFAULT_MAINTENANCE, startMaintenance } from './maintenance.ts'
 import { manifestEndpoints } from './manifests.ts'
 import type { PolicySource } from './policy-file.ts'
 import { registryRoutes } from './routes.ts'
 import { filesystemBlobs, filesystemUploads, prepareDirectories } from './storage/filesystem.ts'
+import { ownStorage } from './storage/owner.ts'
 import { databasePath } from './storage/paths.ts'
 import { sqliteMetadata } from './storage/sqlite-metadata.ts'
-import type { UploadSessions } from './upload-sessions.ts'
 import { createUploadSessions } from './upload-sessions.ts'
 import { uploadEndpoints } from './uploads.ts'
 
@@ -42,35 +47,49 @@ export interface RegistryOptions {
   readonly sparse?: boolean
   /** Bytes of the file system that pushes must leave free. Default 64 MiB, so that the database can still write. */
   readonly reserveBytes?: number
+  /** Garbage collection and scrub; what is missing is DEFAULT_MAINTENANCE. */
+  readonly maintenance?: Partial<MaintenanceOptions>
 }
 
-export interface Registry extends Entrances {
+export interface Registry extends Entrances, Pick<Maintenance, 'collectGarbage' | 'scrub'> {
   close(): Promise<void>
 }
 
-/** A session nobody has touched for this long is abandoned. */
-const IDLE_UPLOAD_MS = 24 * 3_600_000
 /** Manifests and small blobs in memory: the working set of a site, and a quarter of what the registry may take. */
 const CACHE_BYTES = 64 << 20
-const SWEEP_EVERY_MS = 3_600_000
 
 /** Opens the storage below `root`, clears what a crash left behind, and returns the routes. */
 export async function openRegistry(options: RegistryOptions): Promise<Registry> {
   const { root, log, clock, sparse = false, reserveBytes = 64 << 20 } = options
   await prepareDirectories(root)
+  const owned = ownStorage(root)
   const stored = sqliteMetadata(databasePath(root))
   const metadata = { ...stored, ...rememberHeads(stored) }
   const blobs = filesystemBlobs(root)
-  const sessions = createUploadSessions({ blobs, uploads: filesystemUploads(root), metadata, clock, reserveBytes })
-  const deps: RegistryDeps = { blobs, metadata, contents: createContentCache(CACHE_BYTES), clock, log, sparse }
   const access = await openAccess(options)
+  const limits = createLimits(access.policy)
+  const quotas = createQuotas(access.policy, metadata.usedBytes, clock)
+  const uploads = filesystemUploads(root)
+  const exclusive = createDigestLock()
+  const sessions = createUploadSessions({ blobs, uploads, metadata, quotas, exclusive, clock, reserveBytes })
+  const retention = () => access.policy.current()
+  const deps: RegistryDeps = {
+    blobs,
+    metadata,
+    quotas,
+    contents: createContentCache(CACHE_BYTES),
+    retention,
+    clock,
+    log,
+    sparse,
+  }
   const isOpen = (options.policyFile ?? options.policy ?? options.callers) === undefined
   const answer = registryRoutes(
     {
       base: async ({ c }) => c.json({}),
       token: access.token,
-      blobs: blobEndpoints(deps, createBlobSender()),
-      uploads: uploadEndpoints(deps, sessions),
+      blobs: limits.blobs(blobEndpoints(deps, createBlobSender())),
+      uploads: limits.uploads(uploadEndpoints(deps, sessions)),
       manifests: manifestEndpoints(deps),
       discovery: discoveryEndpoints(deps),
     },
@@ -78,28 +97,20 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     log,
   )
   await sessions.sweep(new Date(clock.now().getTime() - IDLE_UPLOAD_MS), true)
-  const stop = new AbortController()
-  const sweeping = sweepRegularly(sessions, clock, log, stop.signal)
+  await finishDeletions({ metadata, blobs })
+  const parts = { blobs, uploads, metadata, sessions, exclusive, retention, clock, log }
+  const maintenance = startMaintenance(parts, { ...DEFAULT_MAINTENANCE, ...options.maintenance })
+  const control = await serveControl(root, maintenance)
   return {
     ...entrances(answer, { received: 0, sent: 0 }),
+    collectGarbage: maintenance.collectGarbage,
+    scrub: maintenance.scrub,
     async close() {
-      stop.abort()
-      await sweeping
+      await control.close()
+      await maintenance.close()
       await access.close()
       await metadata.close()
+      owned.release()
     },
-  }
-}
-
-async function sweepRegularly(sessions: UploadSessions, clock: Clock, log: Logger, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    try {
-      await sleep(SWEEP_EVERY_MS, signal)
-      const removed = await sessions.sweep(new Date(clock.now().getTime() - IDLE_UPLOAD_MS), false)
-      if (removed > 0) log.info({ removed }, 'abandoned uploads removed')
-    } catch (error) {
-      // Tried again in an hour; uploads and pulls go on meanwhile.
-      if (!signal.aborted) log.warn({ err: error, reason: errorText(error) }, 'abandoned uploads could not be removed')
-    }
   }
 }

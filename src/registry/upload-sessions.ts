@@ -3,6 +3,8 @@ import { createHash, randomUUID } from 'node:crypto'
 import type { Digest } from '../shared/digest.ts'
 import { digestAlgorithm } from '../shared/digest.ts'
 import type { Clock } from '../shared/time.ts'
+import type { Quotas } from './access/quotas.ts'
+import type { Exclusive } from './digest-lock.ts'
 import { isStorageFull, OciError } from './errors.ts'
 import { receiveInto } from './receive.ts'
 import type { RequestBody } from './request-body.ts'
@@ -12,6 +14,9 @@ export interface UploadDeps {
   readonly blobs: Pick<BlobStore, 'freeBytes'>
   readonly uploads: UploadStore
   readonly metadata: Pick<MetadataStore, 'addUpload' | 'findUpload' | 'removeUpload' | 'listUploads' | 'addBlob'>
+  /** Held while a blob's file and row change, against garbage collection. */
+  readonly exclusive: Exclusive
+  readonly quotas: Pick<Quotas, 'hold' | 'settle'>
   readonly clock: Clock
   /** Bytes that pushes must leave free, so that the database can still write. */
   readonly reserveBytes: number
@@ -39,7 +44,7 @@ interface Live {
 export type UploadSessions = ReturnType<typeof createUploadSessions>
 
 /** Push sessions (end-4 … end-6, end-13, end-14): one writer each, any number of requests, any number of restarts. */
-export function createUploadSessions({ blobs, uploads, metadata, clock, reserveBytes }: UploadDeps) {
+export function createUploadSessions({ blobs, uploads, metadata, quotas, exclusive, clock, reserveBytes }: UploadDeps) {
   const live = new Map<string, Live>()
 
   async function start(repository: string, algorithm: 'sha256' | 'sha512'): Promise<UploadSession> {
@@ -61,11 +66,20 @@ export function createUploadSessions({ blobs, uploads, metadata, clock, reserveB
     return write(await find(repository, id), request)
   }
 
-  /** A push in one request (end-4b): a session that nobody else can know, so it needs no row. */
-  async function receiveWhole(repository: string, body: RequestBody, finish: Digest): Promise<number> {
+  /**
+   * A push in one request (end-4b): a session that nobody else can know, so it needs no row. `onCreated` is awaited before
+   * the body is read, and before a failure removes the upload.
+   */
+  async function receiveWhole(
+    repository: string,
+    body: RequestBody,
+    finish: Digest,
+    onCreated: (id: string) => Promise<void> = async () => {},
+  ): Promise<number> {
     const session = { id: randomUUID(), repository, algorithm: digestAlgorithm(finish), startedAt: clock.now() }
     await uploads.create(session.id)
     try {
+      await onCreated(session.id)
       return await write(session, { body, finish })
     } catch (error) {
       await drop(session.id)
@@ -110,7 +124,7 @@ export function createUploadSessions({ blobs, uploads, metadata, clock, reserveB
       return writer.size
     } catch (error) {
       // A full disk is given back at once; the client has to begin again anyway.
-      if (isStorageFull(error)) await drop(session.id)
+      if (isStorageFull(error) || isDenied(error)) await drop(session.id)
       throw error
     } finally {
       state.busy = false
@@ -145,7 +159,10 @@ export function createUploadSessions({ blobs, uploads, metadata, clock, reserveB
       await receiveInto(writer, state.hash, body, {
         limit: at?.length,
         isCancelled: () => state.cancelled,
-        ensureSpace: (bytes) => ensureSpace(bytes),
+        ensureSpace: async (bytes) => {
+          await quotas.hold(session.id, session.repository, started + (body.length ?? writer.size - started))
+          await ensureSpace(bytes)
+        },
       })
       state.hashed = writer.size
     } catch (error) {
@@ -181,8 +198,12 @@ export function createUploadSessions({ blobs, uploads, metadata, clock, reserveB
       await drop(session.id)
       throw new OciError('DIGEST_INVALID', { digest, actual, size: bytes })
     }
-    await uploads.commit(session.id, digest)
-    await metadata.addBlob(session.repository, { digest, size: bytes }, clock.now(), session.id)
+    await quotas.hold(session.id, session.repository, bytes)
+    await exclusive(digest, async () => {
+      await uploads.commit(session.id, digest)
+      await metadata.addBlob(session.repository, { digest, size: bytes }, clock.now(), session.id)
+    })
+    quotas.settle(session.id, true)
     live.delete(session.id)
   }
 
@@ -191,6 +212,7 @@ export function createUploadSessions({ blobs, uploads, metadata, clock, reserveB
     const state = live.get(id)
     if (state !== undefined) state.cancelled = true
     if (!state?.busy) live.delete(id)
+    quotas.settle(id, false)
     await uploads.remove(id)
     await metadata.removeUpload(id)
   }
@@ -209,6 +231,11 @@ export function uploadHeaders({ repository, id }: { repository: string; id: stri
 
 function outOfOrder(session: UploadSession, size: number): OciError {
   return new OciError('RANGE_INVALID', { received: size }, { headers: uploadHeaders(session, size) })
+}
+
+/** Over its quota: the client cannot do anything about it but begin again. */
+function isDenied(error: unknown): boolean {
+  return error instanceof OciError && error.code === 'DENIED'
 }
 
 function unknownUpload(id: string): OciError {

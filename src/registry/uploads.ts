@@ -61,7 +61,7 @@ export function uploadEndpoints(deps: RegistryDeps, sessions: UploadSessions): U
  * end-11: the blob of another repository becomes one of this, if the caller may pull it there. Undefined when it cannot
  * be done; the client then uploads as usual, and learns nothing about what it may not see.
  */
-async function mount(call: Call, { metadata, clock, log }: RegistryDeps): Promise<Digest | undefined> {
+async function mount(call: Call, { metadata, quotas, clock, log }: RegistryDeps): Promise<Digest | undefined> {
   const text = call.query.get('mount')
   if (text === null) return undefined
   const digest = parseOciDigest(text)
@@ -73,8 +73,8 @@ async function mount(call: Call, { metadata, clock, log }: RegistryDeps): Promis
   for (const candidate of candidates) {
     if (!(await call.may(candidate, 'pull'))) continue
     const blob = await metadata.findBlob(candidate, digest)
-    if (blob === undefined) continue
-    await metadata.addBlob(call.repository, blob, clock.now())
+    if (blob !== undefined) await quotas.ensure(call.repository, blob.size, candidate)
+    if (!(await metadata.mountBlob(digest, candidate, call.repository, clock.now()))) continue
     log.info({ repository: call.repository, digest, from: candidate }, 'blob mounted')
     return digest
   }

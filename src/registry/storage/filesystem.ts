@@ -2,8 +2,8 @@ import type { FileHandle } from 'node:fs/promises'
 import { mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { OciError } from '../errors.ts'
-import { blobPath, shardPath, shardPaths, uploadPath, uploadsPath } from './paths.ts'
-import type { BlobReader, BlobStore, UploadStore, UploadWriter } from './storage.ts'
+import { blobPath, shardDigest, shardPath, shardPaths, uploadPath, uploadsPath } from './paths.ts'
+import type { BlobReader, BlobStore, ListedBlob, UploadStore, UploadWriter } from './storage.ts'
 
 /** Makes what is missing of the directories, durably; the rest of this file relies on them. */
 export async function prepareDirectories(root: string): Promise<void> {
@@ -27,10 +27,8 @@ export function filesystemBlobs(root: string): BlobStore {
       const file = await openOr(blobPath(root, digest), 'r', () => new OciError('BLOB_UNKNOWN', { digest }))
       return reader(file)
     },
-    async delete(digest) {
-      await rm(blobPath(root, digest), { force: true })
-      await syncDirectory(shardPath(root, digest))
-    },
+    delete: (digest) => rm(blobPath(root, digest), { force: true }),
+    list: () => listShards(root),
     async freeBytes() {
       const { bavail, bsize } = await statfs(root)
       return bavail * bsize
@@ -48,6 +46,7 @@ export function filesystemUploads(root: string): UploadStore {
     // Not "a": an append must not bring the file of a cancelled session back.
     append: async (id) => writer(await openOr(uploadPath(root, id), 'r+', unknown(id))),
     read: (id) => readAll(uploadPath(root, id), unknown(id)),
+    open: async (id) => reader(await openOr(uploadPath(root, id), 'r', unknown(id))),
     size: (id) => sizeOf(uploadPath(root, id)),
     async commit(id, digest) {
       const path = uploadPath(root, id)
@@ -79,6 +78,19 @@ async function syncDirectory(path: string): Promise<void> {
     await directory.sync()
   } finally {
     await directory.close()
+  }
+}
+
+/** Shard by shard; what is no blob of ours by its name is left alone. */
+async function* listShards(root: string): AsyncGenerator<readonly ListedBlob[]> {
+  for (const shard of shardPaths(root)) {
+    const found = (await readdir(shard)).map(async (name) => {
+      const digest = shardDigest(shard, name)
+      const file = digest === undefined ? undefined : await stat(join(shard, name)).catch(absent)
+      // The change time moves with the rename, the modification time only with the last byte.
+      return digest === undefined || file === undefined ? [] : [{ digest, size: file.size, storedAt: file.ctime }]
+    })
+    yield (await Promise.all(found)).flat()
   }
 }
 

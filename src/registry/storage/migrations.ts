@@ -72,4 +72,25 @@ export const MIGRATIONS: readonly string[] = [
     started_at INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- 'damaged': the file is not what its digest says; nobody is served it, the next push replaces it.
+  -- 'deleting': the file is going; the blob is unknown to everybody.
+  ALTER TABLE blobs ADD COLUMN state TEXT NOT NULL DEFAULT 'stored' CHECK (state IN ('stored', 'damaged', 'deleting'));
+  -- Moves with every store: who saw damage in version 1 must not condemn version 2.
+  ALTER TABLE blobs ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
+  -- When the file was last found right, by its push or by a scrub.
+  ALTER TABLE blobs ADD COLUMN checked_at INTEGER NOT NULL DEFAULT 0;
+  UPDATE blobs SET checked_at = stored_at;
+  CREATE INDEX blobs_by_check ON blobs (checked_at, digest);
+  CREATE INDEX blobs_not_stored ON blobs (state) WHERE state <> 'stored';
+
+  -- The stored bytes are not what the digest says; as if absent until they are pushed again.
+  ALTER TABLE manifests ADD COLUMN damaged INTEGER NOT NULL DEFAULT 0;
+
+  -- Since when nobody holds it: its last index or its subject was removed.
+  ALTER TABLE repository_manifests ADD COLUMN released_at INTEGER;
+  -- Since when no tag points at it; NULL when none ever did.
+  ALTER TABLE repository_manifests ADD COLUMN untagged_at INTEGER;
+  CREATE INDEX repository_manifests_released ON repository_manifests (released_at) WHERE released_at IS NOT NULL;
+  `,
 ]

@@ -1,6 +1,6 @@
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import type { Digest } from '../../shared/digest.ts'
-import { digestAlgorithm } from '../../shared/digest.ts'
+import { digestAlgorithm, isDigest } from '../../shared/digest.ts'
 
 /*
  * The whole layout on disk:
@@ -43,4 +43,10 @@ export function shardPaths(root: string): string[] {
   return ALGORITHMS.flatMap((algorithm) =>
     Array.from({ length: 256 }, (_, index) => join(root, 'blobs', algorithm, index.toString(16).padStart(2, '0'))),
   )
+}
+
+/** The digest of the file `name` in a shard directory; undefined for a name that is none, or lies in the wrong shard. */
+export function shardDigest(shard: string, name: string): Digest | undefined {
+  const digest = `${basename(dirname(shard))}:${name}`
+  return isDigest(digest) && name.startsWith(basename(shard)) ? digest : undefined
 }

@@ -14,6 +14,11 @@ export interface Database {
   run(sql: string, ...values: SQLInputValue[]): number
   /** All or nothing, durable when it returns. `action` is synchronous: nothing else runs in between. */
   transaction<T>(action: () => T): T
+  /**
+   * One statement that a power failure (not a crash of the program) may undo: no wait for the disk. For what is only
+   * good to know, such as when a blob was last asked for.
+   */
+  note(sql: string, ...values: SQLInputValue[]): number
   /** A function that triggers may call, in the transaction that fires them. */
   define(name: string, action: () => void): void
   close(): void
@@ -50,6 +55,14 @@ export function openDatabase(path: string, migrations: readonly string[]): Datab
         // SQLite has rolled back already after some errors, a full disk for one.
         if (db.isTransaction) db.exec('ROLLBACK')
         throw error
+      }
+    },
+    note(sql, ...values) {
+      db.exec('PRAGMA synchronous = NORMAL')
+      try {
+        return database.run(sql, ...values)
+      } finally {
+        db.exec('PRAGMA synchronous = FULL')
       }
     },
     define(name, action) {

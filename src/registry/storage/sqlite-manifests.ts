@@ -1,15 +1,21 @@
 import type { Digest } from '../../shared/digest.ts'
+import { attachedTagsOf } from '../attached-tags.ts'
+import { OciError } from '../errors.ts'
 import type { Database, Row } from './sqlite-database.ts'
 import { digestColumn, repositoryId } from './sqlite-database.ts'
-import type { ManifestEdges, ManifestHead, ManifestIndex, StoredManifest } from './storage.ts'
+import type { Keys } from './sqlite-tags.ts'
+import { setTag } from './sqlite-tags.ts'
+import type { ManifestEdges, ManifestHead, ManifestIndex, RemoveOptions, StoredManifest } from './storage.ts'
 
 type Reference = { readonly digest: Digest } | { readonly tag: string }
 
-const BY_DIGEST = `FROM repositories r JOIN repository_manifests m ON m.repository = r.id
+/** Also when the stored bytes are damaged: it can still be removed. */
+export const LINKED = `FROM repositories r JOIN repository_manifests m ON m.repository = r.id
   JOIN manifests c ON c.id = m.manifest WHERE r.name = ? AND c.digest = ?`
+const BY_DIGEST = `${LINKED} AND c.damaged = 0`
 const BY_TAG = `FROM repositories r JOIN tags t ON t.repository = r.id
   JOIN repository_manifests m ON m.repository = r.id AND m.manifest = t.manifest
-  JOIN manifests c ON c.id = m.manifest WHERE r.name = ? AND t.name = ?`
+  JOIN manifests c ON c.id = m.manifest WHERE r.name = ? AND t.name = ? AND c.damaged = 0`
 const HEAD = 'c.digest, c.size, m.media_type'
 const FULL = `${HEAD}, c.content, m.subject, m.artifact_type, m.annotations`
 
@@ -28,25 +34,31 @@ export function sqliteManifests(db: Database): ManifestIndex {
       const row = find(FULL, repository, reference)
       return row === undefined ? undefined : parseManifest(row)
     },
-    async putManifest(repository, manifest, { edges, tags, sparse, at }) {
+    async putManifest(repository, manifest, { edges, tags, sparse, ...options }) {
       return db.transaction(() => {
         const missing = sparse ? [] : missingTargets(db, repository, edges)
         if (missing.length === 0) {
           const keys = { repository: repositoryId(db, repository), manifest: storeContent(db, manifest, edges) }
-          link(db, keys, manifest, at)
-          for (const tag of tags) setTag(db, keys, tag, at)
+          link(db, keys, manifest, options.at)
+          for (const tag of tags) setTag(db, keys, tag, options)
         }
         return missing
       })
     },
-    async removeManifest(repository, digest) {
-      return db.transaction(() => remove(db, repository, digest))
+    async removeManifest(repository, digest, options) {
+      return db.transaction(() => {
+        const row = db.get(`SELECT m.repository, m.manifest ${LINKED}`, repository, digest)
+        if (row === undefined) return false
+        const keys = { repository: Number(row['repository']), manifest: Number(row['manifest']) }
+        unlinkManifest(db, keys, digest, options)
+        return true
+      })
     },
     async listReferrers(repository, subject) {
       const rows = db.all(
         `SELECT ${HEAD}, m.artifact_type, m.annotations FROM repositories r
          JOIN repository_manifests m ON m.repository = r.id JOIN manifests c ON c.id = m.manifest
-         WHERE r.name = ? AND m.subject = ? ORDER BY c.digest`,
+         WHERE r.name = ? AND m.subject = ? AND c.damaged = 0 ORDER BY c.digest`,
         repository,
         subject,
       )
@@ -58,7 +70,8 @@ export function sqliteManifests(db: Database): ManifestIndex {
 function missingTargets(db: Database, repository: string, { blobs, manifests }: ManifestEdges): readonly Digest[] {
   const hasBlob = (digest: Digest) =>
     db.get(
-      'SELECT 1 FROM repository_blobs m JOIN repositories r ON r.id = m.repository WHERE r.name = ? AND m.digest = ?',
+      `SELECT 1 FROM repository_blobs m JOIN repositories r ON r.id = m.repository
+       JOIN blobs b ON b.digest = m.digest AND b.state = 'stored' WHERE r.name = ? AND m.digest = ?`,
       repository,
       digest,
     ) !== undefined
@@ -68,7 +81,8 @@ function missingTargets(db: Database, repository: string, { blobs, manifests }: 
 
 function storeContent(db: Database, { digest, content }: StoredManifest, edges: ManifestEdges): number {
   const added = db.run(
-    'INSERT INTO manifests (digest, size, content) VALUES (?, ?, ?) ON CONFLICT (digest) DO NOTHING',
+    `INSERT INTO manifests (digest, size, content) VALUES (?, ?, ?)
+     ON CONFLICT (digest) DO UPDATE SET content = excluded.content, damaged = 0 WHERE damaged = 1`,
     digest,
     content.length,
     content,
@@ -81,16 +95,12 @@ function storeContent(db: Database, { digest, content }: StoredManifest, edges: 
   return id
 }
 
-interface Keys {
-  readonly repository: number
-  readonly manifest: number
-}
-
 function link(db: Database, keys: Keys, manifest: StoredManifest, at: Date): void {
   db.run(
     `INSERT INTO repository_manifests (repository, manifest, media_type, subject, artifact_type, annotations, pushed_at)
      VALUES (?, ?, ?, ?, ?, ?, ?)
-     ON CONFLICT (repository, manifest) DO UPDATE SET media_type = excluded.media_type, pushed_at = excluded.pushed_at`,
+     ON CONFLICT (repository, manifest) DO UPDATE SET media_type = excluded.media_type, pushed_at = excluded.pushed_at,
+       released_at = NULL, untagged_at = NULL`,
     keys.repository,
     keys.manifest,
     manifest.mediaType,
@@ -101,33 +111,48 @@ function link(db: Database, keys: Keys, manifest: StoredManifest, at: Date): voi
   )
 }
 
-function setTag(db: Database, keys: Keys, tag: string, at: Date): void {
+/** One repository forgets a manifest and its tags (ON DELETE CASCADE); what nobody else holds of it goes too. */
+export function unlinkManifest(db: Database, keys: Keys, digest: Digest, { at, isFixed }: RemoveOptions): void {
+  const { repository, manifest } = keys
+  const tags = db.all('SELECT name FROM tags WHERE repository = ? AND manifest = ?', repository, manifest)
+  const fixed = tags.map((row) => String(row['name'])).find((tag) => isFixed?.(tag))
+  if (fixed !== undefined) throw new OciError('TAG_IMMUTABLE', { tag: fixed })
+  // Its blobs stay for another grace: for pulls that are under way, and for whoever removed it by mistake.
   db.run(
-    `INSERT INTO tags (repository, name, manifest, updated_at) VALUES (?, ?, ?, ?)
-     ON CONFLICT (repository, name) DO UPDATE SET manifest = excluded.manifest, updated_at = excluded.updated_at`,
-    keys.repository,
-    tag,
-    keys.manifest,
+    `UPDATE repository_blobs SET touched_at = ?
+     WHERE repository = ? AND digest IN (SELECT target FROM manifest_edges WHERE manifest = ?)`,
     at.getTime(),
+    repository,
+    manifest,
+  )
+  release(db, keys, digest, at)
+  db.run('DELETE FROM repository_manifests WHERE repository = ? AND manifest = ?', repository, manifest)
+  db.run(
+    `DELETE FROM manifests WHERE id = ?
+     AND NOT EXISTS (SELECT 1 FROM repository_manifests m WHERE m.manifest = manifests.id)`,
+    manifest,
   )
 }
 
-function remove(db: Database, repository: string, digest: Digest): boolean {
-  // The tags go with it: ON DELETE CASCADE.
-  const removed = db.run(
-    `DELETE FROM repository_manifests WHERE repository = (SELECT id FROM repositories WHERE name = ?)
-     AND manifest = (SELECT id FROM manifests WHERE digest = ?)`,
+/** What an index lists, and what is attached to a manifest, by its subject or by a tag. */
+function release(db: Database, { repository, manifest }: Keys, digest: Digest, at: Date): void {
+  const release = 'UPDATE repository_manifests SET released_at = ? WHERE repository = ? AND'
+  const time = at.getTime()
+  db.run(
+    `${release} manifest IN (SELECT c.id FROM manifest_edges e JOIN manifests c ON c.digest = e.target WHERE e.manifest = ?)`,
+    time,
     repository,
-    digest,
+    manifest,
   )
-  if (removed > 0) {
-    db.run(
-      `DELETE FROM manifests WHERE digest = ?
-       AND NOT EXISTS (SELECT 1 FROM repository_manifests m WHERE m.manifest = manifests.id)`,
-      digest,
-    )
-  }
-  return removed > 0
+  db.run(`${release} subject = ?`, time, repository, digest)
+  const names = JSON.stringify(attachedTagsOf(digest))
+  db.run(
+    `${release} manifest IN (SELECT manifest FROM tags WHERE repository = ? AND name IN (SELECT value FROM json_each(?)))`,
+    time,
+    repository,
+    repository,
+    names,
+  )
 }
 
 function parseHead(row: Row): ManifestHead {

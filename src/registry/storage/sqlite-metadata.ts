@@ -1,9 +1,14 @@
+import type { Digest } from '../../shared/digest.ts'
 import { MIGRATIONS } from './migrations.ts'
 import type { Database, Row } from './sqlite-database.ts'
 import { openDatabase, repositoryId } from './sqlite-database.ts'
+import { sqliteGarbage } from './sqlite-garbage.ts'
 import { sqliteManifests } from './sqlite-manifests.ts'
 import { sqliteRevision } from './sqlite-revision.ts'
-import type { BlobIndex, MetadataStore, RepositoryIndex, TagIndex, UploadIndex, UploadSession } from './storage.ts'
+import { sqliteScrub } from './sqlite-scrub.ts'
+import { sqliteTags } from './sqlite-tags.ts'
+import { sqliteUsage } from './sqlite-usage.ts'
+import type { BlobIndex, MetadataStore, RepositoryIndex, UploadIndex, UploadSession } from './storage.ts'
 
 /** The registry's facts in one SQLite file; see migrations.ts for the tables. */
 export function sqliteMetadata(path: string): MetadataStore {
@@ -11,54 +16,68 @@ export function sqliteMetadata(path: string): MetadataStore {
   return {
     ...blobIndex(db),
     ...sqliteManifests(db),
-    ...tagIndex(db),
+    ...sqliteTags(db),
     ...repositoryIndex(db),
     ...uploadIndex(db),
     ...sqliteRevision(db),
+    ...sqliteGarbage(db),
+    ...sqliteScrub(db),
+    ...sqliteUsage(db),
     async close() {
       db.close()
     },
   }
 }
 
+const HELD = `FROM repositories r JOIN repository_blobs m ON m.repository = r.id
+  JOIN blobs b ON b.digest = m.digest AND b.state = 'stored'`
+
 function blobIndex(db: Database): BlobIndex {
   return {
     async findBlob(repository, digest) {
       const row = db.get(
-        `SELECT b.size FROM repositories r JOIN repository_blobs m ON m.repository = r.id
-         JOIN blobs b ON b.digest = m.digest WHERE r.name = ? AND m.digest = ?`,
+        `SELECT b.size, b.version, m.touched_at ${HELD} WHERE r.name = ? AND m.digest = ?`,
         repository,
         digest,
       )
-      return row === undefined ? undefined : { digest, size: Number(row['size']) }
+      if (row === undefined) return undefined
+      const { size, version, touched_at: touched } = row
+      return { digest, size: Number(size), version: Number(version), touchedAt: new Date(Number(touched)) }
     },
     async repositoriesWithBlob(digest, limit) {
-      const rows = db.all(
-        `SELECT r.name FROM repository_blobs m JOIN repositories r ON r.id = m.repository
-         WHERE m.digest = ? ORDER BY r.name LIMIT ?`,
-        digest,
-        limit,
-      )
+      const rows = db.all(`SELECT r.name ${HELD} WHERE m.digest = ? ORDER BY r.name LIMIT ?`, digest, limit)
       return rows.map((row) => String(row['name']))
     },
     async addBlob(repository, { digest, size }, at, upload) {
       db.transaction(() => {
         db.run(
-          `INSERT INTO blobs (digest, size, stored_at) VALUES (?, ?, ?)
-           ON CONFLICT (digest) DO UPDATE SET size = excluded.size`,
+          `INSERT INTO blobs (digest, size, stored_at, checked_at) VALUES (?1, ?2, ?3, ?3)
+           ON CONFLICT (digest) DO UPDATE SET size = excluded.size, stored_at = excluded.stored_at,
+             checked_at = excluded.checked_at, state = 'stored', version = version + 1`,
           digest,
           size,
           at.getTime(),
         )
-        db.run(
-          `INSERT INTO repository_blobs (repository, digest, touched_at) VALUES (?, ?, ?)
-           ON CONFLICT (repository, digest) DO UPDATE SET touched_at = excluded.touched_at`,
-          repositoryId(db, repository),
-          digest,
-          at.getTime(),
-        )
+        hold(db, repository, digest, at)
         if (upload !== undefined) db.run('DELETE FROM uploads WHERE id = ?', upload)
       })
+    },
+    async mountBlob(digest, from, to, at) {
+      return db.transaction(() => {
+        if (db.get(`SELECT 1 ${HELD} WHERE r.name = ? AND m.digest = ?`, from, digest) === undefined) return false
+        hold(db, to, digest, at)
+        return true
+      })
+    },
+    async touchBlob(repository, digest, at) {
+      const touched = db.note(
+        `UPDATE repository_blobs SET touched_at = ?
+         WHERE repository = (SELECT id FROM repositories WHERE name = ?) AND digest = ?`,
+        at.getTime(),
+        repository,
+        digest,
+      )
+      return touched > 0
     },
     async removeBlob(repository, digest) {
       const changes = db.run(
@@ -69,32 +88,21 @@ function blobIndex(db: Database): BlobIndex {
       )
       return changes > 0
     },
-    async condemnBlob(digest) {
-      db.transaction(() => {
-        db.run('DELETE FROM repository_blobs WHERE digest = ?', digest)
-        db.run('DELETE FROM blobs WHERE digest = ?', digest)
-      })
+    async condemnBlob(digest, version) {
+      const sql = `UPDATE blobs SET state = 'damaged' WHERE digest = ? AND version = ? AND state = 'stored'`
+      return db.run(sql, digest, version) > 0
     },
   }
 }
 
-function tagIndex(db: Database): TagIndex {
-  return {
-    async listTags(repository, { after, limit }) {
-      const rows = db.all(
-        `SELECT t.name FROM tags t JOIN repositories r ON r.id = t.repository
-         WHERE r.name = ? AND t.name > ? ORDER BY t.name LIMIT ?`,
-        repository,
-        after ?? '',
-        limit,
-      )
-      return rows.map((row) => String(row['name']))
-    },
-    async removeTag(repository, tag) {
-      const sql = 'DELETE FROM tags WHERE repository = (SELECT id FROM repositories WHERE name = ?) AND name = ?'
-      return db.run(sql, repository, tag) > 0
-    },
-  }
+function hold(db: Database, repository: string, digest: Digest, at: Date): void {
+  db.run(
+    `INSERT INTO repository_blobs (repository, digest, touched_at) VALUES (?, ?, ?)
+     ON CONFLICT (repository, digest) DO UPDATE SET touched_at = excluded.touched_at`,
+    repositoryId(db, repository),
+    digest,
+    at.getTime(),
+  )
 }
 
 function repositoryIndex(db: Database): RepositoryIndex {
