@@ -52,7 +52,7 @@ async function makeIn(stage: string, inputs: string): Promise<void> {
   const notices = join(stage, NOTICES_ASSET)
   writeFileSync(notices, thirdPartyNotices(bundled))
   const assets = new Map([
-    ...[...filesBelow('assets'), 'LICENSE'].map((file) => [file, join(ROOT, file)] as const),
+    ...[...filesBelow('assets'), ...filesBelow('docs'), 'LICENSE'].map((file) => [file, join(ROOT, file)] as const),
     [NOTICES_ASSET, notices],
     [ZSTD_ASSET, join(ROOT, ZSTD_ADDON)],
   ])

@@ -19,6 +19,7 @@ export function inputsDigest(): string {
     ...filesBelow('src'),
     ...filesBelow('assets'),
     ...filesBelow('build'),
+    ...filesBelow('docs'),
     'LICENSE',
     'package.json',
     'package-lock.json',

@@ -64,4 +64,19 @@ export const COMMANDS: readonly CommandRow[] = [
     summary: 'Create, watch and cancel jobs',
     load: async () => (await import('./job.ts')).job,
   },
+  {
+    name: 'docs',
+    summary: 'Read the manual on a host without a network',
+    load: async () => (await import('./docs.ts')).docs,
+  },
+  {
+    name: 'licenses',
+    summary: "Print the project's licence and the notices of everything inside",
+    load: async () => (await import('./licenses.ts')).licenses,
+  },
+  {
+    name: 'completion',
+    summary: 'Print a shell completion script',
+    load: async () => (await import('./completion.ts')).completion,
+  },
 ]

@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
 import { getAsset, getAssetKeys, isSea } from 'node:sea'
 import { fileURLToPath } from 'node:url'
 
@@ -12,11 +12,14 @@ export function readAsset(name: string): Buffer {
   return readFileSync(join(sourceRoot(), name))
 }
 
-/** Every asset below `prefix`, sorted; only an executable can list them, so the caller keeps a static list otherwise. */
-export function embeddedAssets(prefix: string): string[] {
-  return getAssetKeys()
-    .filter((key) => key.startsWith(prefix))
-    .sort()
+/** The names of all assets below the directory `prefix` (`assets/units`), sorted by code unit. */
+export function assetNames(prefix: string): string[] {
+  const names = isSea()
+    ? getAssetKeys()
+    : readdirSync(join(sourceRoot(), prefix), { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => relative(sourceRoot(), join(entry.parentPath, entry.name)))
+  return names.filter((name) => name.startsWith(`${prefix}/`)).sort()
 }
 
 function sourceRoot(): string {

@@ -1,0 +1,97 @@
+import type { Command, CommandGroup } from './command.ts'
+import { COMMANDS } from './table.ts'
+
+const SHELLS = ['bash', 'zsh', 'fish'] as const
+
+type Shell = (typeof SHELLS)[number]
+
+const EXAMPLES: Readonly<Record<Shell, string>> = {
+  bash: 'provisioner completion bash > /etc/bash_completion.d/provisioner',
+  zsh: 'provisioner completion zsh > /usr/local/share/zsh/site-functions/_provisioner',
+  fish: 'provisioner completion fish > ~/.config/fish/completions/provisioner.fish',
+}
+
+/** `provisioner completion SHELL`: a script made from the same table that the commands are read with. */
+export const completion: CommandGroup = {
+  name: 'completion',
+  summary: 'Print a shell completion script',
+  commands: SHELLS.map((shell) => ({
+    name: `completion ${shell}`,
+    summary: `Completion for ${shell}`,
+    positionals: [],
+    options: {},
+    examples: [EXAMPLES[shell]],
+    async run({ io }) {
+      io.out(SCRIPTS[shell](await wordsOfAll()))
+      return 0
+    },
+  })),
+}
+
+/** One place on the command line and what may follow there. `path` is empty for the first word. */
+export interface Words {
+  readonly path: string
+  readonly words: readonly { readonly word: string; readonly about: string }[]
+}
+
+const SCRIPTS: Readonly<Record<Shell, (all: readonly Words[]) => string>> = { bash, zsh, fish }
+
+async function wordsOfAll(): Promise<Words[]> {
+  const loaded = await Promise.all(COMMANDS.map((row) => row.load()))
+  const first = COMMANDS.map(({ name, summary }) => ({ word: name, about: summary }))
+  return [{ path: '', words: first }, ...loaded.flatMap(wordsOf)]
+}
+
+function wordsOf(loaded: Command | CommandGroup): Words[] {
+  if ('run' in loaded) return [{ path: loaded.name, words: optionsOf(loaded) }]
+  const words = loaded.commands.map(({ name, summary }) => ({ word: name.split(' ').at(-1) ?? '', about: summary }))
+  return [{ path: loaded.name, words }, ...loaded.commands.flatMap(wordsOf)]
+}
+
+function optionsOf({ options }: Command) {
+  return Object.entries(options).map(([name, { doc }]) => ({ word: `--${name}`, about: doc }))
+}
+
+function bash(all: readonly Words[]): string {
+  const cases = all.map(({ path, words }) => `    "${path}") words="${words.map(({ word }) => word).join(' ')}" ;;`)
+  return `# provisioner completion for bash
+_provisioner() {
+  local path="" word words="" current="\${COMP_WORDS[COMP_CWORD]}" i
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    word="\${COMP_WORDS[i]}"
+    [[ $word == -* ]] && break
+    ((i <= 2)) && path="\${path:+$path }$word"
+  done
+  case "$path" in
+${cases.join('\n')}
+  esac
+  [[ -z $words ]] && compopt -o default
+  COMPREPLY=($(compgen -W "$words" -- "$current"))
+  ((\${#COMPREPLY[@]})) || compopt -o default
+}
+complete -F _provisioner provisioner
+`
+}
+
+/** zsh runs the bash script by its own compatibility layer: one logic to keep right. */
+function zsh(all: readonly Words[]): string {
+  return `#compdef provisioner
+autoload -U +X bashcompinit && bashcompinit
+${bash(all)}`
+}
+
+function fish(all: readonly Words[]): string {
+  const quote = (text: string) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
+  const lines = all.flatMap(({ path, words }) => {
+    const seen = path.split(' ').filter((word) => word !== '')
+    const condition =
+      seen.length === 0
+        ? '__fish_use_subcommand'
+        : seen.map((word) => `__fish_seen_subcommand_from ${word}`).join('; and ')
+    return words.map(({ word, about }) => {
+      const what = word.startsWith('--') ? `-l ${word.slice(2)}` : `-f -a ${word}`
+      return `complete -c provisioner -n ${quote(condition)} ${what} -d ${quote(about)}`
+    })
+  })
+  return `# provisioner completion for fish\n${lines.join('\n')}\n`
+}
