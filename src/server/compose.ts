@@ -3,7 +3,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { ServeConfig } from '../config.ts'
 import { dataPaths } from '../config.ts'
 import { openRegistry } from '../registry/registry.ts'
-import { AppError } from '../shared/errors.ts'
+import { AppError, isAppError } from '../shared/errors.ts'
 import { writeFileAtomic } from '../shared/files.ts'
 import { startServer } from '../shared/http-server.ts'
 import type { Logger } from '../shared/log.ts'
@@ -21,13 +21,14 @@ import { firstReads } from './media/first-reads.ts'
 import { jobMedia } from './media/job-media.ts'
 import type { Medium } from './media/medium.ts'
 import { fileMedium, planMedium } from './media/medium.ts'
-import { connectBmc } from './redfish/bmc.ts'
+import { bmcConnector } from './redfish/bmc.ts'
+import { REAL_TIMING } from './redfish/timing.ts'
 import { registryCallers } from './registry-access.ts'
-import { openDatabase } from './store/database.ts'
+import { holdDirectory, openDatabase } from './store/database.ts'
 import { sqliteJobStore } from './store/jobs.ts'
 import { sqliteServerStore } from './store/servers.ts'
 import type { TokenStore } from './store/tokens.ts'
-import { sqliteTokenStore } from './store/tokens.ts'
+import { newToken, sqliteTokenStore } from './store/tokens.ts'
 
 /** What the person or script that started the controller should be told. */
 export interface Started {
@@ -53,11 +54,8 @@ export async function runController(
   signal: AbortSignal,
 ): Promise<void> {
   const paths = dataPaths(config.dataDir)
-  await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
   const endpoints = endpointsOf(config)
-  const keys = await loadKeys(paths.keys)
-  const tls = config.tls ? await loadOrCreateTls(paths.tls, namesOf(config), clock) : undefined
-  const db = openDatabase(paths.database)
+  const { held, keys, tls, db } = await openData(config)
   const jobs = sqliteJobStore(db)
   const servers = sqliteServerStore(db, keys.seal)
   const tokens = sqliteTokenStore(db)
@@ -117,12 +115,29 @@ export async function runController(
         media.prepare(job, server)
       },
     }
+    const connectBmc = bmcConnector(REAL_TIMING)
     const deps = { jobs, servers, record, changes, connectBmc, media: served, budgets: BUDGETS, clock, log, note }
     await runWorker(WORKER, config.workers, deps, signal)
   } finally {
     await http.close()
     await registry.close()
     db.close()
+    held.close()
+  }
+}
+
+/** Everything below the data directory but the registry's. @throws `config-invalid` */
+async function openData(config: ServeConfig) {
+  const paths = dataPaths(config.dataDir)
+  try {
+    await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
+    const held = holdDirectory(paths.lock)
+    const keys = await loadKeys(paths.keys)
+    const tls = config.tls ? await loadOrCreateTls(paths.tls, namesOf(config), clock) : undefined
+    return { held, keys, tls, db: openDatabase(paths.database) }
+  } catch (cause) {
+    if (isAppError(cause)) throw cause
+    throw new AppError('config-invalid', `Cannot use the data directory "${config.dataDir}"`, { cause })
   }
 }
 
@@ -133,9 +148,13 @@ function ready(db: DatabaseSync, maintenance: Medium | undefined): void {
 
 async function firstToken(tokens: TokenStore, file: string | undefined): Promise<string | undefined> {
   if (!tokens.isEmpty()) return undefined
-  const token = tokens.create('first admin', 'admin', clock.now())
-  if (file === undefined) return token
-  await writeFileAtomic(file, `${token}\n`, 0o600)
+  if (file === undefined) return tokens.create('first admin', 'admin', clock.now())
+  // Written first: a token that is known to nobody would lock everybody out, and no second one is made.
+  const token = newToken()
+  await writeFileAtomic(file, `${token}\n`, 0o600).catch((cause: unknown) => {
+    throw new AppError('config-invalid', `Cannot write the first admin token to "${file}"`, { cause })
+  })
+  tokens.create('first admin', 'admin', clock.now(), token)
   return undefined
 }
 

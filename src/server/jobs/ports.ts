@@ -109,6 +109,8 @@ export interface BmcAddress {
 export interface MediaUrls {
   readonly maintenance: string
   readonly task: string
+  /** Both as one virtual file, for a BMC with one slot. */
+  readonly combined?: string
 }
 
 /** What a BMC told about itself; goes into the job's events. */
@@ -142,8 +144,6 @@ export interface Bmc {
   ejectMedia(signal: AbortSignal): Promise<void>
   /** The next boot is from the virtual CD, once, by UEFI. */
   bootOnceFromCd(signal: AbortSignal): Promise<void>
-  /** True while `bootOnceFromCd` has not been used up by a boot. */
-  isBootOnceArmed(signal: AbortSignal): Promise<boolean>
   clearBootOverride(signal: AbortSignal): Promise<void>
   power(signal: AbortSignal): Promise<PowerState>
   /** Waits until the server is off; being off already is success. */
@@ -152,6 +152,25 @@ export interface Bmc {
   powerOn(signal: AbortSignal): Promise<void>
   /** Ends the session. */
   close(): Promise<void>
+}
+
+/** What worked on one kind of BMC, so that the next server of that kind is right at once. */
+export interface LearnedProfile {
+  /** What was sent beside the image: the rung of the payload ladder, and the parameters the BMC asked for by name. */
+  readonly insert: { readonly rung: number; readonly demands: readonly string[] } | null
+  readonly bootSlot: string | null
+  /** Null when one medium holds both. */
+  readonly taskSlot: string | null
+  /** `Cd`, `UefiUsbCd`; or the vendor's own way: `dell-import`, `hp-slot`. */
+  readonly bootTarget: string | null
+}
+
+export const NOTHING_LEARNED: LearnedProfile = { insert: null, bootSlot: null, taskSlot: null, bootTarget: null }
+
+/** Learned profiles by model (`vendor model`) and firmware of the BMC. */
+export interface LearnedProfiles {
+  find(model: string, firmware: string): Promise<LearnedProfile | undefined>
+  save(model: string, firmware: string, profile: LearnedProfile): Promise<void>
 }
 
 export type ConnectBmc = (address: BmcAddress, signal: AbortSignal) => Promise<Bmc>

@@ -1,31 +1,32 @@
 import { withTimeout } from '../../shared/time.ts'
-import type { Bmc, BmcAddress, BmcFacts, ConnectBmc } from '../jobs/ports.ts'
-import { createBootOverride } from './boot-override.ts'
+import type { Bmc, BmcFacts, ConnectBmc, LearnedProfiles } from '../jobs/ports.ts'
+import { createBootOnce } from './boot-once.ts'
 import { createClient } from './client.ts'
 import { type Discovery, discover } from './discover.ts'
+import { openLearning } from './learning.ts'
 import { createPower } from './power.ts'
-import { REAL_TIMING, type Timing } from './timing.ts'
+import type { Timing } from './timing.ts'
 import { createVirtualMedia } from './virtual-media.ts'
 
 /** The session is deleted within this, or left to end by itself. */
 const CLOSE_MS = 10_000
 
 /** The port's `ConnectBmc` by Redfish: logs in, finds the system, and leaves no session behind when that fails. */
-export function bmcConnector(timing: Timing): ConnectBmc {
+export function bmcConnector(timing: Timing, profiles?: LearnedProfiles): ConnectBmc {
   return async (address, signal) => {
     const client = createClient(address, timing)
     const close = () => client.close(withTimeout(new AbortController().signal, CLOSE_MS))
     try {
       const discovery = await discover(client, address.serial, signal)
-      const media = createVirtualMedia(client, discovery, timing)
-      const boot = createBootOverride(client, discovery)
+      const learning = await openLearning(profiles, discovery)
+      const media = createVirtualMedia(client, discovery, learning, timing)
+      const boot = createBootOnce(client, discovery, learning)
       const power = createPower(client, discovery, timing)
       const bmc: Bmc = {
         facts: async () => factsOf(discovery),
         insertMedia: media.insertBoth,
         ejectMedia: media.ejectOurs,
         bootOnceFromCd: boot.armCdOnce,
-        isBootOnceArmed: boot.isArmed,
         clearBootOverride: boot.clear,
         power: power.state,
         powerOff: (within) => power.bring('off', within),
@@ -40,12 +41,8 @@ export function bmcConnector(timing: Timing): ConnectBmc {
   }
 }
 
-/** {@link bmcConnector} with the waits real BMCs need. */
-export function connectBmc(address: BmcAddress, signal: AbortSignal): Promise<Bmc> {
-  return bmcConnector(REAL_TIMING)(address, signal)
-}
-
-function factsOf({ vendor, system, managers, quirks }: Discovery): BmcFacts {
+/** What the BMC says the machine is. */
+export function factsOf({ vendor, system, managers, quirks }: Discovery): BmcFacts {
   const [manager] = managers
   return {
     vendor,

@@ -1,16 +1,11 @@
 import { AppError } from '../../shared/errors.ts'
 import { isOk, type RedfishAnswer, refused } from './answer.ts'
+import type { BootMethodPart } from './boot-method.ts'
 import type { RedfishClient, Resource } from './client.ts'
 import type { Discovery } from './discover.ts'
 import { hasMessage } from './messages.ts'
 import type { Quirks } from './quirks.ts'
 import { type Boot, parseBoot, parseSystem } from './resources.ts'
-
-export interface BootOverride {
-  armCdOnce(signal: AbortSignal): Promise<void>
-  isArmed(signal: AbortSignal): Promise<boolean>
-  clear(signal: AbortSignal): Promise<void>
-}
 
 /** The properties of Boot that make an override. */
 export interface BootChange {
@@ -33,7 +28,8 @@ const CD_TARGET = /cd/i
 /** The other object takes the property: iDRAC, and AMI's `OperationSupportedInFutureStateURI`. */
 const ELSEWHERE = /(PropertyNotWritable|OperationSupportedInFutureStateURI)$/
 
-export function createBootOverride(client: RedfishClient, { system, quirks }: Discovery): BootOverride {
+/** BootSourceOverride of ComputerSystem (DSP0268 ComputerSystem, Boot). */
+export function standardOverride(client: RedfishClient, { system, quirks }: Discovery): BootMethodPart {
   async function read(signal: AbortSignal): Promise<BootPlaces> {
     const now = parseSystem(await client.get(system.resource.path, signal))
     const settings = now.settings === undefined ? undefined : await client.find(now.settings, signal)
@@ -57,13 +53,13 @@ export function createBootOverride(client: RedfishClient, { system, quirks }: Di
   }
 
   return {
-    async armCdOnce(signal) {
+    async arm(signal) {
       const places = await read(signal)
       const target = chooseTarget(quirks, places.boot.targets ?? places.pending?.targets)
       await change('set the boot override', armLadder(target, places, quirks), signal)
       const now = await read(signal)
       // Enabled reads Continuous on sushy's emulator, and some BMCs use the override up early: the target alone counts.
-      if (isSetTo(now.boot, target) || isSetTo(now.pending, target)) return
+      if (isSetTo(now.boot, target) || isSetTo(now.pending, target)) return target
       const state = now.boot.target ?? 'not told'
       throw new AppError(
         'redfish-answer',
@@ -79,16 +75,24 @@ export function createBootOverride(client: RedfishClient, { system, quirks }: Di
     async clear(signal) {
       const { boot, pending } = await read(signal)
       if (quirks.keepBootOverride || (!isArmed(boot) && !isArmed(pending))) return
-      await change('clear the boot override', CLEAR_LADDER, signal)
+      await change('clear the boot override', clearLadder(boot.targets ?? pending?.targets), signal)
     },
   }
 }
 
-const CLEAR_LADDER: readonly BootChange[] = [
-  { BootSourceOverrideEnabled: 'Disabled', BootSourceOverrideTarget: 'None' },
-  { BootSourceOverrideEnabled: 'Disabled' },
-  { BootSourceOverrideTarget: 'None' },
-]
+/** Where there is no `None`, the disk is what a server boots by itself (sushy-emulator). */
+function clearLadder(offered: readonly string[] | undefined): readonly BootChange[] {
+  if (offered !== undefined && !offered.includes('None') && offered.includes('Hdd')) {
+    return [{ BootSourceOverrideTarget: 'Hdd' }]
+  }
+  const whole = { BootSourceOverrideEnabled: 'Disabled', BootSourceOverrideTarget: 'None' } as const
+  return [
+    whole,
+    { BootSourceOverrideEnabled: 'Disabled' },
+    { BootSourceOverrideTarget: 'None' },
+    { ...whole, BootSourceOverrideMode: 'UEFI' },
+  ]
+}
 
 /**
  * The best target that the BMC offers; without a list, the best of all.

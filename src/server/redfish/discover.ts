@@ -39,7 +39,9 @@ export async function discover(
   const system = chooseSystem(systems.map(parseSystem), serial)
   const managers = await readManagers(client, root, system, signal)
   const vendor = root.vendor ?? system.manufacturer ?? ''
-  return { root, system, managers, vendor, quirks: quirksFor(vendor, system.model ?? '') }
+  const [manager] = managers
+  const bmc = `${manager?.model ?? ''} ${manager?.firmware ?? ''}`
+  return { root, system, managers, vendor, quirks: quirksFor(vendor, system.model ?? '', bmc) }
 }
 
 /** The one system, or the one with this serial number (Dell's is the SKU); GPU base boards are systems too, without power. */
@@ -63,14 +65,23 @@ export function chooseSystem(systems: readonly System[], serial: string | undefi
  */
 export async function readSlots(
   client: RedfishClient,
-  { system, managers }: Discovery,
+  { system, managers, quirks }: Discovery,
   signal: AbortSignal,
 ): Promise<readonly Slot[]> {
-  for (const link of [system.virtualMedia, ...managers.map((manager) => manager.virtualMedia)]) {
+  const links = [system.virtualMedia, ...managers.map((manager) => manager.virtualMedia)]
+  for (const link of links) {
     const slots = (await readMembers(client, link, signal)).map(parseSlot)
     if (slots.length > 0) return slots
   }
-  return []
+  const collection = links.find((link) => link !== undefined)
+  return collection === undefined ? [] : quirks.hiddenSlots.map((id) => hiddenSlot(`${collection}/${id}`))
+}
+
+/** A slot that is there only with a medium in it. The one place where a path is built: there is no link to follow. */
+function hiddenSlot(path: string): Slot {
+  const Actions = { '#VirtualMedia.InsertMedia': { target: `${path}/Actions/VirtualMedia.InsertMedia` } }
+  const body = { MediaTypes: ['CD', 'DVD'], Inserted: false, ConnectedVia: 'NotConnected', Actions }
+  return parseSlot({ path, body, etag: undefined, allow: [] })
 }
 
 /** The managers of the system, else all that manage it or say nothing of what they manage. */

@@ -1,3 +1,4 @@
+import type { LearnedProfile } from '../jobs/ports.ts'
 import { isOk, type RedfishAnswer } from './answer.ts'
 import type { Slot } from './resources.ts'
 
@@ -38,6 +39,13 @@ const DEMANDS: readonly { readonly demand: Demand; readonly named: RegExp }[] = 
 
 /** Statuses that speak of the payload; everything else is the same for every payload. */
 const PAYLOAD_STATUS = [400, 415, 422, 500]
+
+/** A shape as it was stored; `undefined` when this program does not know it (any more). */
+export function knownShape(stored: LearnedProfile['insert']): InsertShape | undefined {
+  if (stored === null || RUNGS[stored.rung] === undefined) return undefined
+  const demands = DEMANDS.map(({ demand }) => demand).filter((demand) => stored.demands.includes(demand))
+  return { rung: stored.rung, demands }
+}
 
 export function firstShape(slot: Slot): InsertShape {
   return { rung: slot.insert === undefined ? 1 : 0, demands: [] }

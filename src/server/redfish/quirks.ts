@@ -1,7 +1,12 @@
+/** How a machine is told to start the virtual CD once: Boot of ComputerSystem, or the vendor's own way. */
+export type BootMethod = 'override' | 'dell-import' | 'hp-slot'
+
 /** Where a BMC departs from the ComputerSystem and VirtualMedia schemas. The whole vendor table is laid as rows here. */
 export interface Quirks {
   /** Values of BootSourceOverrideTarget that boot a virtual CD, best first; the BMC's own list decides which exists. */
   readonly cdBootTargets: readonly string[]
+  /** Tried in this order. */
+  readonly bootOnce: readonly BootMethod[]
   /** Send target, enabled and mode in every change of Boot, even when one of them is right already. */
   readonly fullBootPayload: boolean
   /** Leave a boot override that was not used up: a change after the OS wrote NVRAM does harm. */
@@ -10,19 +15,36 @@ export interface Quirks {
   readonly afterOffMs: number
   /** The property of ComputerSystem that DMI shows as the system's serial number. */
   readonly serialProperty: 'SerialNumber' | 'SKU'
+  /** A second medium is refused, whatever the slots promise. */
+  readonly oneMedium: boolean
+  /** Ids of slots that are not listed while they are empty, best first. */
+  readonly hiddenSlots: readonly string[]
 }
 
 export const STANDARD: Quirks = {
   cdBootTargets: ['Cd', 'UefiCd', 'UsbCd', 'UefiUsbCd'],
+  bootOnce: ['override'],
   fullBootPayload: false,
   keepBootOverride: false,
   afterOffMs: 0,
   serialProperty: 'SerialNumber',
+  oneMedium: false,
+  hiddenSlots: [],
+}
+
+/** Supermicro shows a slot while it holds a medium, and boots virtual CDs as USB CDs. */
+const SUPERMICRO: Partial<Quirks> = {
+  fullBootPayload: true,
+  afterOffMs: 10_000,
+  oneMedium: true,
+  hiddenSlots: ['VirtualMedia1', 'CD1'],
 }
 
 interface QuirkRow {
   /** Compared with `vendor model`: the service root's vendor or the system's manufacturer, and the system's model. */
   readonly match: RegExp
+  /** Compared with `model firmware` of the BMC itself. */
+  readonly bmc?: RegExp
   readonly quirks: Partial<Quirks>
   /** How we know. */
   readonly seen: string
@@ -32,22 +54,40 @@ interface QuirkRow {
 export const QUIRKS: readonly QuirkRow[] = [
   {
     match: /^dell/i,
-    quirks: { serialProperty: 'SKU' },
+    bmc: /^1[3-6]G\b.* [1-5]\.\d/,
+    quirks: { serialProperty: 'SKU', oneMedium: true, bootOnce: ['dell-import'] },
+    seen: 'iDRAC 8 and 9 before 6.00: MaxSessions=1, and Cd is the physical drive (ironic, iDRAC-Redfish-Scripting#90)',
+  },
+  {
+    match: /^dell/i,
+    quirks: { serialProperty: 'SKU', bootOnce: ['override', 'dell-import'] },
     seen: 'test/fixtures/redfish/idrac9: SKU is the service tag, which DMI shows; SerialNumber is the board',
   },
   {
+    match: /^hp/i,
+    bmc: /^iLO 4/,
+    quirks: { bootOnce: ['hp-slot', 'override'] },
+    seen: 'HPE iLO 4: the slot itself is told to be booted',
+  },
+  {
+    match: /^hp/i,
+    quirks: { bootOnce: ['override', 'hp-slot'] },
+    seen: "HPE's own example: BootOnNextServerReset after the insert",
+  },
+  {
     match: /^(super ?micro|smci).*ARS-111GL-NHR/i,
-    quirks: { fullBootPayload: true, afterOffMs: 10_000 },
+    quirks: SUPERMICRO,
     seen: 'ironic: the one Supermicro that wants Cd',
   },
   {
     match: /^(super ?micro|smci)/i,
-    quirks: {
-      cdBootTargets: ['UefiUsbCd', 'UsbCd', 'UefiCd', 'Cd', 'CD/DVD'],
-      fullBootPayload: true,
-      afterOffMs: 10_000,
-    },
+    quirks: { ...SUPERMICRO, cdBootTargets: ['UefiUsbCd', 'UsbCd', 'UefiCd', 'Cd', 'CD/DVD'] },
     seen: 'ironic redfish/boot.py and sushy: virtual CDs are USB CDs; the mode flips to Legacy when it is left out',
+  },
+  {
+    match: /^lenovo.*SR6[35]5/i,
+    quirks: { fullBootPayload: true, keepBootOverride: true },
+    seen: 'SR635 and SR655 have the BMC of AMI',
   },
   {
     match: /^lenovo/i,
@@ -57,8 +97,9 @@ export const QUIRKS: readonly QuirkRow[] = [
   { match: /^(ami|american megatrends|giga|asrock)/i, quirks: { fullBootPayload: true }, seen: 'sushy: AMI MegaRAC' },
 ]
 
-/** The quirks of a machine by what it says of itself; unknown machines are held to the standard. */
-export function quirksFor(vendor: string, model: string): Quirks {
+/** The quirks of a machine by what it and its BMC say of themselves; unknown machines are held to the standard. */
+export function quirksFor(vendor: string, model: string, bmc = ''): Quirks {
   const name = `${vendor.trim()} ${model.trim()}`
-  return { ...STANDARD, ...QUIRKS.find((row) => row.match.test(name))?.quirks }
+  const row = QUIRKS.find(({ match, bmc: wanted }) => match.test(name) && (wanted === undefined || wanted.test(bmc)))
+  return { ...STANDARD, ...row?.quirks }
 }

@@ -46,6 +46,13 @@ export interface Manager {
   readonly firmware: string | undefined
   readonly virtualMedia: string | undefined
   readonly systems: readonly string[]
+  /** The clock of the BMC, as it is written there. */
+  readonly dateTime: string | undefined
+  /** Dell: the attributes of the iDRAC, and the action that imports a configuration. */
+  readonly attributes: string | undefined
+  readonly importConfiguration: string | undefined
+  /** AMI: the action that switches virtual media on. */
+  readonly enableMedia: string | undefined
 }
 
 export interface Slot {
@@ -58,6 +65,8 @@ export interface Slot {
   readonly connectedVia: string | undefined
   readonly insert: Action | undefined
   readonly eject: Action | undefined
+  /** Huawei: one action for both. */
+  readonly control: Action | undefined
   /** The slot is changed by PATCH (Lenovo XCC). */
   readonly patchable: boolean
 }
@@ -108,6 +117,12 @@ export function parseManager({ body }: Resource): Manager {
     firmware: textAt(body, 'FirmwareVersion'),
     virtualMedia: linkAt(body, 'VirtualMedia'),
     systems: linksAt(body, 'Links', 'ManagerForServers'),
+    dateTime: textAt(body, 'DateTime'),
+    attributes: linksAt(body, 'Links', 'Oem', 'Dell', 'DellAttributes').find((link) =>
+      /iDRAC\.Embedded\.1$/.test(link),
+    ),
+    importConfiguration: oemAction(body, /#OemManager\.ImportSystemConfiguration$/),
+    enableMedia: oemAction(body, /\.EnableRMedia$/),
   }
 }
 
@@ -120,8 +135,9 @@ export function parseSlot(resource: Resource): Slot {
     image: textAt(body, 'Image'),
     inserted: flagAt(body, 'Inserted'),
     connectedVia: textAt(body, 'ConnectedVia'),
-    insert: parseAction(body, '#VirtualMedia.InsertMedia'),
-    eject: parseAction(body, '#VirtualMedia.EjectMedia'),
+    insert: parseAction(body, '#VirtualMedia.InsertMedia') ?? hpAction(body, 'InsertVirtualMedia'),
+    eject: parseAction(body, '#VirtualMedia.EjectMedia') ?? hpAction(body, 'EjectVirtualMedia'),
+    control: actionOf(at(body, 'Oem', 'Huawei', 'Actions', '#VirtualMedia.VmmControl')),
     patchable: allow.includes('PATCH'),
   }
 }
@@ -137,7 +153,22 @@ export function parseActionInfo({ body }: Resource, parameter: string): readonly
 }
 
 function parseAction(body: unknown, name: string): Action | undefined {
-  const action = at(body, 'Actions', name)
+  return actionOf(at(body, 'Actions', name))
+}
+
+/** iLO 4, from before the standard had the action. */
+function hpAction(body: unknown, name: string): Action | undefined {
+  return actionOf(at(body, 'Oem', 'Hp', 'Actions', `#HpiLOVirtualMedia.${name}`))
+}
+
+/** The target of a vendor's action, whose name begins with a version on some. */
+function oemAction(body: unknown, name: RegExp): string | undefined {
+  const actions = at(body, 'Actions', 'Oem')
+  const key = isObject(actions) ? Object.keys(actions).find((candidate) => name.test(candidate)) : undefined
+  return key === undefined ? undefined : textAt(actions, key, 'target')
+}
+
+function actionOf(action: unknown): Action | undefined {
   const target = textAt(action, 'target')
   if (target === undefined) return undefined
   return {

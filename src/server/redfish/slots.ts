@@ -1,4 +1,5 @@
 import { AppError } from '../../shared/errors.ts'
+import { type LearnedProfile, NOTHING_LEARNED } from '../jobs/ports.ts'
 import type { Slot } from './resources.ts'
 
 /** Slots for the two media, best first. A slot that refuses is passed over. */
@@ -12,7 +13,7 @@ const NOT_FOR_URLS = /^(RDOC|Remote)/i
 
 /** A slot that takes a URL: it has the action, or is changed by PATCH. OpenBMC's console-only slots have neither. */
 export function isUsable(slot: Slot): boolean {
-  return !NOT_FOR_URLS.test(slot.id) && (slot.insert !== undefined || slot.patchable)
+  return !NOT_FOR_URLS.test(slot.id) && (slot.insert !== undefined || slot.control !== undefined || slot.patchable)
 }
 
 /** CD or DVD (Cisco names DVD alone). Some XCC name nothing, and mean CD. */
@@ -26,12 +27,14 @@ export function isUsbStick({ mediaTypes }: Slot): boolean {
 
 /**
  * The boot medium goes into the first CD slot by name, not by the collection's order: iDRAC 10 lists 2 before 1 and boots
- * 1 only. The task medium goes into another CD slot, else into one that shows a USB stick.
- * @throws `redfish-unsupported` when there are not two
+ * 1 only. The task medium goes into another CD slot, else into one that shows a USB stick; when there is none, one medium has to hold both. What worked
+ * before is tried first.
+ * @throws `redfish-unsupported` when there is no CD
  */
-export function chooseSlots(slots: readonly Slot[]): SlotChoice {
+export function chooseSlots(slots: readonly Slot[], learned: LearnedProfile = NOTHING_LEARNED): SlotChoice {
+  const { bootSlot, taskSlot } = learned
   const usable = slots.filter(isUsable).toSorted((a, b) => compareIds(a.id, b.id))
-  const boot = usable.filter(isCd)
+  const boot = firstly(usable.filter(isCd), bootSlot)
   const [first] = boot
   if (first === undefined) {
     const found = slots.map(({ id }) => id).join(', ') || 'none'
@@ -39,10 +42,11 @@ export function chooseSlots(slots: readonly Slot[]): SlotChoice {
   }
   // A slot that is both comes after those that are CDs alone: it may show itself as a USB disk.
   const task = [...boot.slice(1), ...usable.filter((slot) => !isCd(slot) && isUsbStick(slot))]
-  if (task.length === 0) {
-    throw new AppError('redfish-unsupported', `Cannot mount two media: the BMC has one usable slot, ${first.id}`)
-  }
-  return { boot, task }
+  return { boot, task: firstly(task, taskSlot) }
+}
+
+function firstly(slots: readonly Slot[], id: string | null): readonly Slot[] {
+  return [...slots.filter((slot) => slot.id === id), ...slots.filter((slot) => slot.id !== id)]
 }
 
 /** Nothing is in it. Supermicro leaves Image and ImageName after an eject; NotConnected is what counts there. */
@@ -60,9 +64,9 @@ export function holds({ inserted, connectedVia, image }: Slot, url: string): boo
   return image === url || url.endsWith(`/${image.split('/').at(-1)}`)
 }
 
-/** A medium of this product, of any job and attempt: `…/media/TOKEN/maintenance.iso` or `task.iso`. */
+/** A medium of this product, of any job and attempt: `…/media/TOKEN/maintenance.iso`, `task.img`, `combined.iso`. */
 export function isOurs({ image }: Slot): boolean {
-  return image !== undefined && /\/media\/[^/]+\/(maintenance|task)\.(iso|img)$/.test(image)
+  return image !== undefined && /\/media\/[^/]+\/[a-z]+\.(iso|img)$/.test(image)
 }
 
 /** `EXT2` before `EXT10`, `1` before `2`; the same on every host, whatever its locale. */

@@ -62,11 +62,22 @@ test('an iLO 5 system is read: media at the manager, no settings object', () => 
     settings: undefined,
     managers: ['/redfish/v1/Managers/1'],
   })
-  expect(parseManager(recorded('ilo5', '/redfish/v1/Managers/1'))).toEqual({
+  expect(parseManager(recorded('ilo5', '/redfish/v1/Managers/1'))).toMatchObject({
     model: 'iLO 5',
     firmware: 'iLO 5 v2.96',
     virtualMedia: '/redfish/v1/Managers/1/VirtualMedia',
     systems: ['/redfish/v1/Systems/1'],
+  })
+})
+
+test('an iDRAC tells where its attributes are and what imports a configuration', () => {
+  const path = '/redfish/v1/Managers/iDRAC.Embedded.1'
+  expect(parseManager(recorded('idrac9', path))).toMatchObject({
+    firmware: '6.10.80.00',
+    dateTime: '2023-06-02T11:03:14-05:00',
+    attributes: `${path}/Oem/Dell/DellAttributes/iDRAC.Embedded.1`,
+    importConfiguration: expect.stringMatching(/ImportSystemConfiguration$/),
+    enableMedia: undefined,
   })
 })
 

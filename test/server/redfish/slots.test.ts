@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { NOTHING_LEARNED } from '../../../src/server/jobs/ports.ts'
 import { parseSlot } from '../../../src/server/redfish/resources.ts'
 import { chooseSlots, compareIds, holds, isEmpty, isOurs } from '../../../src/server/redfish/slots.ts'
 
@@ -32,12 +33,24 @@ test.for<[string, string, string, string]>([
 test.for<[string, string, RegExp]>([
   ['no slot at all', '', /virtual CD that takes a URL: the BMC has none/],
   ['only console slots', 'Slot_0-:CD', /the BMC has Slot_0/],
-  ['one slot', 'CD1:CD', /two media: the BMC has one usable slot, CD1/],
-  ['a floppy beside it', 'CD1:CD FD1:Floppy', /one usable slot, CD1/],
 ])('%s is not enough', ([, specs, message]) => {
   const slots = specs.split(' ').filter(Boolean).map(slot)
   expect(() => chooseSlots(slots)).toThrow(message)
   expect(() => chooseSlots(slots)).toThrow(expect.objectContaining({ code: 'redfish-unsupported' }))
+})
+
+test.for<[string, string]>([
+  ['one slot', 'CD1:CD'],
+  ['a floppy beside it', 'CD1:CD FD1:Floppy'],
+])('%s has to take one medium that holds both', ([, specs]) => {
+  const choice = chooseSlots(specs.split(' ').map(slot))
+  expect(choice).toMatchObject({ boot: [{ id: 'CD1' }], task: [] })
+})
+
+test('slots that took a medium before come first', () => {
+  const learned = { ...NOTHING_LEARNED, bootSlot: 'Cd2', taskSlot: 'Cd4' }
+  const choice = chooseSlots('Cd1:CD Cd2:CD Cd3:CD Cd4:CD'.split(' ').map(slot), learned)
+  expect([choice.boot[0]?.id, choice.task[0]?.id]).toEqual(['Cd2', 'Cd4'])
 })
 
 test.for<[object, boolean]>([
@@ -69,6 +82,7 @@ test('media of this product are told by their path', () => {
   const of = (Image: string) => isOurs(parseSlot({ path: '/v/1', body: { Image }, etag: undefined, allow: [] }))
   expect(of('https://10.0.0.1:8443/media/abc-1/maintenance.iso')).toBe(true)
   expect(of('http://10.0.0.1/media/abc-1/task.img')).toBe(true)
+  expect(of('http://10.0.0.1/media/abc-1/combined.iso')).toBe(true)
   expect(of('http://10.0.0.1/isos/task.iso')).toBe(false)
 })
 

@@ -60,7 +60,6 @@ function fakeBmc(machine: FakeMachine): Bmc {
       call('bootOnceFromCd')
       machine.armed = true
     },
-    isBootOnceArmed: async () => machine.armed,
     async clearBootOverride() {
       call('clearBootOverride')
       machine.armed = false

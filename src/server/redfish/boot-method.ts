@@ -1,0 +1,7 @@
+/** One way to start the virtual CD once. */
+export interface BootMethodPart {
+  /** Gives the target it was set to. */
+  arm(signal: AbortSignal): Promise<string>
+  isArmed(signal: AbortSignal): Promise<boolean>
+  clear(signal: AbortSignal): Promise<void>
+}

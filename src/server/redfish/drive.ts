@@ -1,0 +1,119 @@
+import { AppError } from '../../shared/errors.ts'
+import { isOk, type RedfishAnswer, refused } from './answer.ts'
+import type { RedfishClient } from './client.ts'
+import type { Discovery } from './discover.ts'
+import { firstShape, type InsertShape, knownShape, nextShape, payloadOf } from './insert-ladder.ts'
+import type { Learning } from './learning.ts'
+import { hasMessage } from './messages.ts'
+import { pollUntil } from './polling.ts'
+import { parseSlot, type Slot } from './resources.ts'
+import { holds, isEmpty } from './slots.ts'
+import type { Timing } from './timing.ts'
+
+/** Puts a medium into one slot, and takes it out. */
+export interface Drive {
+  /** The refusal, or `undefined` when the medium is in. */
+  insert(slot: Slot, url: string, signal: AbortSignal): Promise<AppError | undefined>
+  /** @throws `redfish-answer` when the slot is not empty afterwards */
+  eject(slot: Slot, signal: AbortSignal): Promise<void>
+}
+
+/** Dell: virtual media are detached; an attribute attaches them. */
+const DETACHED = /VRM0021$/
+
+export function createDrive(client: RedfishClient, discovery: Discovery, learning: Learning, timing: Timing): Drive {
+  const polling = { everyMs: timing.pollMs, limitMs: timing.slotMs }
+
+  /** The slot as it is now; `undefined` when it is gone, which on Supermicro means empty. */
+  async function read(slot: Slot, signal: AbortSignal): Promise<Slot | undefined> {
+    const resource = await client.find(slot.resource.path, signal)
+    return resource === undefined ? undefined : parseSlot(resource)
+  }
+
+  async function climb(slot: Slot, url: string, signal: AbortSignal) {
+    const known = slot.insert === undefined ? undefined : knownShape(learning.profile().insert)
+    let shape: InsertShape = known ?? firstShape(slot)
+    for (;;) {
+      const now = slot.patchable ? ((await read(slot, signal)) ?? slot) : slot
+      const answer = await sendInsert(client, now, payloadOf(shape, slot, url), signal)
+      const next = isOk(answer) ? undefined : nextShape(shape, answer)
+      if (next === undefined) return { answer, shape }
+      shape = next
+    }
+  }
+
+  return {
+    async insert(slot, url, signal) {
+      let tried = await climb(slot, url, signal)
+      if (hasMessage(tried.answer.messages, DETACHED) && (await attach(client, discovery, signal))) {
+        tried = await climb(slot, url, signal)
+      }
+      const { answer, shape } = tried
+      if (!isOk(answer)) return refused(`insert the medium into slot ${slot.id}`, hideUrl(answer, url))
+      const isIn = (seen: Slot | undefined) => seen !== undefined && holds(seen, url)
+      const now = await pollUntil(() => read(slot, signal), isIn, polling, signal)
+      if (!isIn(now)) return notInserted(slot, now)
+      await learning.keep({ insert: shape })
+      return undefined
+    },
+
+    async eject(slot, signal) {
+      const answer = await sendEject(client, (await read(slot, signal)) ?? slot, signal)
+      const isGone = (seen: Slot | undefined) => seen === undefined || isEmpty(seen)
+      const now = await pollUntil(() => read(slot, signal), isGone, polling, signal)
+      if (isGone(now)) return
+      if (!isOk(answer)) throw refused(`eject the medium in slot ${slot.id}`, answer)
+      throw new AppError('redfish-answer', `Cannot eject the medium in slot ${slot.id}: it is still inserted`)
+    },
+  }
+}
+
+function sendInsert(
+  client: RedfishClient,
+  slot: Slot,
+  payload: { readonly Image: string },
+  signal: AbortSignal,
+): Promise<RedfishAnswer> {
+  if (slot.insert !== undefined) return client.post(slot.insert.target, payload, signal)
+  if (slot.control !== undefined) {
+    return client.post(slot.control.target, { VmmControlType: 'Connect', Image: payload.Image }, signal)
+  }
+  return client.patch(slot.resource, payload, signal)
+}
+
+/** HPE needs `{}`, others refuse a body, XCC has no action; the answer of the last one tried. */
+async function sendEject(client: RedfishClient, slot: Slot, signal: AbortSignal): Promise<RedfishAnswer> {
+  if (slot.control !== undefined) return client.post(slot.control.target, { VmmControlType: 'Disconnect' }, signal)
+  // A slot that shows itself only with a medium has the action now, whatever it had when it was empty.
+  const target = slot.eject?.target
+  let answer: RedfishAnswer | undefined
+  if (target !== undefined) {
+    answer = await client.post(target, {}, signal)
+    if (answer.status === 400 || answer.status === 415) answer = await client.post(target, undefined, signal)
+  }
+  if (answer !== undefined && (isOk(answer) || !slot.patchable)) return answer
+  return client.patch(slot.resource, { Image: null, Inserted: false }, signal)
+}
+
+/** False when there is nothing to attach by, or it is refused. */
+async function attach(client: RedfishClient, { managers }: Discovery, signal: AbortSignal): Promise<boolean> {
+  const link = managers.find((manager) => manager.attributes !== undefined)?.attributes
+  const attributes = link === undefined ? undefined : await client.find(link, signal)
+  if (attributes === undefined) return false
+  return isOk(await client.patch(attributes, { Attributes: { 'VirtualMedia.1.Attached': 'Attached' } }, signal))
+}
+
+/** The media URL has a token in its path: it is no secret of the BMC's, but one of the job. */
+function hideUrl(answer: RedfishAnswer, url: string): RedfishAnswer {
+  const messages = answer.messages.map((message) => ({ ...message, text: message.text.replaceAll(url, 'the URL') }))
+  return { ...answer, messages }
+}
+
+function notInserted(slot: Slot, now: Slot | undefined): AppError {
+  const state =
+    now === undefined ? 'the slot is gone' : now.inserted === false ? 'it shows no medium' : 'it shows another medium'
+  return new AppError(
+    'redfish-answer',
+    `Cannot insert the medium into slot ${slot.id}: the BMC accepted it, but ${state}`,
+  )
+}
