@@ -1,3 +1,5 @@
+import type { Glob } from './access/glob.ts'
+import { compileGlob } from './access/glob.ts'
 import type { RepositoryPattern } from './access/rules.ts'
 import { isAttachedTag } from './attached-tags.ts'
 import type { TagFacts } from './storage/storage.ts'
@@ -5,7 +7,7 @@ import type { TagFacts } from './storage/storage.ts'
 /** A tag in which `*` stands for anything. */
 export interface TagPattern {
   readonly text: string
-  readonly expression: RegExp
+  readonly expression: Glob
 }
 
 /**
@@ -43,7 +45,7 @@ export const KEEP_EVERYTHING: RetentionPolicy = { retention: [], immutable_tags:
 export function parseTagPattern(text: string): TagPattern | undefined {
   if (!/^[A-Za-z0-9_.*-]{1,128}$/.test(text) || (text.match(/\*/g) ?? []).length > 6 || text.includes('**'))
     return undefined
-  return { text, expression: new RegExp(`^${text.replaceAll('.', '\\.').replaceAll('*', '.*')}$`) }
+  return { text, expression: compileGlob(text) }
 }
 
 /** The policy of one repository. */

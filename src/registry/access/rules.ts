@@ -1,4 +1,6 @@
 import type { Caller, Role } from './callers.ts'
+import type { Glob } from './glob.ts'
+import { compileGlob } from './glob.ts'
 
 export type Action = 'pull' | 'push' | 'delete'
 
@@ -17,18 +19,13 @@ export interface Rule {
 /** A repository name in which `*` stands for a part without "/" and `**` for anything. */
 export interface RepositoryPattern {
   readonly text: string
-  readonly expression: RegExp
+  readonly expression: Glob
 }
-
-/** Backtracking grows with each wildcard; nobody needs more. */
-const MAX_WILDCARDS = 6
 
 /** Undefined when `text` can match no repository. */
 export function parseRepositoryPattern(text: string): RepositoryPattern | undefined {
   if (!/^[a-z0-9._/*-]{1,255}$/.test(text) || /\*{3}|\/\/|^\/|\/$/.test(text)) return undefined
-  if ((text.match(/\*+/g) ?? []).length > MAX_WILDCARDS) return undefined
-  const source = text.replace(/\*\*|\*|[.]/g, (found) => (found === '**' ? '.*' : found === '*' ? '[^/]*' : '\\.'))
-  return { text, expression: new RegExp(`^${source}$`) }
+  return { text, expression: compileGlob(text) }
 }
 
 /** What roles may do while no rule names them: rights that worked before there was a policy go on working. */
