@@ -39,7 +39,8 @@ export function blobEndpoints(deps: RegistryDeps, send: BlobSender): { get: Hand
   }
 }
 
-function blobHeaders(c: Exchange, { digest, size }: StoredBlob) {
+/** Of every answer about a blob. */
+export function blobHeaders(c: Exchange, { digest, size }: StoredBlob) {
   return {
     'content-type': CONTENT_TYPE,
     'content-length': String(size),

@@ -29,6 +29,7 @@ export const OCI_ERRORS = {
   TAG_IMMUTABLE: { status: 409, message: 'the tag is immutable: it can neither move nor be removed' },
   TOO_LARGE: { status: 413, message: 'the content is larger than allowed' },
   STORAGE_FULL: { status: 507, message: 'there is no space left to store the content' },
+  UPSTREAM_UNAVAILABLE: { status: 502, message: 'the upstream registry gave no usable answer' },
   UNKNOWN: { status: 500, message: 'unknown error' },
 } as const satisfies Record<string, { readonly status: ContentfulStatusCode; readonly message: string }>
 

@@ -18,6 +18,8 @@ import { finishDeletions, IDLE_UPLOAD_MS } from './gc.ts'
 import type { Maintenance, MaintenanceOptions } from './maintenance.ts'
 import { DEFAULT_MAINTENANCE, startMaintenance } from './maintenance.ts'
 import { manifestEndpoints } from './manifests.ts'
+import { createMirror } from './mirror/mirror.ts'
+import type { MirrorOptions } from './mirror/options.ts'
 import type { PolicySource } from './policy-file.ts'
 import { registryRoutes } from './routes.ts'
 import { filesystemBlobs, filesystemUploads, prepareDirectories } from './storage/filesystem.ts'
@@ -29,6 +31,7 @@ import { uploadEndpoints } from './uploads.ts'
 
 export type { Authorize } from './access/access.ts'
 export type { Access } from './call.ts'
+export type { MirrorOptions } from './mirror/options.ts'
 
 export interface RegistryOptions {
   /** Directory of everything the registry keeps; see storage/paths.ts. */
@@ -45,6 +48,8 @@ export interface RegistryOptions {
   readonly authorize?: Authorize
   /** Accept manifests whose references are missing. Default false: a broken push is noticed when it happens. */
   readonly sparse?: boolean
+  /** Repositories that are fetched from other registries when they are asked for. Default: none. */
+  readonly mirrors?: readonly MirrorOptions[]
   /** Bytes of the file system that pushes must leave free. Default 64 MiB, so that the database can still write. */
   readonly reserveBytes?: number
   /** Garbage collection and scrub; what is missing is DEFAULT_MAINTENANCE. */
@@ -84,17 +89,25 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     sparse,
   }
   const isOpen = (options.policyFile ?? options.policy ?? options.callers) === undefined
+  const send = createBlobSender()
+  const mirror = createMirror(options.mirrors ?? [], { ...deps, sessions, uploads }, send)
+  const content = mirror.wrap({
+    blobs: blobEndpoints(deps, send),
+    uploads: uploadEndpoints(deps, sessions),
+    manifests: manifestEndpoints(deps),
+    discovery: discoveryEndpoints(deps),
+  })
   const answer = registryRoutes(
     {
+      ...content,
       base: async ({ c }) => c.json({}),
       token: access.token,
-      blobs: limits.blobs(blobEndpoints(deps, createBlobSender())),
-      uploads: limits.uploads(uploadEndpoints(deps, sessions)),
-      manifests: manifestEndpoints(deps),
-      discovery: discoveryEndpoints(deps),
+      blobs: limits.blobs(content.blobs),
+      uploads: limits.uploads(content.uploads),
     },
     options.authorize ?? (isOpen ? async () => undefined : access.authorize),
     log,
+    mirror.nameOf,
   )
   await sessions.sweep(new Date(clock.now().getTime() - IDLE_UPLOAD_MS), true)
   await finishDeletions({ metadata, blobs })
@@ -106,6 +119,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     collectGarbage: maintenance.collectGarbage,
     scrub: maintenance.scrub,
     async close() {
+      await mirror.close()
       await control.close()
       await maintenance.close()
       await access.close()

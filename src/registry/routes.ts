@@ -20,6 +20,9 @@ export interface RegistryHandlers {
 /** Answers one request; never rejects. */
 export type Answer = (c: Exchange) => Promise<Response>
 
+/** The repository a request means, which a mirror may put below its own prefix; checked against the grammar afterwards. */
+export type NameOf = (repository: string, query: URLSearchParams) => string
+
 type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
 /** `none`: the handler itself finds out who is asking. */
 type Operation = readonly [access: Access | 'none', handler: Handler]
@@ -68,24 +71,34 @@ function endpoints(h: RegistryHandlers): readonly Endpoint[] {
 }
 
 /** The endpoints under /v2/; every failure, an unknown path too, is answered as the specification's JSON. */
-export function registryRoutes(handlers: RegistryHandlers, authorize: Authorize, log: Logger): Answer {
+export function registryRoutes(
+  handlers: RegistryHandlers,
+  authorize: Authorize,
+  log: Logger,
+  nameOf: NameOf = (repository) => repository,
+): Answer {
   const table = endpoints(handlers)
   return async (c) => {
     try {
-      return await dispatch(c, table, authorize)
+      return await dispatch(c, table, authorize, nameOf)
     } catch (error) {
       return ociErrorResponse(error, c, log)
     }
   }
 }
 
-async function dispatch(c: Exchange, table: readonly Endpoint[], authorize: Authorize): Promise<Response> {
+async function dispatch(
+  c: Exchange,
+  table: readonly Endpoint[],
+  authorize: Authorize,
+  nameOf: NameOf,
+): Promise<Response> {
   const { path, query } = target(c)
   for (const { path: pattern, methods } of table) {
     const match = pattern.exec(path)
     if (match === null) continue
     const [, name, segment = ''] = match
-    const repository = name === undefined ? undefined : parseRepository(name)
+    const repository = name === undefined ? undefined : parseRepository(nameOf(name, query))
     const operation = operationOf(methods, c.req.method)
     const authorization = credentials(c)
     // Some clients escape the colon of a digest; nothing else of a path is ever decoded.
