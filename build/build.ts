@@ -12,6 +12,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { BCRYPT_ASSET } from '../src/registry/access/bcrypt.ts'
 import { checkAddon } from './addon-check.ts'
 import { bundle } from './bundle.ts'
 import { filesBelow, ROOT } from './files.ts'
@@ -55,6 +56,7 @@ async function makeIn(stage: string, inputs: string): Promise<void> {
     ...[...filesBelow('assets'), ...filesBelow('docs'), 'LICENSE'].map((file) => [file, join(ROOT, file)] as const),
     [NOTICES_ASSET, notices],
     [ZSTD_ASSET, join(ROOT, ZSTD_ADDON)],
+    [BCRYPT_ASSET, join(ROOT, BCRYPT_ASSET)],
   ])
   makeExecutable(stage, 'provisioner', code, assets)
 }

@@ -6,8 +6,8 @@ import { NODE_PACKAGE } from './inputs.ts'
 /** Where the executable keeps the licences of everything that is not ours. */
 export const NOTICES_ASSET = 'third-party-notices.txt'
 
-/** Parts of the executable that the bundler does not see: Node itself, and the C library inside zstd-napi. */
-const UNBUNDLED = [NODE_PACKAGE, 'node_modules/zstd-napi/deps/zstd']
+/** Parts of the executable that the bundler does not see: Node itself, the C library inside zstd-napi, a thread's source. */
+const UNBUNDLED = [NODE_PACKAGE, 'node_modules/zstd-napi/deps/zstd', 'node_modules/bcryptjs']
 
 const NOTICE_FILE = /^(licen[cs]e|copying|notice)([.-].*)?$/i
 
