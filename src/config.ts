@@ -73,6 +73,7 @@ export function parseListen(text: string): { readonly host: string; readonly por
 /** Everything the controller keeps, below its data directory. */
 export function dataPaths(dir: string) {
   return {
+    lock: join(dir, 'lock'),
     database: join(dir, 'controller.db'),
     keys: join(dir, 'keys'),
     tls: join(dir, 'tls'),

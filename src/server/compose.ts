@@ -53,12 +53,27 @@ export async function runController(
   onStarted: (started: Started) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const paths = dataPaths(config.dataDir)
+  const data = await openData(config)
+  try {
+    await serveData(data, config, log, onStarted, signal)
+  } finally {
+    data.db.close()
+    data.held.close()
+  }
+}
+
+async function serveData(
+  { keys, tls, db }: Awaited<ReturnType<typeof openData>>,
+  config: ServeConfig,
+  log: Logger,
+  onStarted: (started: Started) => void,
+  signal: AbortSignal,
+): Promise<void> {
   const endpoints = endpointsOf(config)
-  const { held, keys, tls, db } = await openData(config)
   const jobs = sqliteJobStore(db)
   const servers = sqliteServerStore(db, keys.seal)
   const tokens = sqliteTokenStore(db)
+  const adminToken = await firstToken(tokens, config.adminTokenFile)
   const changes = createChanges(sleep)
   const record = jobRecord(jobs, clock, changes.publish)
   const media = jobMedia({
@@ -68,7 +83,7 @@ export async function runController(
   })
   const maintenance = config.maintenanceIso === undefined ? undefined : await fileMedium(config.maintenanceIso, signal)
   const registry = await openRegistry({
-    root: paths.registry,
+    root: dataPaths(config.dataDir).registry,
     log,
     clock,
     callers: registryCallers({ tokens, jobs, secrets: keys.secrets }),
@@ -100,8 +115,10 @@ export async function runController(
     listen: { host: config.host, port: config.port },
     ...(tls && { tls }),
     log,
+  }).catch(async (error: unknown) => {
+    await registry.close()
+    throw error
   })
-  const adminToken = await firstToken(tokens, config.adminTokenFile)
   onStarted({
     url: `${config.tls ? 'https' : 'http'}://${hostOf(config.host)}:${http.port}`,
     publicUrl: endpoints.publicUrl,
@@ -121,8 +138,6 @@ export async function runController(
   } finally {
     await http.close()
     await registry.close()
-    db.close()
-    held.close()
   }
 }
 

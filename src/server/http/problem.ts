@@ -21,7 +21,9 @@ const STATUS = {
 export function problemResponse(error: unknown, c: Context, log: Logger): Response {
   const known = isAppError(error) ? error : undefined
   const status = known ? STATUS[known.kind] : 500
-  if (status >= 500) log.error({ err: error, path: c.req.path }, 'request failed')
+  // The token in the path of a medium is a secret of its job.
+  const path = c.req.path.replace(/^\/media\/[^/]+/, '/media/[redacted]')
+  if (status >= 500) log.error({ err: error, path }, 'request failed')
   if (status === 401) c.header('www-authenticate', 'Bearer realm="provisioner"')
   c.header('content-type', 'application/problem+json')
   return c.body(

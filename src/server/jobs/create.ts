@@ -23,7 +23,7 @@ export interface NewJob {
 /**
  * Accepts a job: the recipe is checked, printed once as the bytes that go on the medium, and stored before anybody is
  * told. A known idempotency key gives the job it made before, and `created` is false.
- * @throws `recipe-invalid`, `server-not-found`, `job-active`
+ * @throws `recipe-invalid`, `server-not-found`, `job-active`; `request-invalid` when the key is another job's
  */
 export async function createJob(
   input: NewJob,
@@ -57,5 +57,9 @@ export async function createJob(
     version: 1,
   }
   const stored = await deps.jobs.create(job, { type: 'status', message: 'queued' })
+  if (stored.serverSerial !== job.serverSerial || stored.recipeText !== job.recipeText) {
+    const text = `its idempotency key belongs to job ${stored.id}, which is for another server or recipe`
+    throw new AppError('request-invalid', `Cannot create a job: ${text}`)
+  }
   return { job: stored, created: stored.id === id }
 }

@@ -31,7 +31,7 @@ export function jobRoutes(deps: JobRouteDeps): Hono {
       server_serial: textField(true),
       recipe: anyField(true),
     })
-    const key = c.req.header('idempotency-key') ?? null
+    const key = readKey(c.req.header('idempotency-key'))
     const { job, created } = await createJob(
       { serial: String(body.server_serial), recipe: body.recipe, idempotencyKey: key, retryOf: null },
       deps,
@@ -82,6 +82,13 @@ export function jobRoutes(deps: JobRouteDeps): Hono {
   })
 
   return app
+}
+
+/** An empty key is a variable that was not set: all such jobs would be one. */
+function readKey(key: string | undefined): string | null {
+  if (key === undefined) return null
+  if (/^[\x21-\x7e][\x20-\x7e]{0,254}$/.test(key)) return key
+  throw new AppError('request-invalid', 'Cannot use the Idempotency-Key: it must be 1 to 255 ASCII characters')
 }
 
 function readFilter(query: Record<string, string>): JobFilter {

@@ -1,9 +1,11 @@
+import { isIP } from 'node:net'
 import { Hono } from 'hono'
 import { AppError } from '../../shared/errors.ts'
 import type { NetworkPlan } from '../../shared/task/job-file.ts'
 import type { Clock } from '../../shared/time.ts'
 import type { FieldRule } from '../http/request.ts'
 import { readFields, readJson, textField } from '../http/request.ts'
+import { isActive } from '../jobs/machine.ts'
 import type { JobStore, Server, ServerStore } from '../jobs/ports.ts'
 import { serverView } from './views.ts'
 
@@ -13,12 +15,13 @@ export interface ServerRouteDeps {
   readonly clock: Clock
 }
 
+const JOBS_BACK = 20
 const MAX_BODY = 64 * 1024
 const SERIAL = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
 
 const FIELDS = {
   serial: textField(true, SERIAL, 'up to 64 letters, digits, ".", "_" and "-"'),
-  bmc_url: textField(true, /^https?:\/\/[^/?#\s@]+\/?$/, 'an address such as "https://192.0.2.7", without a path'),
+  bmc_url: { required: true, expected: 'an address such as "https://192.0.2.7", without a path', check: isBmcUrl },
   bmc_username: textField(true),
   bmc_password: textField(true),
   verify_tls: { required: false, expected: 'true or false', check: (value) => typeof value === 'boolean' },
@@ -61,9 +64,10 @@ export function serverRoutes({ servers, jobs, clock }: ServerRouteDeps): Hono {
 
   app.delete('/:serial', async (c) => {
     const server = await find(c.req.param('serial'))
-    const [latest] = await jobs.ofServer(server.serial, 1)
-    if (latest !== undefined && latest.status !== 'complete') {
-      throw new AppError('job-active', `Cannot remove server "${server.serial}": job ${latest.id} is still active`)
+    // Not the newest one alone: ids follow the clock, which may have been set back.
+    const active = (await jobs.ofServer(server.serial, JOBS_BACK)).find(isActive)
+    if (active !== undefined) {
+      throw new AppError('job-active', `Cannot remove server "${server.serial}": job ${active.id} is still active`)
     }
     await servers.remove(server.serial)
     return c.body(null, 204)
@@ -82,16 +86,30 @@ function optional(value: unknown): string | null {
   return typeof value === 'string' ? value : null
 }
 
+function isBmcUrl(value: unknown): boolean {
+  return typeof value === 'string' && /^https?:\/\/[^/?#\s@]+\/?$/.test(value) && URL.canParse(value)
+}
+
+/** As strict as the dispatcher, which would find a mistake only after the server was booted. */
 function isNetworkPlan(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
   const { mac, addresses, gateway, dns } = value as Record<string, unknown>
-  const texts = (list: unknown, pattern: RegExp) =>
-    Array.isArray(list) && list.every((text) => typeof text === 'string' && pattern.test(text))
+  const all = (list: unknown, check: (item: unknown) => boolean) => Array.isArray(list) && list.every(check)
   return (
     typeof mac === 'string' &&
     /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(mac) &&
-    texts(addresses, /^[0-9A-Fa-f.:]+\/[0-9]{1,3}$/) &&
-    texts(dns, /^[0-9A-Fa-f.:]+$/) &&
-    (gateway === null || (typeof gateway === 'string' && /^[0-9A-Fa-f.:]+$/.test(gateway)))
+    all(addresses, isInterfaceAddress) &&
+    all(dns, isAddress) &&
+    (gateway === null || isAddress(gateway))
   )
+}
+
+function isAddress(value: unknown): boolean {
+  return typeof value === 'string' && isIP(value) !== 0
+}
+
+/** `192.0.2.17/24` */
+function isInterfaceAddress(value: unknown): boolean {
+  const [, ip, prefix] = typeof value === 'string' ? (/^(.+)\/([0-9]{1,3})$/.exec(value) ?? []) : []
+  return ip !== undefined && isIP(ip) !== 0 && Number(prefix) <= (isIP(ip) === 4 ? 32 : 128)
 }

@@ -6,6 +6,11 @@ import { isConstraint, transaction } from './database.ts'
 import type { Row } from './job-row.ts'
 import { JOB_COLUMNS, jobFromRow, jobValues, text } from './job-row.ts'
 
+/** Of one job; the newest logs stay. */
+export const MAX_LOG_BYTES = 32 * 1024 * 1024
+/** Entries of a history; what is no phase is written beyond it too. */
+const MAX_PHASES = 500
+
 /** Jobs, their history and their logs in SQLite. */
 export function sqliteJobStore(db: DatabaseSync): JobStore {
   const insert = db.prepare(
@@ -18,17 +23,22 @@ export function sqliteJobStore(db: DatabaseSync): JobStore {
   const byKey = db.prepare('SELECT * FROM jobs WHERE idempotency_key = ?')
   const byToken = db.prepare('SELECT * FROM jobs WHERE media_token = ?')
   const byServer = db.prepare('SELECT * FROM jobs WHERE server_serial = ? ORDER BY id DESC LIMIT ?')
+  // Phases are named by the maintenance OS; without a limit it could write for ever.
   const append = db.prepare(
-    'INSERT INTO history SELECT ?, COALESCE(MAX(seq), 0) + 1, ?, ?, ? FROM history WHERE job_id = ?',
+    `INSERT INTO history SELECT ?1, COALESCE(MAX(seq), 0) + 1, ?2, ?3, ?4 FROM history WHERE job_id = ?1
+     HAVING ?3 <> 'phase' OR COUNT(*) < ${MAX_PHASES}`,
   )
   const history = db.prepare('SELECT * FROM history WHERE job_id = ? AND seq > ? ORDER BY seq LIMIT 1000')
   const addLog = db.prepare('INSERT INTO logs (job_id, at, text) VALUES (?, ?, ?)')
+  const dropLogs = db.prepare(
+    `DELETE FROM logs WHERE id IN (SELECT id FROM (
+       SELECT id, SUM(octet_length(text)) OVER (ORDER BY id DESC) AS newer FROM logs WHERE job_id = ?) WHERE newer > ?)`,
+  )
   const logs = db.prepare('SELECT at, text FROM logs WHERE job_id = ? ORDER BY id')
   const leases = sqliteLeases(db)
 
   const one = (row: Row | undefined): Job | undefined => (row === undefined ? undefined : jobFromRow(row))
-  const write = (id: string, entry: NewEntry, now: Date) =>
-    append.run(id, now.toISOString(), entry.type, entry.message, id)
+  const write = (id: string, entry: NewEntry, now: Date) => append.run(id, now.toISOString(), entry.type, entry.message)
 
   return {
     ...leases,
@@ -63,7 +73,10 @@ export function sqliteJobStore(db: DatabaseSync): JobStore {
       write(id, entry, now)
     },
     async addLog(id, log, now) {
-      addLog.run(id, now.toISOString(), log)
+      transaction(db, () => {
+        addLog.run(id, now.toISOString(), log)
+        dropLogs.run(id, MAX_LOG_BYTES)
+      })
     },
     logs: async (id) => logs.all(id).map((row) => ({ at: new Date(text(row, 'at')), text: text(row, 'text') })),
   }

@@ -13,12 +13,16 @@ export interface Account {
 }
 
 export interface TokenStore {
-  /** The token itself, which is stored nowhere. */
-  create(name: string, role: Role, now: Date): string
+  /** The token itself, which is stored nowhere. One that is already in its owner's hands can be given. */
+  create(name: string, role: Role, now: Date, token?: string): string
   find(token: string): Account | undefined
   /** By what `sha256(token)` gives. */
   findByHash(hash: string): Account | undefined
   isEmpty(): boolean
+}
+
+export function newToken(): string {
+  return `prv_${base32(randomBytes(20)).toLowerCase()}`
 }
 
 /** API tokens: 160 random bits, kept as their SHA-256. */
@@ -31,8 +35,7 @@ export function sqliteTokenStore(db: DatabaseSync): TokenStore {
     return row === undefined ? undefined : { name: text(row, 'name'), role: text(row, 'role') as Role }
   }
   return {
-    create(name, role, now) {
-      const token = `prv_${base32(randomBytes(20)).toLowerCase()}`
+    create(name, role, now, token = newToken()) {
       insert.run(sha256(token), name, role, now.toISOString())
       return token
     },

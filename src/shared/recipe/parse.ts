@@ -1,5 +1,6 @@
 import type { ErrorObject } from 'ajv'
-import { parseDocument } from 'yaml'
+import type { Document } from 'yaml'
+import { isScalar, parseDocument, visit } from 'yaml'
 import type { Problem } from '../errors.ts'
 import { AppError } from '../errors.ts'
 import type { Validate } from './compile.ts'
@@ -23,13 +24,12 @@ export function parseRecipeDocument(text: string): unknown {
   if (Buffer.byteLength(text) > MAX_RECIPE_BYTES) {
     throw new AppError('recipe-invalid', `Cannot read the recipe: it is larger than ${MAX_RECIPE_BYTES} bytes`)
   }
-  const document = parseDocument(text, { uniqueKeys: true, prettyErrors: true, version: '1.2' })
-  if (document.errors.length > 0) {
-    const problems = document.errors.map((error) => ({
-      path: '',
-      code: 'syntax',
-      message: error.message.split('\n')[0] ?? '',
-    }))
+  if (isTooDeep(text)) throw new AppError('recipe-invalid', 'Cannot read the recipe: it is nested too deeply')
+  // The library compares every key with every other: half a megabyte of keys would take a minute.
+  const document = parseDocument(text, { uniqueKeys: false, prettyErrors: true, version: '1.2' })
+  const messages = [...document.errors.map(({ message }) => message.split('\n')[0] ?? ''), ...repeatedKeys(document)]
+  if (messages.length > 0) {
+    const problems = messages.map((message) => ({ path: '', code: 'syntax', message }))
     throw new AppError('recipe-invalid', 'Cannot read the recipe: it is neither YAML nor JSON', { problems })
   }
   try {
@@ -37,6 +37,34 @@ export function parseRecipeDocument(text: string): unknown {
   } catch (cause) {
     throw new AppError('recipe-invalid', 'Cannot read the recipe: it has too many aliases', { cause })
   }
+}
+
+/** Brackets that are open at once; more than any text in a recipe has, and few enough for a recursive parser. */
+const MAX_OPEN = 500
+
+function isTooDeep(text: string): boolean {
+  let open = 0
+  for (const [bracket] of text.matchAll(/[[\]{}]/g)) {
+    open = Math.max(0, open + (bracket === '[' || bracket === '{' ? 1 : -1))
+    if (open > MAX_OPEN) return true
+  }
+  return false
+}
+
+/** YAML 1.2.2 section 3.2.1.3: keys of a mapping are unique. */
+function repeatedKeys(document: Document.Parsed): string[] {
+  const found: string[] = []
+  visit(document, {
+    Map(_, { items }) {
+      const seen = new Set<unknown>()
+      for (const { key } of items) {
+        const name = isScalar(key) ? String(key.value) : key
+        if (seen.has(name)) found.push(`The key "${name}" is given twice`)
+        seen.add(name)
+      }
+    },
+  })
+  return found
 }
 
 /**

@@ -74,7 +74,8 @@ function checkDisk(recipe: Recipe): Problem[] {
 function checkSources(recipe: Recipe): Problem[] {
   return (['oci_url', 'firmware_url'] as const).flatMap((field) => {
     const url = recipe[field]
-    if (url === undefined || !url.startsWith('oci://')) return []
+    if (url === undefined) return []
+    if (!url.startsWith('oci://')) return checkUrl(field, url)
     try {
       parseOciReference(url)
       return []
@@ -82,6 +83,14 @@ function checkSources(recipe: Recipe): Problem[] {
       return [problem(`/${field}`, 'reference', errorText(error))]
     }
   })
+}
+
+/** It is written to a file without secrets and shown in logs, and units cannot read a value that needs quotes. */
+function checkUrl(field: string, url: string): Problem[] {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined
+  if (parsed === undefined || /["'\\`]/.test(url)) return [problem(`/${field}`, 'url', 'is no URL without quotes')]
+  if (parsed.username === '' && parsed.password === '') return []
+  return [problem(`/${field}`, 'secret', 'has a user name or password in it, which would be shown in logs')]
 }
 
 function checkTexts(recipe: Recipe): Problem[] {

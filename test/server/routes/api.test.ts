@@ -187,6 +187,30 @@ test('a second job for a busy server is a conflict; the same idempotency key giv
   expect([again.status, await again.json()]).toMatchObject([200, { job_id: first.job_id }])
 })
 
+test('an idempotency key is of one server and recipe; an empty one is none', async () => {
+  await addServer()
+  await addServer('SN2')
+  await addJob('SN1', { 'idempotency-key': 'k1' })
+  const other = { server_serial: 'SN2', recipe: RECIPE }
+  const answer = await call('POST', '/api/v1/jobs', other, { 'idempotency-key': 'k1' })
+  expect([answer.status, await answer.json()]).toMatchObject([400, { code: 'request-invalid' }])
+  expect((await call('POST', '/api/v1/jobs', other, { 'idempotency-key': '' })).status).toBe(400)
+  expect((await call('POST', '/api/v1/jobs', other, { 'idempotency-key': 'x'.repeat(256) })).status).toBe(400)
+})
+
+test.for<[string, object]>([
+  ['/bmc_url', { bmc_url: 'https://192.0.2.7:99999' }],
+  ['/bmc_url', { bmc_url: 'https://[::1' }],
+  ['/bmc_url', { bmc_url: 'https://root:secret@192.0.2.7' }],
+  ['/network', { network: { mac: '52:54:00:00:00:01', addresses: ['192.0.2.300/24'], gateway: null, dns: [] } }],
+  ['/network', { network: { mac: '52:54:00:00:00:01', addresses: ['192.0.2.3/64'], gateway: null, dns: [] } }],
+  ['/network', { network: { mac: '52:54:00:00:00:01', addresses: ['192.0.2.3/24'], gateway: '....', dns: [] } }],
+])('a server with a mistake in %s is refused when it is added, not when it boots', async ([path, mistake]) => {
+  const server = { serial: 'SN1', bmc_url: 'https://192.0.2.7', bmc_username: 'root', bmc_password: 'hunter2' }
+  const answer = await call('POST', '/api/v1/servers', { ...server, ...mistake })
+  expect([answer.status, await answer.json()]).toMatchObject([400, { details: [{ path }] }])
+})
+
 test('a server with an active job cannot be removed', async () => {
   await addServer()
   await addJob()

@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { openDatabase } from '../../../src/server/store/database.ts'
-import { sqliteJobStore } from '../../../src/server/store/jobs.ts'
+import { holdDirectory, openDatabase } from '../../../src/server/store/database.ts'
+import { MAX_LOG_BYTES, sqliteJobStore } from '../../../src/server/store/jobs.ts'
 import { sampleJob } from '../support/sample-job.ts'
 
 const NOW = new Date('2026-01-02T03:04:05Z')
@@ -73,5 +73,49 @@ test('a newer database is refused rather than read', () => {
   file.exec('PRAGMA user_version = 99')
   file.close()
   expect(() => openDatabase(path)).toThrow(/a newer provisioner wrote it/)
+  rmSync(directory, { recursive: true })
+})
+
+test('of logs without end the newest are kept', async () => {
+  const jobs = openStore()
+  const job = await jobs.create(sampleJob(), QUEUED)
+  const post = (letter: string) => jobs.addLog(job.id, letter.repeat(MAX_LOG_BYTES / 4), NOW)
+  for (const letter of ['a', 'b', 'c', 'd', 'e', 'f']) await post(letter)
+  expect((await jobs.logs(job.id)).map(({ text }) => text[0])).toEqual(['c', 'd', 'e', 'f'])
+})
+
+test('phases without end do not keep the end of a job out of its history', async () => {
+  const jobs = openStore()
+  let job = await jobs.create(sampleJob(), QUEUED)
+  const phases = Array.from({ length: 600 }, (_, index) => ({ type: 'phase', message: `running:${index}` }))
+  job = (await jobs.save(job, phases, NOW)) ?? job
+  await jobs.save(job, [{ type: 'status', message: 'complete' }], NOW)
+  await jobs.note(job.id, { type: 'note', message: 'after' }, NOW)
+  const history = await jobs.history(job.id, 0)
+  expect(history.length).toBeLessThan(600)
+  expect(history.slice(-2).map(({ message }) => message)).toEqual(['complete', 'after'])
+})
+
+test('what is in the database is for its owner alone, in a directory that others may read, too', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'provisioner-db-'))
+  chmodSync(directory, 0o755)
+  const path = join(directory, 'controller.db')
+  writeFileSync(path, '', { mode: 0o644 })
+  const db = openDatabase(path)
+  await sqliteJobStore(db).create(sampleJob(), QUEUED)
+  const modes = readdirSync(directory).map((name) => statSync(join(directory, name)).mode & 0o777)
+  expect(modes.length).toBeGreaterThan(1)
+  expect(new Set(modes)).toEqual(new Set([0o600]))
+  db.close()
+  rmSync(directory, { recursive: true })
+})
+
+test('a data directory is held once, and free again afterwards', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'provisioner-db-'))
+  const path = join(directory, 'lock')
+  const held = holdDirectory(path)
+  expect(() => holdDirectory(path)).toThrow('another provisioner is running on this data directory')
+  held.close()
+  holdDirectory(path).close()
   rmSync(directory, { recursive: true })
 })

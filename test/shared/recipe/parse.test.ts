@@ -122,3 +122,26 @@ function layout(sizes: readonly string[], esp: Record<string, unknown> = {}) {
   const root = sizes.map((size, index) => ({ size, format: 'ext4', mountpoint: index === 0 ? '/' : `/data${index}` }))
   return [{ size: '64MiB', format: 'vfat', mountpoint: '/boot/efi', ...esp }, ...root]
 }
+
+test('a document that a parser could choke on is answered at once, and clearly', () => {
+  for (const text of [`metadata: ${'['.repeat(100_000)}`, `{"a":${'{"a":'.repeat(50_000)}`]) {
+    expect(() => parseRecipeText(text)).toThrow('nested too deeply')
+  }
+  const keys = Array.from({ length: 20_000 }, (_, index) => `k${index}: 1`).join('\n')
+  const started = performance.now()
+  expect(() => parseRecipeText(keys)).toThrow('it has 20001 problems')
+  expect(performance.now() - started).toBeLessThan(3000)
+})
+
+test.for<[string, string]>([
+  ['https://root:hush@192.0.2.1/fw', 'has a user name or password in it'],
+  ['https://192.0.2.1/"fw"', 'is no URL without quotes'],
+  ['https://192.0.2.1:99999/fw', 'is no URL without quotes'],
+])('the firmware URL %s is refused: %s', ([url, message]) => {
+  const text = JSON.stringify({ task_target: 'firmware-update.target', firmware_url: url })
+  expect(() => parseRecipeText(text)).toThrow(
+    expect.objectContaining({
+      problems: [expect.objectContaining({ path: '/firmware_url', message: expect.stringContaining(message) })],
+    }),
+  )
+})

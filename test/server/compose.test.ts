@@ -1,0 +1,81 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { ServeConfig } from '../../src/config.ts'
+import type { Started } from '../../src/server/compose.ts'
+import { runController } from '../../src/server/compose.ts'
+
+let directory = ''
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'controller-'))
+})
+
+afterEach(() => rmSync(directory, { recursive: true }))
+
+function config(change: Partial<ServeConfig> = {}): ServeConfig {
+  return {
+    host: '127.0.0.1',
+    port: 0,
+    dataDir: join(directory, 'data'),
+    publicUrl: 'http://127.0.0.1:1',
+    mediaUrl: undefined,
+    maintenanceIso: undefined,
+    adminTokenFile: join(directory, 'token'),
+    registryPolicy: undefined,
+    workers: 1,
+    logLevel: 'silent',
+    tls: false,
+    ...change,
+  }
+}
+
+/** Starts a controller, gives it to `use`, and stops it. */
+async function withController(settings: ServeConfig, use: (started: Started) => Promise<void>): Promise<void> {
+  const stop = new AbortController()
+  const { promise, resolve, reject } = Promise.withResolvers<Started>()
+  const ended = runController(settings, pino({ level: 'silent' }), resolve, stop.signal)
+  ended.catch(reject)
+  try {
+    await use(await promise)
+  } finally {
+    stop.abort()
+    await ended
+  }
+}
+
+test('a second controller on the same data directory is refused, and one after it is not', async () => {
+  await withController(config(), async () => {
+    await expect(withController(config(), async () => undefined)).rejects.toThrow('another provisioner is running')
+  })
+  await withController(config(), async ({ url }) => {
+    expect((await fetch(`${url}/healthz`)).status).toBe(200)
+  })
+})
+
+test('a first token that could not be written is made again at the next start', async () => {
+  writeFileSync(join(directory, 'file'), '')
+  const nowhere = config({ adminTokenFile: join(directory, 'file', 'token') })
+  await expect(withController(nowhere, async () => undefined)).rejects.toMatchObject({ code: 'config-invalid' })
+  await withController(config(), async ({ url }) => {
+    const token = readFileSync(join(directory, 'token'), 'utf8').trim()
+    const answer = await fetch(`${url}/api/v1/jobs`, { headers: { authorization: `Bearer ${token}` } })
+    expect(answer.status).toBe(200)
+  })
+})
+
+test('a port that is taken ends the start, and leaves nothing behind', async () => {
+  await withController(config(), async ({ url }) => {
+    const taken = config({ port: Number(new URL(url).port), dataDir: join(directory, 'other') })
+    await expect(withController(taken, async () => undefined)).rejects.toThrow('Cannot listen on 127.0.0.1')
+    await withController({ ...taken, port: 0 }, async () => undefined)
+  })
+})
+
+test('a data directory that cannot be used is named, with the reason', async () => {
+  writeFileSync(join(directory, 'file'), '')
+  const started = withController(config({ dataDir: join(directory, 'file', 'data') }), async () => undefined)
+  await expect(started).rejects.toThrow(`Cannot use the data directory "${join(directory, 'file', 'data')}"`)
+})
