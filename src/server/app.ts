@@ -4,6 +4,8 @@ import { AppError } from '../shared/errors.ts'
 import type { Logger } from '../shared/log.ts'
 import { requireToken } from './http/auth.ts'
 import { problemResponse } from './http/problem.ts'
+import type { DoctorRouteDeps } from './routes/doctor.ts'
+import { doctorRoutes, testMediaRoutes } from './routes/doctor.ts'
 import type { JobRouteDeps } from './routes/jobs.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import type { MediaRouteDeps } from './routes/media.ts'
@@ -17,7 +19,8 @@ import type { TokenStore } from './store/tokens.ts'
 export type AppDeps = JobRouteDeps &
   MediaRouteDeps &
   ReportRouteDeps &
-  ServerRouteDeps & {
+  ServerRouteDeps &
+  DoctorRouteDeps & {
     readonly tokens: TokenStore
     readonly registry: Registry
     readonly log: Logger
@@ -39,6 +42,7 @@ export function controllerApp(deps: AppDeps): Hono {
   // hono's route() would drop the registry's own 404 and error answers; clients parse nothing but OCI error JSON.
   app.all('/v2', (c) => deps.registry.app.fetch(c.req.raw, c.env))
   app.all('/v2/*', (c) => deps.registry.app.fetch(c.req.raw, c.env))
+  app.route('/media', testMediaRoutes(deps))
   app.route('/media', mediaRoutes(deps))
   app.route('/api/v1', reportRoutes(deps))
 
@@ -46,6 +50,7 @@ export function controllerApp(deps: AppDeps): Hono {
   api.use(requireToken(deps.tokens))
   api.route('/jobs', jobRoutes(deps))
   api.route('/servers', serverRoutes(deps))
+  api.route('/servers', doctorRoutes(deps))
   app.route('/api/v1', api)
   return app
 }

@@ -10,6 +10,8 @@ import type { Logger } from '../shared/log.ts'
 import { sleep, systemClock } from '../shared/time.ts'
 import { loadOrCreateTls } from '../shared/tls.ts'
 import { controllerApp } from './app.ts'
+import { bmcAccess } from './bmcs.ts'
+import { testMedia } from './doctor/test-media.ts'
 import { BUDGETS } from './jobs/budgets.ts'
 import { createChanges } from './jobs/changes.ts'
 import type { JobMedia } from './jobs/ports.ts'
@@ -21,11 +23,11 @@ import { firstReads } from './media/first-reads.ts'
 import { jobMedia } from './media/job-media.ts'
 import type { Medium } from './media/medium.ts'
 import { fileMedium, planMedium } from './media/medium.ts'
-import { bmcConnector } from './redfish/bmc.ts'
-import { REAL_TIMING } from './redfish/timing.ts'
 import { registryCallers } from './registry-access.ts'
+import { checkSimulation } from './simulated.ts'
 import { holdDirectory, openDatabase } from './store/database.ts'
 import { sqliteJobStore } from './store/jobs.ts'
+import { sqliteLearnedProfiles } from './store/profiles.ts'
 import { sqliteServerStore } from './store/servers.ts'
 import type { TokenStore } from './store/tokens.ts'
 import { newToken, sqliteTokenStore } from './store/tokens.ts'
@@ -91,7 +93,13 @@ async function serveData(
   })
   const note = (id: string, type: string, message: string) => jobs.note(id, { type, message }, clock.now())
 
+  const tests = testMedia(endpoints.mediaUrl)
+  const bmcs = bmcAccess({ profiles: sqliteLearnedProfiles(db, clock), testMedia: tests, clock, log })
+
   const app = controllerApp({
+    ...bmcs,
+    testMedia: tests,
+    checkBmc: checkSimulation,
     jobs,
     servers,
     tokens,
@@ -132,10 +140,11 @@ async function serveData(
         media.prepare(job, server)
       },
     }
-    const connectBmc = bmcConnector(REAL_TIMING)
+    const { connectBmc } = bmcs
     const deps = { jobs, servers, record, changes, connectBmc, media: served, budgets: BUDGETS, clock, log, note }
     await runWorker(WORKER, config.workers, deps, signal)
   } finally {
+    await bmcs.close()
     await http.close()
     await registry.close()
   }

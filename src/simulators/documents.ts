@@ -29,7 +29,7 @@ export function documentAt(path: string, state: BmcState): Document | undefined 
     case media.path:
       return mediaCollection(state)
     case dellAttributesPath(state.profile):
-      return resource(path, 'DellAttributes.v1_0_0', { Attributes: { 'VirtualMedia.1.Attached': attachment(state) } })
+      return resource(path, 'DellAttributes.v1_0_0', { Attributes: attributes(state) })
   }
   const slot = state.slots.find((candidate) => candidate.path === path && isShown(candidate, state))
   return slot === undefined ? taskAt(path, state) : virtualMedia(slot, state)
@@ -45,8 +45,13 @@ export function resource(path: string, type: string, properties: Document): Docu
   return { '@odata.id': path, '@odata.type': `#${type}.${name}`, Id: path.split('/').at(-1), ...properties }
 }
 
-function attachment({ attached }: BmcState): string {
-  return attached ? 'Attached' : 'Detached'
+function attributes({ attached, slots }: BmcState): Document {
+  const once = slots.some(({ bootNext }) => bootNext)
+  return {
+    'VirtualMedia.1.Attached': attached ? 'Attached' : 'Detached',
+    'ServerBoot.1.BootOnce': once ? 'Enabled' : 'Disabled',
+    'ServerBoot.1.FirstBootDevice': once ? 'VCD-DVD' : 'Normal',
+  }
 }
 
 function collection(path: string, type: string, members: readonly string[]): Document {
@@ -79,7 +84,7 @@ function serviceRoot({ profile, uuid }: BmcState): Document {
 function bmc(state: BmcState): Document {
   const { manager, system, media, vendor } = state.profile
   const now = new Date(state.now().getTime() - (state.faults.has('wrong-clock') ? BEHIND_MS : 0))
-  const attributes = dellAttributesPath(state.profile)
+  const attributesPath = dellAttributesPath(state.profile)
   const importing = dellImportPath(state.profile)
   return resource(manager.path, 'Manager.v1_11_0', {
     Name: 'Manager',
@@ -90,7 +95,7 @@ function bmc(state: BmcState): Document {
     DateTimeLocalOffset: '+00:00',
     Links: {
       ManagerForServers: [link(system.path)],
-      ...(attributes !== undefined && { Oem: { Dell: { DellAttributes: [link(attributes)] } } }),
+      ...(attributesPath !== undefined && { Oem: { Dell: { DellAttributes: [link(attributesPath)] } } }),
     },
     ...(media.linkedFrom === 'manager' && { VirtualMedia: link(media.path) }),
     Actions: {

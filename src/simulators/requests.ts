@@ -91,6 +91,7 @@ async function patch(path: string, body: Body, state: BmcState): Promise<Reply |
   if (path === dellAttributesPath(profile)) {
     const attributes = body['Attributes'] as Body | undefined
     state.attached = attributes?.['VirtualMedia.1.Attached'] === 'Attached' || state.attached
+    if (attributes?.['ServerBoot.1.BootOnce'] === 'Disabled') for (const slot of state.slots) slot.bootNext = false
     return { status: 200 }
   }
   const slot = state.slots.find((candidate) => candidate.path === path)

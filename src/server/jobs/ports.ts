@@ -173,4 +173,38 @@ export interface LearnedProfiles {
   save(model: string, firmware: string, profile: LearnedProfile): Promise<void>
 }
 
+/** One slot for virtual media. */
+export interface SlotFacts {
+  readonly id: string
+  /** `CD/DVD` */
+  readonly kind: string
+  /** It takes a URL. */
+  readonly usable: boolean
+  readonly cd: boolean
+  /** What is in it; empty when the BMC does not tell, undefined when there is nothing. */
+  readonly image: string | undefined
+}
+
+/** One BMC as the doctor looks at it. */
+export interface Checkup {
+  readonly facts: BmcFacts
+  /** The clock of the BMC (RFC 3339), when it tells. */
+  readonly time: string | undefined
+  /** Media have to be put into one, as this BMC takes no second one. */
+  readonly oneMedium: boolean
+  power(signal: AbortSignal): Promise<PowerState>
+  slots(signal: AbortSignal): Promise<readonly SlotFacts[]>
+  /** Inserts one medium into the slot that boots; gives its id. */
+  insert(url: string, signal: AbortSignal): Promise<string>
+  eject(signal: AbortSignal): Promise<void>
+  /** How the virtual CD would be started; @throws `redfish-unsupported` */
+  bootTarget(signal: AbortSignal): Promise<string>
+  /** An override of an earlier job was not used up. */
+  isBootOnceArmed(signal: AbortSignal): Promise<boolean>
+  learned(): LearnedProfile
+  close(): Promise<void>
+}
+
+export type ConnectCheckup = (address: BmcAddress, signal: AbortSignal) => Promise<Checkup>
+
 export type ConnectBmc = (address: BmcAddress, signal: AbortSignal) => Promise<Bmc>

@@ -1,43 +1,70 @@
 import { withTimeout } from '../../shared/time.ts'
-import type { Bmc, BmcFacts, ConnectBmc, LearnedProfiles } from '../jobs/ports.ts'
-import { createBootOnce } from './boot-once.ts'
-import { createClient } from './client.ts'
+import type { Bmc, BmcAddress, BmcFacts, ConnectBmc, LearnedProfiles } from '../jobs/ports.ts'
+import { type BootOnce, createBootOnce } from './boot-once.ts'
+import { createClient, type RedfishClient } from './client.ts'
 import { type Discovery, discover } from './discover.ts'
-import { openLearning } from './learning.ts'
-import { createPower } from './power.ts'
+import { type Learning, openLearning } from './learning.ts'
+import { createPower, type Power } from './power.ts'
 import type { Timing } from './timing.ts'
-import { createVirtualMedia } from './virtual-media.ts'
+import { createVirtualMedia, type VirtualMedia } from './virtual-media.ts'
 
 /** The session is deleted within this, or left to end by itself. */
 const CLOSE_MS = 10_000
 
-/** The port's `ConnectBmc` by Redfish: logs in, finds the system, and leaves no session behind when that fails. */
+/** Everything about one BMC that is logged in. */
+export interface OpenBmc {
+  readonly client: RedfishClient
+  readonly discovery: Discovery
+  readonly learning: Learning
+  readonly media: VirtualMedia
+  readonly boot: BootOnce
+  readonly power: Power
+  close(): Promise<void>
+}
+
+/** The port's `ConnectBmc` by Redfish. With `profiles`, what works on a kind of BMC is kept there. */
 export function bmcConnector(timing: Timing, profiles?: LearnedProfiles): ConnectBmc {
   return async (address, signal) => {
-    const client = createClient(address, timing)
-    const close = () => client.close(withTimeout(new AbortController().signal, CLOSE_MS))
-    try {
-      const discovery = await discover(client, address.serial, signal)
-      const learning = await openLearning(profiles, discovery)
-      const media = createVirtualMedia(client, discovery, learning, timing)
-      const boot = createBootOnce(client, discovery, learning)
-      const power = createPower(client, discovery, timing)
-      const bmc: Bmc = {
-        facts: async () => factsOf(discovery),
-        insertMedia: media.insertBoth,
-        ejectMedia: media.ejectOurs,
-        bootOnceFromCd: boot.armCdOnce,
-        clearBootOverride: boot.clear,
-        power: power.state,
-        powerOff: (within) => power.bring('off', within),
-        powerOn: (within) => power.bring('on', within),
-        close,
-      }
-      return bmc
-    } catch (error) {
-      await close()
-      throw error
+    const { discovery, media, boot, power, close } = await openBmc(address, timing, profiles, signal)
+    const bmc: Bmc = {
+      facts: async () => factsOf(discovery),
+      insertMedia: media.insertBoth,
+      ejectMedia: media.ejectOurs,
+      bootOnceFromCd: boot.armCdOnce,
+      clearBootOverride: boot.clear,
+      power: power.state,
+      powerOff: (within) => power.bring('off', within),
+      powerOn: (within) => power.bring('on', within),
+      close,
     }
+    return bmc
+  }
+}
+
+/** Logs in and finds the system; leaves no session behind when that fails. */
+export async function openBmc(
+  address: BmcAddress,
+  timing: Timing,
+  profiles: LearnedProfiles | undefined,
+  signal: AbortSignal,
+): Promise<OpenBmc> {
+  const client = createClient(address, timing)
+  const close = () => client.close(withTimeout(new AbortController().signal, CLOSE_MS))
+  try {
+    const discovery = await discover(client, address.serial, signal)
+    const learning = await openLearning(profiles, discovery)
+    return {
+      client,
+      discovery,
+      learning,
+      media: createVirtualMedia(client, discovery, learning, timing),
+      boot: createBootOnce(client, discovery, learning),
+      power: createPower(client, discovery, timing),
+      close,
+    }
+  } catch (error) {
+    await close()
+    throw error
   }
 }
 

@@ -31,14 +31,21 @@ export function dellImport(client: RedfishClient, { managers }: Discovery): Boot
     return value('BootOnce') === 'Enabled' && value('FirstBootDevice') === 'VCD-DVD'
   }
 
+  function action(): string {
+    const found = manager?.importConfiguration
+    if (found !== undefined) return found
+    throw new AppError('redfish-unsupported', 'Cannot set the boot override: the iDRAC imports no configuration')
+  }
+
   return {
     async arm(signal) {
-      if (manager?.importConfiguration === undefined) {
-        throw new AppError('redfish-unsupported', 'Cannot set the boot override: the iDRAC imports no configuration')
-      }
-      const answer = await client.post(manager.importConfiguration, IMPORT, signal)
+      const answer = await client.post(action(), IMPORT, signal)
       if (!isOk(answer)) throw refused('set the boot override by a configuration job', answer)
       return 'VCD-DVD'
+    },
+    async describe() {
+      action()
+      return 'VCD-DVD, by a configuration job'
     },
     isArmed,
     async clear(signal) {

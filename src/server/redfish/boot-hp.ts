@@ -27,6 +27,7 @@ export function hpSlot(client: RedfishClient, discovery: Discovery): BootMethodP
       if (!isOk(answer)) throw refused(`boot from slot ${slot.id}`, answer)
       return 'BootOnNextServerReset'
     },
+    describe: async () => 'BootOnNextServerReset of the CD slot',
     async isArmed(signal) {
       const slot = await find(signal)
       return slot !== undefined && at(slot.resource.body, 'Oem', brandOf(slot), 'BootOnNextServerReset') === true

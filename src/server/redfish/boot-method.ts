@@ -2,6 +2,8 @@
 export interface BootMethodPart {
   /** Gives the target it was set to. */
   arm(signal: AbortSignal): Promise<string>
+  /** What `arm` would set; @throws `redfish-unsupported` */
+  describe(signal: AbortSignal): Promise<string>
   isArmed(signal: AbortSignal): Promise<boolean>
   clear(signal: AbortSignal): Promise<void>
 }

@@ -10,6 +10,8 @@ import type { BootMethod } from './quirks.ts'
 
 export interface BootOnce {
   armCdOnce(signal: AbortSignal): Promise<void>
+  /** What would be set first; @throws `redfish-unsupported` */
+  describe(signal: AbortSignal): Promise<string>
   isArmed(signal: AbortSignal): Promise<boolean>
   clear(signal: AbortSignal): Promise<void>
 }
@@ -39,6 +41,10 @@ export function createBootOnce(client: RedfishClient, discovery: Discovery, lear
       const [first, last] = [refusals[0], refusals.at(-1)]
       if (first === undefined || last === first) throw first
       throw new AppError(first.code, first.message, { cause: last, facts: first.facts })
+    },
+    async describe(signal) {
+      const [first] = parts
+      return first === undefined ? 'none' : first.describe(signal)
     },
     async isArmed(signal) {
       for (const part of parts) if (await part.isArmed(signal)) return true

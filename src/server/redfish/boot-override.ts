@@ -67,6 +67,11 @@ export function standardOverride(client: RedfishClient, { system, quirks }: Disc
       )
     },
 
+    async describe(signal) {
+      const { boot, pending } = await read(signal)
+      return chooseTarget(quirks, boot.targets ?? pending?.targets)
+    },
+
     async isArmed(signal) {
       const { boot, pending } = await read(signal)
       return isArmed(boot) || isArmed(pending)

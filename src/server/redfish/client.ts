@@ -86,10 +86,15 @@ export function createClient(address: BmcAddress, timing: Timing): RedfishClient
       return settle(reader, await send(request, signal), timing, signal)
     },
     async patch({ path, etag }, body, signal) {
-      for (const tag of etagLadder(etag)) {
+      const target = pathOfLink(path, origin)
+      const tags = [...etagLadder(etag)]
+      for (const [index, tag] of tags.entries()) {
         const headers: Record<string, string> = tag === undefined ? {} : { 'If-Match': tag }
-        const answer = await send({ method: 'PATCH', path: pathOfLink(path, origin), body, headers }, signal)
+        const answer = await send({ method: 'PATCH', path: target, body, headers }, signal)
         if (answer.status !== 412 || tag === undefined) return settle(reader, answer, timing, signal)
+        // The resource may have changed since it was read, as in an iLO whose server goes through POST.
+        const now = index === 0 ? etagOf(await reader.get(target, signal)) : undefined
+        if (now !== undefined && now !== etag) tags.splice(1, tags.length - 1, ...etagLadder(now))
       }
       throw new Error('the ladder ends without an ETag')
     },

@@ -1,4 +1,4 @@
-/** How long the BMC is waited for, in milliseconds. Tests give their own; everything else uses `REAL_TIMING`. */
+/** How long the BMC is waited for, in milliseconds. Tests give their own. */
 export interface Timing {
   /** One answer to a GET, PATCH or login. */
   readonly requestMs: number
@@ -24,4 +24,15 @@ export const REAL_TIMING: Timing = {
   slotMs: 60_000,
   powerMs: 300_000,
   waitFactor: 1,
+}
+
+/** For simulated BMCs: they count looks instead of seconds. */
+export const SIMULATED_TIMING: Timing = {
+  requestMs: 30_000,
+  actionMs: 60_000,
+  pollMs: 50,
+  taskMs: 30_000,
+  slotMs: 5_000,
+  powerMs: 10_000,
+  waitFactor: 0.01,
 }

@@ -4,6 +4,7 @@ import type { Finding } from '../doctor/finding.ts'
 import type { TestMedia } from '../doctor/test-media.ts'
 import { TEST_MEDIUM_NAME } from '../doctor/test-media.ts'
 import { readFields, readJson, textField } from '../http/request.ts'
+import { isActive } from '../jobs/machine.ts'
 import type { JobStore, PowerState, Server, ServerStore } from '../jobs/ports.ts'
 import { answer } from './media.ts'
 
@@ -22,6 +23,7 @@ export interface DoctorView {
   readonly findings: readonly Finding[]
 }
 
+const JOBS_BACK = 20
 const MAX_BODY = 4096
 
 /** Below `/api/v1/servers`: `POST {serial}/doctor`, `GET` and `POST {serial}/power`. */
@@ -37,9 +39,9 @@ export function doctorRoutes(deps: DoctorRouteDeps): Hono {
   /** A job owns its server: its media and its power are not touched from the side. */
   async function findIdle(serial: string, what: string): Promise<Server> {
     const server = await find(serial)
-    const [latest] = await deps.jobs.ofServer(serial, 1)
-    if (latest === undefined || latest.status === 'complete') return server
-    throw new AppError('job-active', `Cannot ${what} server "${serial}": job ${latest.id} is still active`)
+    const active = (await deps.jobs.ofServer(serial, JOBS_BACK)).find(isActive)
+    if (active === undefined) return server
+    throw new AppError('job-active', `Cannot ${what} server "${serial}": job ${active.id} is still active`)
   }
 
   app.post('/:serial/doctor', async (c) => {

@@ -13,6 +13,8 @@ export interface ServerRouteDeps {
   readonly servers: ServerStore
   readonly jobs: Pick<JobStore, 'ofServer'>
   readonly clock: Clock
+  /** @throws `request-invalid` when there is no such simulated BMC */
+  checkBmc(url: string): void
 }
 
 const JOBS_BACK = 20
@@ -35,7 +37,7 @@ const FIELDS = {
 } as const satisfies Record<string, FieldRule>
 
 /** `/api/v1/servers`: a BMC's password is written here and never read back. */
-export function serverRoutes({ servers, jobs, clock }: ServerRouteDeps): Hono {
+export function serverRoutes({ servers, jobs, clock, checkBmc }: ServerRouteDeps): Hono {
   const app = new Hono()
 
   app.post('/', async (c) => {
@@ -53,6 +55,7 @@ export function serverRoutes({ servers, jobs, clock }: ServerRouteDeps): Hono {
       network: (body.network ?? null) as NetworkPlan | null,
       createdAt: clock.now(),
     }
+    checkBmc(server.bmc.url)
     await servers.add(server)
     c.header('location', `/api/v1/servers/${server.serial}`)
     return c.json(serverView(server), 201)
@@ -87,6 +90,7 @@ function optional(value: unknown): string | null {
 }
 
 function isBmcUrl(value: unknown): boolean {
+  if (typeof value === 'string' && /^simulate:[a-z0-9+-]{1,100}$/.test(value)) return true
   return typeof value === 'string' && /^https?:\/\/[^/?#\s@]+\/?$/.test(value) && URL.canParse(value)
 }
 

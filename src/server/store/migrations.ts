@@ -68,4 +68,14 @@ export const MIGRATIONS: readonly string[] = [
     created_at TEXT NOT NULL
   ) STRICT;
   `,
+  `
+  -- What worked on one kind of BMC; may be deleted at any time, and is learned again.
+  CREATE TABLE bmc_profiles (
+    model      TEXT NOT NULL,          -- vendor and model of the server
+    firmware   TEXT NOT NULL,
+    profile    TEXT NOT NULL,          -- JSON, LearnedProfile
+    updated_at TEXT NOT NULL,
+    PRIMARY KEY (model, firmware)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]

@@ -9,11 +9,13 @@ import { openIso } from '../../../src/isobuilder/reader.ts'
 import type { Registry } from '../../../src/registry/registry.ts'
 import { openRegistry } from '../../../src/registry/registry.ts'
 import { controllerApp } from '../../../src/server/app.ts'
+import { testMedia } from '../../../src/server/doctor/test-media.ts'
 import type { JobRecord } from '../../../src/server/jobs/record.ts'
 import { jobRecord } from '../../../src/server/jobs/record.ts'
 import { jobMedia } from '../../../src/server/media/job-media.ts'
 import { planMedium } from '../../../src/server/media/medium.ts'
 import { registryCallers } from '../../../src/server/registry-access.ts'
+import { checkSimulation } from '../../../src/server/simulated.ts'
 import { openDatabase } from '../../../src/server/store/database.ts'
 import { sqliteJobStore } from '../../../src/server/store/jobs.ts'
 import { sqliteServerStore } from '../../../src/server/store/servers.ts'
@@ -74,6 +76,11 @@ beforeEach(async () => {
       return name === 'task.iso' && server !== undefined ? planMedium(media.plan(job, server)) : undefined
     },
     onRead: () => undefined,
+    testMedia: testMedia(endpoints.mediaUrl),
+    diagnose: async () => [],
+    power: async () => 'off',
+    bring: async () => undefined,
+    checkBmc: checkSimulation,
   })
   token = tokens.create('admin', 'admin', clock.now())
   reader = tokens.create('look', 'reader', clock.now())

@@ -1,0 +1,65 @@
+import type { Logger } from '../shared/log.ts'
+import type { Clock } from '../shared/time.ts'
+import { withTimeout } from '../shared/time.ts'
+import { diagnose } from './doctor/diagnose.ts'
+import type { TestMedia } from './doctor/test-media.ts'
+import type { BmcAddress, ConnectBmc, LearnedProfiles } from './jobs/ports.ts'
+import { bmcConnector } from './redfish/bmc.ts'
+import { checkupConnector } from './redfish/checkup.ts'
+import { REAL_TIMING, SIMULATED_TIMING, type Timing } from './redfish/timing.ts'
+import type { DoctorRouteDeps } from './routes/doctor.ts'
+import { isSimulated, simulatedBmcs } from './simulated.ts'
+
+export interface BmcAccessDeps {
+  readonly profiles: LearnedProfiles
+  readonly testMedia: TestMedia
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** Everything that reaches BMCs, real and simulated ones. */
+export interface BmcAccess extends Pick<DoctorRouteDeps, 'diagnose' | 'power' | 'bring'> {
+  readonly connectBmc: ConnectBmc
+  /** Ends the simulated BMCs. */
+  close(): Promise<void>
+}
+
+/** A BMC may read a medium some seconds after it has shown it. */
+const FETCH_MS = 15_000
+/** A power order from the command line, which waits for it. */
+const POWER_MS = 120_000
+
+export function bmcAccess({ profiles, testMedia, clock, log }: BmcAccessDeps): BmcAccess {
+  const simulated = simulatedBmcs(clock, log)
+  const by = (timing: Timing) => ({
+    connect: bmcConnector(timing, profiles),
+    examine: checkupConnector(timing, profiles),
+    doctor: { testMedia, clock, fetchMs: FETCH_MS * Math.max(timing.waitFactor, 0.1) },
+  })
+  const [real, quick] = [by(REAL_TIMING), by(SIMULATED_TIMING)]
+  const fitting = (address: BmcAddress) => (isSimulated(address) ? quick : real)
+  const connectBmc: ConnectBmc = async (address, signal) =>
+    fitting(address).connect(await simulated.resolve(address), signal)
+
+  return {
+    connectBmc,
+    diagnose: (server, signal) => {
+      const { examine, doctor } = fitting(server.bmc)
+      const connect = async (address: BmcAddress, within: AbortSignal) =>
+        examine(await simulated.resolve(address), within)
+      return diagnose(server, { ...doctor, connect }, signal)
+    },
+    async power(server, signal) {
+      const within = withTimeout(signal, POWER_MS)
+      const bmc = await connectBmc(server.bmc, within)
+      return bmc.power(within).finally(() => bmc.close())
+    },
+    async bring(server, to, signal) {
+      const within = withTimeout(signal, POWER_MS)
+      const bmc = await connectBmc(server.bmc, within)
+      const done = to === 'on' ? bmc.powerOn(within) : bmc.powerOff(within)
+      await done.finally(() => bmc.close())
+    },
+    close: simulated.close,
+  }
+}

@@ -1,0 +1,200 @@
+import { AppError, errorText, isAppError } from '../../shared/errors.ts'
+import type { Clock } from '../../shared/time.ts'
+import { sleep, withTimeout } from '../../shared/time.ts'
+import type { Checkup, ConnectCheckup, Server } from '../jobs/ports.ts'
+import { adviceFor } from './advice.ts'
+import type { Check, Finding } from './finding.ts'
+import type { TestMedia, TestMedium } from './test-media.ts'
+
+export interface DoctorDeps {
+  readonly connect: ConnectCheckup
+  readonly testMedia: TestMedia
+  readonly clock: Clock
+  /** How long a BMC may take to ask for a medium it shows as inserted, in milliseconds. */
+  readonly fetchMs: number
+}
+
+/** Certificates and logs suffer from a clock that is off by more. */
+const MAX_SKEW_MS = 5 * 60_000
+/** The whole examination. */
+const LIMIT_MS = 140_000
+const LOOK_MS = 250
+/** Ejecting must be tried even when the time is over. */
+const EJECT_MS = 60_000
+
+/**
+ * Looks at everything a job needs of a server, without a reboot: finds the BMC, logs in, inserts a small medium, sees it
+ * fetched and takes it out again. A failure is a finding; nothing is thrown but the caller's abort.
+ */
+export async function diagnose(server: Server, deps: DoctorDeps, signal: AbortSignal): Promise<readonly Finding[]> {
+  const limited = withTimeout(signal, LIMIT_MS)
+  const findings: Finding[] = []
+  const bmc = await connect(server, deps, findings, limited)
+  signal.throwIfAborted()
+  if (bmc === undefined) return findings
+  try {
+    findings.push(identity(bmc, server), clockOf(bmc, deps.clock.now()))
+    await look('power', findings, limited, async () => ok('power', `the server is ${await bmc.power(limited)}`))
+    await look('slots', findings, limited, async () => slots(bmc, limited))
+    await look('boot', findings, limited, async () => boot(bmc, limited))
+    await tryMedium(bmc, deps, findings, limited)
+    findings.push(learned(bmc))
+  } finally {
+    await bmc.close()
+  }
+  signal.throwIfAborted()
+  return findings
+}
+
+async function connect(
+  { bmc: address }: Server,
+  { connect: open }: DoctorDeps,
+  findings: Finding[],
+  signal: AbortSignal,
+): Promise<Checkup | undefined> {
+  try {
+    const bmc = await open(address, signal)
+    findings.push(ok('reachable', `${address.url} answers`))
+    findings.push(ok('login', `"${address.username}" may log in`))
+    return bmc
+  } catch (error) {
+    const text = errorText(error)
+    if (!isAppError(error) || error.code === 'redfish-unreachable') {
+      const advice = 'Check the address, the cable and the VLAN of the BMC, and whether Redfish is enabled in it.'
+      findings.push({ check: 'reachable', state: 'failed', message: text, advice })
+      return undefined
+    }
+    findings.push(ok('reachable', `${address.url} answers`))
+    const pool = /session/i.test(text) && /exceed|limit|maximum/i.test(text)
+    const advice = pool
+      ? 'All sessions of the BMC are taken: end some in its web interface, or restart the BMC.'
+      : /log in/.test(text)
+        ? 'Register the server again with the right user name and password; the account needs the right to virtual media and power.'
+        : adviceFor(`${error.code} ${text}`)
+    findings.push({ check: /log in/.test(text) ? 'login' : 'identity', state: 'failed', message: text, advice })
+    return undefined
+  }
+}
+
+function identity({ facts }: Checkup, { serial }: Server): Finding {
+  const message = `${facts.vendor} ${facts.model}, firmware ${facts.firmware}, serial number ${facts.serial ?? 'not told'}`
+  if (facts.serial === undefined || facts.serial === serial) return ok('identity', message)
+  const advice = `This BMC belongs to another server than "${serial}": register the server under its own serial number, or correct the address.`
+  return { check: 'identity', state: 'failed', message, advice }
+}
+
+function clockOf({ time }: Checkup, now: Date): Finding {
+  const at = time === undefined ? Number.NaN : Date.parse(time)
+  if (Number.isNaN(at))
+    return { check: 'clock', state: 'skipped', message: 'the BMC does not tell its time', advice: null }
+  const seconds = Math.round((at - now.getTime()) / 1000)
+  const message = `the clock of the BMC is ${Math.abs(seconds)} s ${seconds < 0 ? 'behind' : 'ahead'}`
+  if (Math.abs(seconds) * 1000 <= MAX_SKEW_MS) return ok('clock', message)
+  const advice = 'Set up NTP in the BMC: with a wrong clock it may refuse the certificate of an https medium.'
+  return { check: 'clock', state: 'warning', message, advice }
+}
+
+async function slots(bmc: Checkup, signal: AbortSignal): Promise<Finding> {
+  const found = await bmc.slots(signal)
+  const usable = found.filter((slot) => slot.usable)
+  const list = found.map(({ id, kind, usable: takes, image }) => {
+    const note = takes ? (image === undefined ? '' : ', occupied') : ', takes no URL'
+    return `${id} (${kind}${note})`
+  })
+  const message = list.length === 0 ? 'there is no slot for virtual media' : list.join('; ')
+  if (!usable.some(({ cd }) => cd)) return failed('slots', new AppError('redfish-unsupported', message))
+  const count = bmc.oneMedium || usable.length === 1 ? 'one medium holds both' : 'two media'
+  return ok('slots', `${message}: ${count}`)
+}
+
+async function boot(bmc: Checkup, signal: AbortSignal): Promise<Finding> {
+  const target = await bmc.bootTarget(signal)
+  if (!(await bmc.isBootOnceArmed(signal))) return ok('boot', `the virtual CD is started by ${target}`)
+  const message = `the virtual CD is started by ${target}, and an override of before is still set`
+  const advice = 'The next start is from the CD: run a job, which clears it, or clear it in the BMC.'
+  return { check: 'boot', state: 'warning', message, advice }
+}
+
+async function tryMedium(bmc: Checkup, deps: DoctorDeps, findings: Finding[], signal: AbortSignal): Promise<void> {
+  const test = deps.testMedia.open()
+  try {
+    const inserted = await look('insert', findings, signal, async () => {
+      const slot = await bmc.insert(test.url, signal)
+      return ok('insert', `slot ${slot} took ${new URL(test.url).origin}/media/…`)
+    })
+    if (!inserted) {
+      for (const check of ['fetch', 'eject'] as const) findings.push(skipped(check, 'nothing was inserted'))
+      return
+    }
+    await look('fetch', findings, signal, () => fetched(test, deps.fetchMs, signal))
+    const within = withTimeout(new AbortController().signal, EJECT_MS)
+    await look('eject', findings, within, async () => {
+      await bmc.eject(within)
+      return ok('eject', 'the slot is empty again')
+    })
+  } finally {
+    test.forget()
+  }
+}
+
+async function fetched(test: TestMedium, fetchMs: number, signal: AbortSignal): Promise<Finding> {
+  const deadline = performance.now() + fetchMs
+  while (test.requests.length === 0 && performance.now() < deadline) await sleep(Math.min(LOOK_MS, fetchMs), signal)
+  if (test.requests.length > 0) return ok('fetch', `the BMC asked for it: ${[...new Set(test.requests)].join(', ')}`)
+  const message = `the BMC shows the medium and has not asked for it in ${fetchMs / 1000} s`
+  const advice =
+    'Some BMCs read when the server boots; else check --media-url, routes and firewalls from the management network.'
+  return { check: 'fetch', state: 'warning', message, advice }
+}
+
+function learned(bmc: Checkup): Finding {
+  const { insert, bootSlot, taskSlot, bootTarget } = bmc.learned()
+  if (insert === null && bootTarget === null) {
+    return skipped('learned', 'nothing yet about this model and firmware')
+  }
+  const facts = [
+    insert === null ? undefined : `payload ${insert.rung + 1}${insert.demands.map((name) => ` with ${name}`).join('')}`,
+    bootSlot === null
+      ? undefined
+      : `boot slot ${bootSlot}, ${taskSlot === null ? 'one medium' : `task slot ${taskSlot}`}`,
+    bootTarget === null ? undefined : `boot by ${bootTarget}`,
+  ]
+  return ok('learned', `${facts.filter((fact) => fact !== undefined).join('; ')} worked on this model and firmware`)
+}
+
+/** One look; what it throws becomes a finding. False when it failed. */
+async function look(
+  check: Check,
+  findings: Finding[],
+  signal: AbortSignal,
+  action: () => Promise<Finding>,
+): Promise<boolean> {
+  try {
+    const finding = await action()
+    findings.push(finding)
+    return finding.state !== 'failed'
+  } catch (error) {
+    if (!isAppError(error) && !signal.aborted) throw error
+    findings.push(signal.aborted ? timedOut(check) : failed(check, error))
+    return false
+  }
+}
+
+function ok(check: Check, message: string): Finding {
+  return { check, state: 'ok', message, advice: null }
+}
+
+function skipped(check: Check, message: string): Finding {
+  return { check, state: 'skipped', message, advice: null }
+}
+
+function failed(check: Check, error: unknown): Finding {
+  const code = isAppError(error) ? error.code : ''
+  const message = errorText(error)
+  return { check, state: 'failed', message, advice: adviceFor(`${message} ${code}`) }
+}
+
+function timedOut(check: Check): Finding {
+  const advice = 'The BMC is slow: restart it, and try again when it is idle.'
+  return { check, state: 'failed', message: 'it did not end in its time', advice }
+}

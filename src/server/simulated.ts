@@ -1,0 +1,51 @@
+import type { Logger } from '../shared/log.ts'
+import type { Clock } from '../shared/time.ts'
+import { simulatedMachine } from '../simulators/machine.ts'
+import { parseSimulation } from '../simulators/profiles.ts'
+import { type Simulator, startSimulator } from '../simulators/simulator.ts'
+import type { BmcAddress } from './jobs/ports.ts'
+
+/** A server whose BMC address begins so has a simulated BMC in this process: `simulate:idrac9+no-licence`. */
+export const SIMULATE = 'simulate:'
+
+/** Milliseconds between two things that a simulated maintenance OS does. */
+const STEP_MS = 700
+
+export interface SimulatedBmcs {
+  /** The address as it can be reached: a simulated BMC is started when it is first asked for. */
+  resolve(address: BmcAddress): Promise<BmcAddress>
+  close(): Promise<void>
+}
+
+export function simulatedBmcs(clock: Clock, log: Logger, stepMs: number = STEP_MS): SimulatedBmcs {
+  const running = new Map<string, Promise<Simulator>>()
+
+  function start({ url, username, password, serial = '' }: BmcAddress): Promise<Simulator> {
+    const { profile, faults } = parseSimulation(url.slice(SIMULATE.length))
+    const say = (line: string) => log.info({ serial, simulated: profile.name }, line)
+    const machine = simulatedMachine({ serial, power: 'on', plays: true, faults, stepMs, say })
+    return startSimulator({ profile, faults, serial, username, password, machine, clock })
+  }
+
+  return {
+    async resolve(address) {
+      if (!isSimulated(address)) return address
+      const key = `${address.serial} ${address.url}`
+      const simulator = running.get(key) ?? start(address)
+      running.set(key, simulator)
+      return { ...address, url: (await simulator).url }
+    },
+    async close() {
+      for (const simulator of running.values()) await (await simulator).close()
+    },
+  }
+}
+
+export function isSimulated({ url }: Pick<BmcAddress, 'url'>): boolean {
+  return url.startsWith(SIMULATE)
+}
+
+/** @throws `request-invalid` when the address names a simulation that there is not */
+export function checkSimulation(url: string): void {
+  if (isSimulated({ url })) parseSimulation(url.slice(SIMULATE.length))
+}

@@ -1,0 +1,22 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { Clock } from '../../shared/time.ts'
+import type { LearnedProfile, LearnedProfiles } from '../jobs/ports.ts'
+import { text } from './job-row.ts'
+
+/** Learned profiles in SQLite, one row for each model and firmware. */
+export function sqliteLearnedProfiles(db: DatabaseSync, clock: Clock): LearnedProfiles {
+  const find = db.prepare('SELECT profile FROM bmc_profiles WHERE model = ? AND firmware = ?')
+  const save = db.prepare(
+    `INSERT INTO bmc_profiles VALUES (?, ?, ?, ?)
+     ON CONFLICT (model, firmware) DO UPDATE SET profile = excluded.profile, updated_at = excluded.updated_at`,
+  )
+  return {
+    async find(model, firmware) {
+      const row = find.get(model, firmware)
+      return row === undefined ? undefined : (JSON.parse(text(row, 'profile')) as LearnedProfile)
+    },
+    async save(model, firmware, profile) {
+      save.run(model, firmware, JSON.stringify(profile), clock.now().toISOString())
+    },
+  }
+}
