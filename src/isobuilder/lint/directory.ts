@@ -24,7 +24,10 @@ export async function lintDirectory(lint: Lint, given: Given): Promise<Directory
   const [self, parent, ...rest] = records
   const above = opening.parent ?? opening.node
   lintDot(lint.report, self, 0, opening.node, path)
-  lintDot(lint.report, parent, 1, above, path)
+  const isOwnParent = style.kind === 'joliet' && parent?.sector === opening.node.sections[0]?.sector
+  if (isOwnParent && opening.parent !== undefined) {
+    lint.report.add('joliet-parent', parent?.offset ?? 0, '".." points at the directory itself', path)
+  } else lintDot(lint.report, parent, 1, above, path)
   const dots: Dot[] = []
   for (const [record, node] of [
     [self, opening.node],
@@ -99,7 +102,8 @@ async function rockRidgeOf(lint: Lint, given: Given, record: RawRecord, path: st
   const entries = await systemUseEntries(lint, record.systemUse, path)
   const isRootSelf = given.opening.parent === undefined && record === given.records[0]
   if (isRootSelf) lintRootEntries(lint.report, record.systemUse, entries)
-  return lintRockRidge(lint.report, entries, path)
+  const isDot = record === given.records[0] || record === given.records[1]
+  return lintRockRidge(lint.report, entries, path, isDot)
 }
 
 function lintCompleteness(report: Report, record: RawRecord, rockRidge: RockRidge | undefined, path: string): void {

@@ -66,7 +66,7 @@ function lintValidation({ report }: Lint, entry: Block): void {
 }
 
 function lintImage(lint: Lint, entry: Block, platform: number, images: BootImage[]): void {
-  const { report, sectors } = lint
+  const { report, sectors, medium } = lint
   const tell = (at: number, state: string) => report.add('boot-image', entry.offset + at, `a boot image ${state}`)
   const indicator = byteAt(entry, 0)
   if (indicator !== BOOTABLE && indicator !== 0) tell(0, `has the indicator 0x${indicator.toString(16)}`)
@@ -78,9 +78,13 @@ function lintImage(lint: Lint, entry: Block, platform: number, images: BootImage
   if (byteAt(entry, 1) === 0 && byteAt(entry, 4) !== 0)
     report.add('unused-field', entry.offset + 4, 'the system type of a boot image is not 0')
   const [blocks, sector] = [le16(entry, 6), le32(entry, 8)]
-  if (sector < 16 || sector >= sectors) tell(8, `is in sector ${sector} of ${sectors}`)
-  else if (sector * BLOCK + blocks * 512 > sectors * BLOCK) tell(6, `of ${blocks} blocks leaves the volume`)
-  else images.push({ platform, sector, blocks, offset: entry.offset })
+  const end = sector * BLOCK + Math.max(1, blocks) * 512
+  if (sector < 16 || end > Math.max(sectors * BLOCK, medium.size)) {
+    tell(8, `of ${blocks} blocks in sector ${sector} leaves the medium`)
+    return
+  }
+  if (end > sectors * BLOCK) report.add('boot-image-behind', entry.offset + 8, 'a boot image lies behind the volume')
+  images.push({ platform, sector, blocks, offset: entry.offset })
 }
 
 /**

@@ -30,6 +30,7 @@ export const FINDINGS = {
   'record-order-relaxed': 'warning', // in the order of the whole identifier instead
   'record-duplicate': 'error',
   'directory-self': 'error', // "." and ".."
+  'joliet-parent': 'warning', // ".." stands for the directory itself, as xorriso has it
   'directory-size': 'error',
   'directory-loop': 'error',
   'extent-outside': 'error',
@@ -45,12 +46,12 @@ export const FINDINGS = {
   'susp-order': 'warning', // SP first, CE last
   continuation: 'error',
   'rock-ridge': 'error', // an entry is wrong in itself
+  'rock-ridge-dot': 'warning', // "." or ".." without a mode, as in rr_moved of genisoimage
   'rock-ridge-missing': 'warning', // SP, ER, PX, NM or TF is not there
   'rock-ridge-kind': 'error', // PX says another kind than the record
   'rock-ridge-name': 'error',
   'rock-ridge-text': 'warning', // ER in other words than the standard's
   'rock-ridge-links': 'ours',
-  'rock-ridge-relocation': 'error',
   'joliet-agreement': 'error', // the same file, but another content or kind
   'joliet-missing': 'warning',
   'joliet-extra': 'warning',
@@ -58,6 +59,7 @@ export const FINDINGS = {
   'boot-record': 'error',
   'boot-catalog': 'error',
   'boot-image': 'error',
+  'boot-image-behind': 'warning', // behind the volume, as what xorriso appends
   'boot-info-table': 'error',
   gpt: 'error',
   'gpt-backup': 'warning', // is elsewhere or not there, as on a stick that is larger than the image

@@ -12,11 +12,8 @@ const ENTRY_BYTES = 16
 const SIGNATURE = 510
 const PROTECTIVE = 0xee
 
-/** Of the GPT; undefined when there is none. */
-export type Partitions = readonly Partition[] | undefined
-
 /** What makes the image start from a USB stick, and whether it is what El Torito starts from a CD. */
-export async function lintPartitions(lint: Lint, images: readonly BootImage[]): Promise<Partitions> {
+export async function lintPartitions(lint: Lint, images: readonly BootImage[]): Promise<void> {
   const mbr = await lint.medium.block(0, SECTOR, 'the MBR')
   const hasMbr = mbr !== undefined && byteAt(mbr, SIGNATURE) === 0x55 && byteAt(mbr, SIGNATURE + 1) === 0xaa
   const partitions = await lintGpt(lint)
@@ -26,7 +23,6 @@ export async function lintPartitions(lint: Lint, images: readonly BootImage[]): 
   } else if (partitions !== undefined) lint.report.add('gpt', SIGNATURE, 'there is a GPT without a protective MBR')
   takeImages(lint, images, partitions ?? [])
   if (partitions !== undefined) compareWithElTorito(lint, images, partitions)
-  return partitions
 }
 
 /** With a GPT: one entry of type EE from sector 1 over the whole image, and at most a dummy to please old BIOSes. */

@@ -35,7 +35,7 @@ const SINGLE = ['SP', 'PX', 'TF', 'CL', 'PL', 'RE', 'PN']
 const LENGTHS: Readonly<Record<string, readonly number[]>> = { PX: [36, 44], CL: [12], PL: [12], RE: [4], PN: [20] }
 
 /** Reads and checks the Rock Ridge entries of one record (RRIP 4.1). */
-export function lintRockRidge(report: Report, entries: readonly SuspEntry[], path: string): RockRidge {
+export function lintRockRidge(report: Report, entries: readonly SuspEntry[], path: string, isDot: boolean): RockRidge {
   const seen = new Set<string>()
   for (const { signature, offset, bytes } of entries) {
     if (SINGLE.includes(signature) && seen.has(signature)) {
@@ -48,7 +48,7 @@ export function lintRockRidge(report: Report, entries: readonly SuspEntry[], pat
   }
   const last = (signature: string) => entries.findLast((entry) => entry.signature === signature)
   const attributes = last('PX')
-  const numbers = attributes === undefined ? undefined : posixAttributes(report, attributes, path)
+  const numbers = attributes === undefined ? undefined : posixAttributes(report, attributes, path, isDot)
   const sectorIn = (entry: SuspEntry | undefined) =>
     entry === undefined || entry.bytes.length < 12
       ? undefined
@@ -70,13 +70,14 @@ export function lintRockRidge(report: Report, entries: readonly SuspEntry[], pat
 }
 
 /** PX (RRIP 4.1.1). */
-function posixAttributes(report: Report, entry: SuspEntry, path: string) {
+function posixAttributes(report: Report, entry: SuspEntry, path: string, isDot: boolean) {
   if (entry.bytes.length < 36) return undefined
   const number = (at: number, what: string) => both32(report, entry, at, what, path)
   const mode = number(4, 'the mode')
   const type = mode & MODE.mask
   if (![0o040000, 0o100000, 0o120000, 0o020000, 0o060000, 0o010000, 0o140000].includes(type) || mode > 0o177777) {
-    report.add('rock-ridge', entry.offset + 4, `the mode 0${mode.toString(8)} is of no kind of file`, path)
+    const code = isDot && mode === 0 ? 'rock-ridge-dot' : 'rock-ridge'
+    report.add(code, entry.offset + 4, `the mode 0${mode.toString(8)} is of no kind of file`, path)
   }
   if (entry.bytes.length === 44) number(36, 'the serial number')
   return {

@@ -14,7 +14,7 @@ export function groupSections(
   let goesOn: RawRecord | undefined
   for (const record of records) {
     const group = goesOn === undefined ? undefined : groups.at(-1)
-    if (group !== undefined && group[0].identifier.equals(record.identifier)) group.push(record)
+    if (group?.[0].identifier.equals(record.identifier)) group.push(record)
     else {
       if (goesOn !== undefined) report.add('sections', goesOn.offset, 'a file says that it goes on, and does not', path)
       groups.push([record])
