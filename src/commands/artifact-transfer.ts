@@ -51,6 +51,8 @@ interface OpenSource extends AsyncDisposable {
   readonly content: ContentSource
   readonly reference: string
   readonly location: Location
+  /** What a layout calls a manifest. */
+  readonly tagOf?: (digest: string) => string | undefined
 }
 
 async function openSource(invocation: Invocation, clients: RegistryClients, { from }: Transfer): Promise<OpenSource> {
@@ -67,8 +69,12 @@ async function openSource(invocation: Invocation, clients: RegistryClients, { fr
     return { content, reference, location: from, [Symbol.asyncDispose]: async () => {} }
   }
   const files = from.kind === 'layout' ? directoryFiles(from.path) : await archiveFiles(from.path)
-  const content = await layoutSource(files)
-  return { content, reference, location: from, [Symbol.asyncDispose]: () => files.close() }
+  const content = await layoutSource(files).catch(async (error: unknown) => {
+    await files.close()
+    throw error
+  })
+  const tagOf = (digest: string) => content.entries.find((entry) => entry.digest === digest && entry.tag)?.tag
+  return { content, reference, location: from, tagOf, [Symbol.asyncDispose]: () => files.close() }
 }
 
 /** A push and a pull have one registry and one set of options; a copy has two. */
@@ -95,7 +101,7 @@ async function write(
       `Cannot copy: the target says ${wanted} and the source is ${plan.root.digest}`,
     )
   }
-  const tag = targetTag(target, source.location)
+  const tag = targetTag(target, source.location, source.tagOf?.(plan.root.digest))
   if (target.kind === 'archive') return writeArchive(target.path, source.content, plan, tag, progress, signal)
   if (target.kind === 'layout') {
     const directory = await directoryTarget(target.path)

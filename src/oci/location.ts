@@ -44,9 +44,14 @@ export function sourceName(location: Location): string {
   return location.reference.digest ?? location.reference.tag ?? 'latest'
 }
 
-/** The tag that a copy gets: the one that is written, else that of the source; none when a digest is written. */
-export function targetTag(target: Location, source: Location): string | undefined {
+/**
+ * The tag that a copy gets: the one that is written, else that of the source (`found`: what a layout calls it). A registry
+ * names what has no name `latest`; a digest is no tag.
+ */
+export function targetTag(target: Location, source: Location, found: string | undefined): string | undefined {
   if (target.kind === 'file') return undefined
-  const named = target.named ?? (source.kind === 'file' ? 'latest' : sourceName(source))
-  return named === '' || named.includes(':') ? undefined : named
+  const written = target.named ?? (source.kind === 'file' ? undefined : source.named)
+  const inherited = source.kind === 'registry' ? source.reference.tag : found
+  const named = written ?? inherited ?? (target.kind === 'registry' ? 'latest' : undefined)
+  return named === undefined || named.includes(':') ? undefined : named
 }

@@ -84,6 +84,7 @@ function block(name: string, size: number, type: string): Buffer {
   header.write('00000000000\0', 136, 'latin1')
   header.write(type, 156, 'latin1')
   header.write('ustar\0' + '00', 257, 'latin1')
+  header.write('0000000\0' + '0000000\0', 329, 'latin1')
   header.write(`${checksum(header).toString(8).padStart(6, '0')}\0 `, 148, 'latin1')
   return header
 }
