@@ -29,6 +29,7 @@ export function createClient(
     pushIndex,
     deleteTag,
     deleteManifest,
+    tidy,
     pull,
     startSession,
     continueSession,
@@ -110,6 +111,15 @@ export function createClient(
     known.manifests.delete(manifest.digest)
     for (const [tag, values] of known.tags)
       known.tags.set(tag, new Set([...values].filter((at) => at !== manifest.digest)))
+  }
+
+  /** What a kill leaves to be checked shall not grow for ever. */
+  async function tidy(url: string): Promise<void> {
+    while (known.manifests.size > 10 && certain().length > 5) {
+      const before = known.manifests.size
+      await deleteManifest(url)
+      if (known.manifests.size >= before) return
+    }
   }
 
   async function pull(url: string): Promise<void> {

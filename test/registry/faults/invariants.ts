@@ -7,7 +7,7 @@ import { blobPath, databasePath, shardPaths, uploadsPath } from '../../../src/re
 import type { Digest } from '../../../src/shared/digest.ts'
 import { parseDigest } from '../../../src/shared/digest.ts'
 import { ask, expectStatus, pullWhole } from './client.ts'
-import type { Known } from './known.ts'
+import type { Entry, Known } from './known.ts'
 
 /** What is true of the data directory after every start, whatever happened before. Reads it beside the registry. */
 export function checkStorage(root: string): { readonly orphans: number; readonly blobs: number } {
@@ -65,28 +65,23 @@ function orphansOf(root: string, known: ReadonlySet<Digest>): readonly string[] 
   })
 }
 
+export interface Look {
+  /** Power was lost: what was not synced may be gone. */
+  readonly power: boolean
+  /** Pulls that many manifests with all their blobs; the bytes on the disk are compared by checkStorage. */
+  readonly pulls: number
+}
+
 /** What was acknowledged is there and right; what was under way is there and right, or not there. Makes it all certain. */
-export async function checkKnown(url: string, known: Known, { power }: { readonly power: boolean }): Promise<void> {
-  for (const [digest, entry] of known.manifests) {
-    const head = await ask(`${url}/v2/${known.repository}/manifests/${digest}`, 'HEAD')
-    if (head.status === 404 && entry.state === 'maybe') {
-      known.manifests.delete(digest)
-      continue
-    }
-    expect(head.status, `manifest ${digest} of ${known.repository}`).toBe(200)
-    await pullWhole(url, known.repository, entry.manifest)
-    if (!entry.released) entry.state = 'yes'
-  }
-  for (const [tag, values] of known.tags) {
-    const head = await ask(`${url}/v2/${known.repository}/manifests/${tag}`, 'HEAD')
-    const at = head.status === 404 ? undefined : parseDigest(head.digest)
-    expect([...values], `tag ${tag} of ${known.repository}`).toContain(at)
-    known.tags.set(tag, new Set([at]))
-  }
+export async function checkKnown(url: string, known: Known, look: Look): Promise<void> {
+  await Promise.all(
+    [...known.manifests.values()].map((entry, index) => checkManifest(url, known, entry, index < look.pulls)),
+  )
+  await Promise.all([...known.tags].map(([tag, values]) => checkTag(url, known, tag, values)))
   for (const [location, { acknowledged }] of known.sessions) {
     const response = await ask(url + location, 'GET')
     // The bytes of a session are not synced before its end: the loss of power may take them, and then it all.
-    if (power) {
+    if (look.power) {
       expect([204, 404]).toContain(response.status)
       known.sessions.delete(location)
       continue
@@ -94,4 +89,28 @@ export async function checkKnown(url: string, known: Known, { power }: { readonl
     expectStatus(response, 204)
     expect(Number(response.range.split('-')[1]) + 1).toBeGreaterThanOrEqual(acknowledged)
   }
+}
+
+async function checkManifest(url: string, known: Known, entry: Entry, pulled: boolean): Promise<void> {
+  const { digest } = entry.manifest
+  const head = await ask(`${url}/v2/${known.repository}/manifests/${digest}`, 'HEAD')
+  if (head.status === 404 && entry.state === 'maybe') {
+    known.manifests.delete(digest)
+    return
+  }
+  expect(head.status, `manifest ${digest} of ${known.repository}`).toBe(200)
+  if (pulled) await pullWhole(url, known.repository, entry.manifest)
+  if (!entry.released) entry.state = 'yes'
+}
+
+async function checkTag(
+  url: string,
+  known: Known,
+  tag: string,
+  values: ReadonlySet<Digest | undefined>,
+): Promise<void> {
+  const head = await ask(`${url}/v2/${known.repository}/manifests/${tag}`, 'HEAD')
+  const at = head.status === 404 ? undefined : parseDigest(head.digest)
+  expect([...values], `tag ${tag} of ${known.repository}`).toContain(at)
+  known.tags.set(tag, new Set([at]))
 }

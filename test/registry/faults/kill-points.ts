@@ -99,7 +99,7 @@ function watchDatabase(): void {
   DatabaseSync.prototype.exec = function (this: DatabaseSync, sql: string) {
     return sql === 'COMMIT' ? stepNow(() => exec.call(this, sql)) : exec.call(this, sql)
   }
-  StatementSync.prototype.run = function (this: StatementSync, ...values: never[]) {
+  StatementSync.prototype.run = function (this: StatementSync, ...values: Parameters<typeof run>) {
     return stepNow(() => run.apply(this, values))
   }
 }

@@ -37,7 +37,7 @@ export async function tellStory(seed: number, kills: number): Promise<Outcome> {
       createRandom(random.below(2 ** 31)),
     ),
   )
-  const run = lives(root)
+  const run = await lives(root)
   const outcome = { kills: 0, acts: 0, collected: 0, orphans: 0 }
   let power = false
   try {
@@ -50,7 +50,7 @@ export async function tellStory(seed: number, kills: number): Promise<Outcome> {
         continue
       }
       outcome.orphans += checkStorage(root).orphans
-      for (const { known } of clients) await checkKnown(life.url, known, { power })
+      for (const { known } of clients) await checkKnown(life.url, known, { power, pulls: 2 })
       const plan = makePlan(random, 150)
       life.arm(plan)
       power = plan.power || planned?.power === true
@@ -106,11 +106,11 @@ async function checkEnd(
 ): Promise<void> {
   const life = await next
   if (life === undefined) throw new Error('Cannot open the registry')
-  for (const { known } of clients) await checkKnown(life.url, known, { power })
+  for (const { known } of clients) await checkKnown(life.url, known, { power, pulls: 1000 })
   await life.ask('gc')
   const { orphans } = checkStorage(root)
   if (orphans > 0) throw new Error(`Garbage collection left ${orphans} orphans`)
-  for (const { known } of clients) await checkKnown(life.url, known, { power })
+  for (const { known } of clients) await checkKnown(life.url, known, { power, pulls: 1000 })
   life.kill()
   await life.dead
 }
