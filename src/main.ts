@@ -80,6 +80,15 @@ function report(error: unknown, io: Io): number {
   return error.kind === 'usage' ? USAGE : FAILED
 }
 
+/** A reader that has seen enough (`| head`) ends the program as it ends others; a full disk is said in a sentence. */
+function endWithOutput(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') process.stderr.write(`provisioner: Cannot write its output: ${error.message}\n`)
+    process.exit(FAILED)
+  })
+  process.stderr.on('error', () => process.exit(FAILED))
+}
+
 async function start(): Promise<void> {
   // Reads of sixteen pulls wait for four threads otherwise; libuv looks once, before its first use of a thread.
   process.env['UV_THREADPOOL_SIZE'] ??= '16'
@@ -87,6 +96,7 @@ async function start(): Promise<void> {
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.once(name, () => stop.abort(new AppError('job-failed', `Cannot go on: stopped by ${name}`)))
   }
+  endWithOutput()
   const io = processIo()
   process.exitCode = await main(process.argv.slice(2), io, stop.signal).catch((error: unknown) => report(error, io))
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { Invocation, OptionSpec } from '../commands/command.ts'
 import type { ErrorCode, Problem } from '../shared/errors.ts'
-import { AppError, ERRORS } from '../shared/errors.ts'
+import { AppError, ERRORS, isAppError } from '../shared/errors.ts'
 import { readBody, sendRequest } from '../shared/http-client.ts'
 import { withTimeout } from '../shared/time.ts'
 
@@ -23,15 +23,20 @@ export interface Controller {
 const ANSWER_MS = 30_000
 const MAX_ANSWER = 64 * 1024 * 1024
 
-/** @throws `controller-unreachable`, or the error the controller answered with */
-export async function openController(invocation: Invocation): Promise<Controller> {
+/** `answerMs` is for what a BMC is asked. @throws `controller-unreachable`, or the error the controller answered with */
+export async function openController(invocation: Invocation, answerMs: number = ANSWER_MS): Promise<Controller> {
   const base = invocation.required('controller').replace(/\/+$/, '')
+  if (!/^https?:\/\//.test(base) || !URL.canParse(base))
+    throw new AppError(
+      'usage',
+      `Cannot use "${base}" as --controller: an address such as "https://192.0.2.1:8443" is expected`,
+    )
   const token = await readToken(invocation)
   const caFile = invocation.text('ca')
   const caPem = caFile === undefined ? undefined : await readText(caFile)
 
   async function send(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown, headers = {}): Promise<Buffer> {
-    const signal = withTimeout(invocation.signal, ANSWER_MS)
+    const signal = withTimeout(invocation.signal, answerMs)
     const request = {
       url: new URL(`${base}/api/v1${path}`),
       method,
@@ -39,16 +44,27 @@ export async function openController(invocation: Invocation): Promise<Controller
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...headers },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     }
-    const answer = await sendRequest(request, signal).catch((cause: unknown) => {
-      if (invocation.signal.aborted) throw cause
+    const whole = async () => {
+      const answer = await sendRequest(request, signal)
+      return { status: answer.status, content: await readBody(answer, MAX_ANSWER) }
+    }
+    const { status, content } = await whole().catch((cause: unknown) => {
+      if (invocation.signal.aborted || isAppError(cause)) throw cause
       throw new AppError('controller-unreachable', `Cannot reach the controller at ${base}`, { cause })
     })
-    const content = await readBody(answer, MAX_ANSWER)
-    if (answer.status >= 400) throw problemOf(answer.status, content, base)
+    if (status >= 300) throw problemOf(status, content, base)
     return content
   }
 
-  const json = <T>(content: Buffer): T => JSON.parse(content.toString('utf8')) as T
+  function json<T>(content: Buffer): T {
+    try {
+      return JSON.parse(content.toString('utf8')) as T
+    } catch (cause) {
+      throw new AppError('controller-unreachable', `Cannot use ${base}: its answer is not JSON, is it a controller?`, {
+        cause,
+      })
+    }
+  }
   return {
     get: async <T>(path: string) => json<T>(await send('GET', path)),
     text: async (path) => (await send('GET', path)).toString('utf8'),

@@ -2,6 +2,7 @@ import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
 import type { JobView } from '../server/routes/views.ts'
 import { parseRecipeDocument } from '../shared/recipe/parse.ts'
 import type { Command, CommandGroup, Invocation } from './command.ts'
+import { printable } from './printable.ts'
 import { readRecipeFile } from './recipe.ts'
 import { spansOf, timelineText } from './timeline.ts'
 import { watchJob } from './watch.ts'
@@ -28,8 +29,10 @@ const create: Command = {
     const headers = key === undefined ? {} : { 'idempotency-key': key }
     const body = { server_serial: invocation.required('server'), recipe }
     const job = await controller.post<JobView>('/jobs', body, headers)
-    print(invocation, job, () => `${job.job_id}\n`)
-    return invocation.flag('wait') ? watchJob(job.job_id, controller, invocation.io, invocation.signal) : 0
+    const [wait, json] = [invocation.flag('wait'), invocation.flag('json')]
+    // One document on standard output: with --wait it is the job as it ended.
+    if (!(wait && json)) print(invocation, job, () => `${job.job_id}\n`)
+    return wait ? watchJob(job.job_id, controller, invocation.io, invocation.signal, json) : 0
   },
 }
 
@@ -66,8 +69,8 @@ const show: Command = {
   examples: ['provisioner job show 01KABCDEF0123456789ABCDEFG'],
   async run(invocation) {
     const controller = await openController(invocation)
-    const job = await controller.get<JobView>(`/jobs/${invocation.arg('ID')}`)
-    const reason = job.message === null ? '' : `\n${job.message}\n`
+    const job = await controller.get<JobView>(jobPath(invocation))
+    const reason = job.message === null ? '' : `\n${printable(job.message)}\n`
     print(
       invocation,
       job,
@@ -81,10 +84,11 @@ const watch: Command = {
   name: 'job watch',
   summary: 'Follow a job until it is complete; exit 1 unless it succeeds',
   positionals: ['ID'],
-  options: CONTROLLER_OPTIONS,
+  options: { ...JSON_OPTION, ...CONTROLLER_OPTIONS },
   examples: ['provisioner job watch 01KABCDEF0123456789ABCDEFG'],
   async run(invocation) {
-    return watchJob(invocation.arg('ID'), await openController(invocation), invocation.io, invocation.signal)
+    const { io, signal } = invocation
+    return watchJob(invocation.arg('ID'), await openController(invocation), io, signal, invocation.flag('json'))
   },
 }
 
@@ -96,7 +100,7 @@ const logs: Command = {
   examples: ['provisioner job logs 01KABCDEF0123456789ABCDEFG | less'],
   async run(invocation) {
     const controller = await openController(invocation)
-    invocation.io.out(await controller.text(`/jobs/${invocation.arg('ID')}/logs`))
+    invocation.io.out(printable(await controller.text(`${jobPath(invocation)}/logs`)))
     return 0
   },
 }
@@ -127,9 +131,14 @@ export const job: CommandGroup = {
 
 async function act(invocation: Invocation, action: 'cancel' | 'retry'): Promise<number> {
   const controller = await openController(invocation)
-  const after = await controller.post<JobView>(`/jobs/${invocation.arg('ID')}/${action}`)
+  const after = await controller.post<JobView>(`${jobPath(invocation)}/${action}`)
   print(invocation, after, () => `${jobLine(after)}\n`)
   return 0
+}
+
+/** An id with a slash in it is no id, and leads nowhere else. */
+function jobPath(invocation: Invocation): string {
+  return `/jobs/${encodeURIComponent(invocation.arg('ID'))}`
 }
 
 function print(invocation: Invocation, value: unknown, text: () => string): void {
