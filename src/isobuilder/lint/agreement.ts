@@ -27,11 +27,11 @@ export function compareTrees(report: Report, primary: Tree, joliet: Tree): void 
 function pairs(report: Report, one: DirectoryNode, other: DirectoryNode): [Node, Node][] {
   const nodes = one.children.filter((node) => node.kind !== 'symlink' && node.kind !== 'other' && !isRelocation(node))
   const left = new Map(other.children.map((twin) => [twin.name, twin]))
-  const wanted = Map.groupBy(nodes, (node) => jolietName(node.name))
+  const wanted = Map.groupBy(nodes, (node) => jolietName(node))
   const found: [Node, Node][] = []
   const unmatched: Node[] = []
   for (const node of nodes) {
-    const name = jolietName(node.name)
+    const name = jolietName(node)
     const twin = wanted.get(name)?.length === 1 ? left.get(name) : undefined
     if (twin === undefined) unmatched.push(node)
     else {
@@ -46,8 +46,8 @@ function pairs(report: Report, one: DirectoryNode, other: DirectoryNode): [Node,
     else {
       left.delete(twin.name)
       found.push([node, twin])
-      if (!isShortened(jolietName(node.name), twin.name)) {
-        report.add('mangling', twin.offset, `Joliet has it as ${JSON.stringify(twin.name)}`, node.path)
+      if (!isShortened(jolietName(node), twin.name, twin.kind === 'directory')) {
+        report.add('joliet-name', twin.offset, `Joliet has it as ${JSON.stringify(twin.name)}`, node.path)
       }
     }
   }
@@ -78,25 +78,24 @@ function contentKey({ kind, size, sections, rockRidge }: Node): string {
 }
 
 /** The name as Joliet can have it, if it is short enough. */
-function jolietName(name: string): string {
+function jolietName({ name, kind }: Node): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: those are the characters to replace
   const allowed = name.replace(/[\u0000-\u001f\u007f*/:;?\\"<>|]|[\u{10000}-\u{10ffff}]/gu, '_')
-  const dot = allowed.lastIndexOf('.')
+  const [stem, extension] = divided(allowed, kind === 'directory')
   const strip = (text: string) => text.replace(/[. ]+$/, (tail) => '_'.repeat(tail.length))
-  if (dot <= 0) return strip(allowed)
-  const extension = allowed.slice(dot + 1)
-  return extension === '' ? `${strip(allowed.slice(0, dot))}` : `${allowed.slice(0, dot)}.${strip(extension)}`
+  return extension === '' ? strip(stem) : `${stem}.${strip(extension)}`
 }
 
 /** `short` is `long` with the end of its stem, of its extension or of both cut off, perhaps with a number at the stem. */
-export function isShortened(long: string, short: string): boolean {
-  const [longStem, longExtension] = divided(long)
-  const [stem, extension] = divided(short)
-  const isPart = (all: string, some: string) => all.startsWith(some) || all.startsWith(some.replace(/_\d+$/, ''))
-  return isPart(longStem, stem) && longExtension.startsWith(extension)
+export function isShortened(long: string, short: string, isDirectory: boolean): boolean {
+  const [longStem, longExtension] = divided(long, isDirectory)
+  const [stem, extension] = divided(short, isDirectory)
+  const isPart = longStem.startsWith(stem) || longStem.startsWith(stem.replace(/_\d+$/, ''))
+  return isPart && longExtension.startsWith(extension)
 }
 
-function divided(name: string): [string, string] {
-  const dot = name.lastIndexOf('.')
+/** A directory has no extension, and a leading dot belongs to the stem. */
+function divided(name: string, isDirectory: boolean): [string, string] {
+  const dot = isDirectory ? 0 : name.lastIndexOf('.')
   return dot <= 0 ? [name, ''] : [name.slice(0, dot), name.slice(dot + 1)]
 }

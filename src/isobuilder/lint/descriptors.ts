@@ -29,24 +29,23 @@ const EL_TORITO = 'EL TORITO SPECIFICATION'
 /** Reads the descriptors from sector 16 to the terminator and checks each, and their order. */
 export async function lintDescriptors(report: Report, medium: LintMedium, space: Space): Promise<Descriptors> {
   let found: Descriptors = { primary: undefined, joliet: undefined, bootCatalog: undefined }
-  for (let sector = FIRST; sector <= LAST; sector++) {
+  let isTerminated = false
+  for (let sector = FIRST; sector <= LAST && !isTerminated; sector++) {
     const block = await medium.block(sector * BLOCK, BLOCK, 'a volume descriptor')
     if (block === undefined || block.bytes.toString('latin1', 1, 6) !== 'CD001') break
     space.take({ start: block.offset, length: BLOCK, kind: 'metadata', what: `the descriptor in sector ${sector}` })
-    const type = byteAt(block, 0)
-    if (type === TYPE.terminator) {
-      lintTerminator(report, block)
-      return found
-    }
-    found = lintDescriptor(report, block, type, sector, found)
+    isTerminated = byteAt(block, 0) === TYPE.terminator
+    if (isTerminated) lintTerminator(report, block)
+    else found = lintDescriptor(report, block, sector, found)
   }
   const offset = FIRST * BLOCK
   if (found.primary === undefined) report.add('no-volume', offset, 'there is no primary volume descriptor')
-  report.add('no-terminator', offset, 'the volume descriptors have no terminator')
+  if (!isTerminated) report.add('no-terminator', offset, 'the volume descriptors have no terminator')
   return found
 }
 
-function lintDescriptor(report: Report, block: Block, type: number, sector: number, found: Descriptors): Descriptors {
+function lintDescriptor(report: Report, block: Block, sector: number, found: Descriptors): Descriptors {
+  const type = byteAt(block, 0)
   const tell = (state: string) => report.add('descriptor-order', block.offset, `${state} in sector ${sector}`)
   const version = byteAt(block, 6)
   if (type === TYPE.supplementary && version === 2) {

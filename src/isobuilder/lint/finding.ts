@@ -35,7 +35,7 @@ export const FINDINGS = {
   'directory-loop': 'error',
   'extent-outside': 'error',
   'extent-overlap': 'error',
-  'extent-empty': 'warning', // a file without content has a sector of its own
+  'extent-empty': 'ours', // a file without content has a sector
   sections: 'error', // a file above 4 GiB
   'sections-apart': 'warning',
   identifier: 'warning', // characters, length, dot, version of the primary tree
@@ -53,6 +53,7 @@ export const FINDINGS = {
   'rock-ridge-text': 'warning', // ER in other words than the standard's
   'rock-ridge-links': 'ours',
   'joliet-agreement': 'error', // the same file, but another content or kind
+  'joliet-name': 'warning', // the same content under a name that is not this one cut short
   'joliet-missing': 'warning',
   'joliet-extra': 'warning',
   'volume-agreement': 'warning', // the descriptors of the two trees say different things

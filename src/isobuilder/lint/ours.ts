@@ -71,10 +71,14 @@ function linksIn(tree: Tree): ReadonlyMap<string, number> {
 }
 
 function lintMangling(report: Report, { name, identifier, kind, offset, path }: Node): void {
+  const isDirectory = kind === 'directory'
   const text = identifier.toString('latin1').replace(/;1$/, '').replace(/\.$/, '')
-  // A leading dot belongs to the stem.
-  const dot = kind === 'directory' ? 0 : name.lastIndexOf('.')
+  // The last dot divides, but a leading one belongs to the stem.
+  const dot = isDirectory ? 0 : name.lastIndexOf('.')
   const plain = (part: string) => part.replace(/[^A-Za-z0-9_]/gu, '_').toUpperCase()
-  const wanted = dot <= 0 ? plain(name) : `${plain(name.slice(0, dot))}.${plain(name.slice(dot + 1))}`
-  if (!isShortened(wanted, text)) report.add('mangling', offset, `its identifier is ${JSON.stringify(text)}`, path)
+  const [stem, extension] = dot <= 0 ? [name, ''] : [name.slice(0, dot), name.slice(dot + 1)]
+  const wanted = extension === '' ? plain(stem) : `${plain(stem)}.${plain(extension)}`
+  if (!isShortened(wanted, text, isDirectory)) {
+    report.add('mangling', offset, `its identifier is ${JSON.stringify(text)}`, path)
+  }
 }

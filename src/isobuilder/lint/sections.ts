@@ -35,6 +35,9 @@ export function lintSections(lint: Lint, group: readonly RawRecord[], what: stri
     if (next !== undefined && sector + Math.ceil(length / BLOCK) !== next.sector) {
       lint.report.add('sections-apart', next.offset, 'the sections of the file do not follow each other', path)
     }
+    if (length === 0 && sector !== 0) {
+      lint.report.add('extent-empty', offset, `a content without bytes is in sector ${sector}`, path)
+    }
     if (sector + Math.ceil(length / BLOCK) > lint.sectors) {
       lint.report.add(
         'extent-outside',
