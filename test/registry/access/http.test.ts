@@ -24,7 +24,8 @@ function withPolicy(text: string): Promise<TestRegistry> {
 
 async function tokenFor(registry: TestRegistry, scope: string, authorization?: string): Promise<string> {
   const headers: Record<string, string> = authorization === undefined ? {} : { authorization }
-  const query = scope === '' ? '' : `?${new URLSearchParams(scope.split(' ').map((each) => ['scope', each]))}`
+  const query =
+    scope === '' ? '' : `?${new URLSearchParams(scope.split(' ').map((each): [string, string] => ['scope', each]))}`
   const response = await registry.request('GET', `/v2/token${query}`, { headers })
   expect(response.status).toBe(200)
   const answer = (await response.json()) as { token: string; access_token: string; expires_in: number }
