@@ -143,8 +143,8 @@ async function fetched(test: TestMedium, fetchMs: number, signal: AbortSignal): 
   if (test.requests.length > 0) return ok('fetch', `the BMC asked for it: ${[...new Set(test.requests)].join(', ')}`)
   const message = `the BMC shows the medium and has not asked for it in ${fetchMs / 1000} s`
   const advice =
-    'Some BMCs read when the server boots; else check --media-url, routes and firewalls from the management network.'
-  return { check: 'fetch', state: 'warning', message, advice }
+    'Check --media-url, routes and firewalls from the management network. A few BMCs read only when the server boots.'
+  return { check: 'fetch', state: 'failed', message, advice }
 }
 
 function learned(bmc: Checkup): Finding {

@@ -1,0 +1,40 @@
+import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
+import type { DoctorView } from '../server/routes/doctor.ts'
+import type { Command } from './command.ts'
+
+/** The controller itself gives up after 140 s, and then ejects. */
+const ANSWER_MS = 240_000
+
+const MARKS: Readonly<Record<DoctorView['findings'][number]['state'], string>> = {
+  ok: 'ok',
+  warning: 'WARN',
+  failed: 'FAIL',
+  skipped: '-',
+}
+
+/** `provisioner server doctor`: is this server fit for a job? */
+export const doctor: Command = {
+  name: 'server doctor',
+  summary: 'Examine a server and its BMC without a reboot',
+  positionals: ['SERIAL'],
+  options: { json: { doc: 'Print the answer as JSON' }, ...CONTROLLER_OPTIONS },
+  examples: ['provisioner server doctor SN123'],
+  async run(invocation) {
+    const { io } = invocation
+    const controller = await openController(invocation, ANSWER_MS)
+    if (io.interactive) io.err('Examining the server; this takes up to a minute ...\n')
+    const report = await controller.post<DoctorView>(`/servers/${encodeURIComponent(invocation.arg('SERIAL'))}/doctor`)
+    io.out(invocation.flag('json') ? `${JSON.stringify(report)}\n` : doctorText(report))
+    return report.healthy ? 0 : 1
+  },
+}
+
+/** A line for each finding, with what to do below it. */
+export function doctorText({ serial, healthy, findings }: DoctorView): string {
+  const lines = findings.flatMap(({ check, state, message, advice }) => [
+    `${MARKS[state].padEnd(5)} ${check.padEnd(10)} ${message}`,
+    ...(advice === null ? [] : [`${' '.repeat(16)} -> ${advice}`]),
+  ])
+  const verdict = healthy ? `${serial} is fit for jobs.` : `${serial} is not fit for jobs yet.`
+  return `${[...lines, verdict].join('\n')}\n`
+}

@@ -1,0 +1,29 @@
+import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
+import { AppError } from '../shared/errors.ts'
+import type { Command } from './command.ts'
+
+/** The controller itself gives a BMC 120 s. */
+const ANSWER_MS = 150_000
+
+/** `provisioner server power`: by hand, while no job owns the server. */
+export const power: Command = {
+  name: 'server power',
+  summary: 'Show the power state of a server, or switch it',
+  positionals: ['SERIAL', 'on|off|status'],
+  options: { json: { doc: 'Print the answer as JSON' }, ...CONTROLLER_OPTIONS },
+  examples: ['provisioner server power SN123 status', 'provisioner server power SN123 off'],
+  async run(invocation) {
+    const wanted = invocation.arg('on|off|status')
+    if (!['on', 'off', 'status'].includes(wanted)) {
+      throw new AppError('usage', `Cannot run "provisioner server power": "${wanted}" is none of on, off, status`)
+    }
+    const controller = await openController(invocation, ANSWER_MS)
+    const path = `/servers/${encodeURIComponent(invocation.arg('SERIAL'))}/power`
+    const answer =
+      wanted === 'status'
+        ? await controller.get<{ power: string }>(path)
+        : await controller.post<{ power: string }>(path, { power: wanted })
+    invocation.io.out(invocation.flag('json') ? `${JSON.stringify(answer)}\n` : `${answer.power}\n`)
+    return 0
+  },
+}
