@@ -1,4 +1,4 @@
-import { AppError } from '../../shared/errors.ts'
+import { AppError, isAppError } from '../../shared/errors.ts'
 import { sleep } from '../../shared/time.ts'
 import type { PowerState } from '../jobs/ports.ts'
 import { isOk, type RedfishAnswer, refused } from './answer.ts'
@@ -36,21 +36,32 @@ export function createPower(client: RedfishClient, { system, quirks }: Discovery
     },
 
     async bring(to, signal) {
-      const reached = (seen: System) => powerStateOf(seen) === to
+      const reached = (seen: System) => readState(seen) === to
       const polling = { everyMs: timing.pollMs, limitMs: timing.powerMs }
-      if (reached(await read(signal))) return
-      let answer = await order(to, signal)
+      let lost: AppError | undefined
+      // An order without an answer may have been carried out all the same: only the state tells.
+      const send = () =>
+        order(to, signal).catch((error: unknown) => {
+          if (!isAppError(error, 'redfish-unreachable')) throw error
+          lost = error
+          return undefined
+        })
+      const first = await read(signal)
+      if (reached(first)) return
+      // A second push of the power button would undo the first.
+      const coming = to === 'on' && first.powerState === 'PoweringOn'
+      let answer = coming ? undefined : await send()
       // iDRAC 10 answers 409 to On for a while after an off, others when the wanted state is just being reached.
       const look = async () => {
-        if (isOk(answer)) return read(signal)
         const seen = await read(signal)
-        if (!reached(seen) && answer.status === 409) answer = await order(to, signal)
+        if (answer?.status === 409 && !reached(seen)) answer = await send()
         return seen
       }
-      const settled = (seen: System) => reached(seen) || (!isOk(answer) && answer.status !== 409)
-      const last = await pollUntil(look, settled, polling, signal)
+      const isRefused = () => answer !== undefined && !isOk(answer) && answer.status !== 409
+      const last = await pollUntil(look, (seen) => reached(seen) || isRefused(), polling, signal)
       if (reached(last)) return to === 'off' ? sleep(quirks.afterOffMs * timing.waitFactor, signal) : undefined
-      if (!isOk(answer)) throw refused(`switch the server ${to}`, answer)
+      if (answer !== undefined && !isOk(answer)) throw refused(`switch the server ${to}`, answer)
+      if (lost !== undefined) throw lost
       const state = last.powerState ?? 'not told'
       throw new AppError('redfish-answer', `Cannot switch the server ${to}: its power state is still ${state}`)
     },
@@ -58,10 +69,19 @@ export function createPower(client: RedfishClient, { system, quirks }: Discovery
 }
 
 /**
- * On or off for whoever asks. PoweringOff is still on; a server that is PoweringOn is not there yet.
+ * On or off for whoever asks.
  * @throws `redfish-answer` when the BMC does not tell
  */
-export function powerStateOf({ powerState, resource }: System): PowerState {
+export function powerStateOf(system: System): PowerState {
+  const state = readState(system)
+  if (state !== undefined) return state
+  throw new AppError('redfish-answer', `Cannot read the power state: it is ${system.powerState ?? 'not told'}`, {
+    facts: { path: system.resource.path },
+  })
+}
+
+/** PoweringOff is still on; a server that is PoweringOn is not there yet. BMCs tell nothing while they are busy. */
+function readState({ powerState }: System): PowerState | undefined {
   switch (powerState) {
     case 'On':
     case 'PoweringOff':
@@ -71,9 +91,7 @@ export function powerStateOf({ powerState, resource }: System): PowerState {
     case 'PoweringOn':
       return 'off'
     default:
-      throw new AppError('redfish-answer', `Cannot read the power state: it is ${powerState ?? 'not told'}`, {
-        facts: { path: resource.path },
-      })
+      return undefined
   }
 }
 

@@ -14,7 +14,7 @@ export const FAST: Timing = {
   pollMs: 1,
   taskMs: 1_000,
   slotMs: 20,
-  powerMs: 40,
+  powerMs: 400,
   waitFactor: 0.0001,
 }
 
