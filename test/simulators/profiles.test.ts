@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
+import type { Bmc } from '../../src/server/jobs/ports.ts'
 import { bmcConnector } from '../../src/server/redfish/bmc.ts'
 import { PROFILES } from '../../src/simulators/profiles.ts'
-import { FAST, never } from '../server/redfish/connected.ts'
-import { changes, simulated } from './simulated.ts'
+import { never } from '../server/redfish/connected.ts'
+import { changes, QUICK, type Simulated, simulated } from './simulated.ts'
 
 const MEDIA = {
   maintenance: 'https://192.0.2.1:8443/media/tok-1/maintenance.iso',
@@ -10,13 +11,132 @@ const MEDIA = {
   combined: 'https://192.0.2.1:8443/media/tok-1/combined.iso',
 }
 
-const NAMES = PROFILES.map(({ name }) => name)
+const FULL =
+  '{"Boot":{"BootSourceOverrideTarget":"Cd","BootSourceOverrideEnabled":"Once","BootSourceOverrideMode":"UEFI"}}'
+const USB = FULL.replace('"Cd"', '"UefiUsbCd"')
+const DELL_IMPORT = /^POST .*ImportSystemConfiguration .*BootOnce.*Enabled.*VCD-DVD.* 202$/
+const XCC = '"Inserted":true,"WriteProtected":true} If-Match 200'
 
-test.for(NAMES)('the whole way of a job on %s', async (name) => {
-  const { simulator, machine, address } = await simulated(name)
-  const bmc = await bmcConnector(FAST)(address, never)
+/** What a row of the vendor table is about: the medium in each slot, the insert that worked, how the boot was set. */
+interface Row {
+  readonly slots: Readonly<Record<string, string>>
+  readonly calls: readonly (string | RegExp)[]
+}
+
+const TWO = { boot: 'maintenance.iso', task: 'task.iso' }
+
+const ROWS: Readonly<Record<string, Row>> = {
+  idrac8: {
+    slots: { CD: 'combined.iso' },
+    calls: ['POST CD/Actions/VirtualMedia.InsertMedia {"Image":"combined.iso"} 204', DELL_IMPORT],
+  },
+  'idrac9-5': {
+    slots: { CD: 'combined.iso' },
+    calls: ['POST CD/Actions/VirtualMedia.InsertMedia {"Image":"combined.iso"} 204', DELL_IMPORT],
+  },
+  idrac9: {
+    slots: { 1: TWO.boot, 2: TWO.task },
+    // The mode is right already and would become a configuration job.
+    calls: [
+      /^PATCH v1\/Systems\/System.Embedded.1 {"Boot":{"BootSourceOverrideTarget":"Cd","BootSourceOverrideEnabled":"Once"}} 204$/,
+    ],
+  },
+  idrac10: {
+    slots: { 1: TWO.boot, 2: TWO.task },
+    calls: [
+      'POST 1/Actions/VirtualMedia.InsertMedia {"Image":"maintenance.iso"} 204',
+      `PATCH Systems/System.Embedded.1/Settings ${FULL} If-Match 202`,
+      'POST System.Embedded.1/Actions/ComputerSystem.Reset {"ResetType":"On"} 409',
+    ],
+  },
+  ilo4: {
+    slots: { 2: TWO.boot, 1: 'task.img' },
+    calls: [
+      'POST Oem/Hp/HpiLOVirtualMedia.InsertVirtualMedia {"Image":"maintenance.iso"} 200',
+      'PATCH 1/VirtualMedia/2 {"Oem":{"Hp":{"BootOnNextServerReset":true}}} If-Match 200',
+    ],
+  },
+  ilo5: {
+    slots: { 2: TWO.boot, 1: 'task.img' },
+    calls: [`PATCH v1/Systems/1 ${FULL} If-Match 400`, `PATCH v1/Systems/1 ${FULL} If-Match 200`],
+  },
+  ilo6: { slots: { 2: TWO.boot, 1: 'task.img' }, calls: [`PATCH v1/Systems/1 ${FULL} If-Match 200`] },
+  xcc: {
+    slots: { EXT1: TWO.boot, EXT2: TWO.task },
+    calls: [
+      `PATCH 1/VirtualMedia/EXT1 {"Image":"maintenance.iso",${XCC}`,
+      `PATCH 1/VirtualMedia/EXT2 {"Image":"task.iso",${XCC}`,
+      `PATCH v1/Systems/1 ${FULL} If-Match 200`,
+      'PATCH 1/VirtualMedia/EXT1 {"Image":null,"Inserted":false} If-Match 200',
+    ],
+  },
+  xcc2: {
+    slots: { EXT1: TWO.boot, EXT2: TWO.task },
+    calls: [`PATCH 1/VirtualMedia/EXT1 {"Image":"maintenance.iso",${XCC}`],
+  },
+  'supermicro-x11': {
+    slots: { CD1: 'combined.iso' },
+    calls: [
+      'POST CD1/Actions/VirtualMedia.InsertMedia {"Image":"combined.iso"} 202',
+      `PATCH v1/Systems/1 ${USB} If-Match 200`,
+      'POST CD1/Actions/VirtualMedia.EjectMedia {} 202',
+    ],
+  },
+  'supermicro-x12': {
+    slots: { VirtualMedia1: 'combined.iso' },
+    calls: ['POST VirtualMedia1/Actions/VirtualMedia.InsertMedia {"Image":"combined.iso"} 202'],
+  },
+  'supermicro-x13': {
+    slots: { VirtualMedia1: 'combined.iso' },
+    calls: ['POST VirtualMedia1/Actions/VirtualMedia.InsertMedia {"Image":"combined.iso"} 202'],
+  },
+  ami: {
+    slots: { CD1: TWO.boot, CD2: TWO.task },
+    calls: [
+      'POST Actions/Oem/AMIVirtualMedia.EnableRMedia {"RMediaState":"Enable"} 204',
+      'POST CD2/Actions/VirtualMedia.InsertMedia {"Image":"task.iso","TransferProtocolType":"HTTPS"} 202',
+      `PATCH Systems/Self/SD ${FULL} If-Match 200`,
+    ],
+  },
+  sr635: {
+    slots: { CD1: 'combined.iso' },
+    calls: ['POST CD1/Actions/VirtualMedia.InsertMedia {"Image":"combined.iso","TransferProtocolType":"HTTPS"} 202'],
+  },
+  openbmc: {
+    slots: { USB1: TWO.boot, USB2: TWO.task },
+    calls: [
+      'POST USB1/Actions/VirtualMedia.InsertMedia {"Image":"maintenance.iso","UserName":"none","Password":"none"} 204',
+      `PATCH Systems/System_0/Settings ${FULL} If-Match 200`,
+    ],
+  },
+  cisco: {
+    slots: { 1: TWO.boot, 2: TWO.task },
+    calls: [/^POST 0\/.*InsertMedia .* 405$/, 'POST 1/Actions/VirtualMedia.EjectMedia "" 204'],
+  },
+  ibmc: {
+    slots: { CD: 'combined.iso' },
+    calls: ['POST Huawei/Actions/VirtualMedia.VmmControl {"VmmControlType":"Connect","Image":"combined.iso"} 202'],
+  },
+  nokia: {
+    slots: { CD1: TWO.boot, CD2: TWO.task },
+    calls: [
+      /^POST CD1.*"TransferProtocolType":"HTTPS","TransferMethod":"Stream"} 202$/,
+      `PATCH Systems/0/Settings ${FULL} If-Match 200`,
+    ],
+  },
+  sushy: {
+    slots: { Cd: TWO.boot, Floppy: 'task.img' },
+    calls: [
+      `PATCH v1/Systems/7d8e8d0f ${FULL} 204`,
+      'PATCH v1/Systems/7d8e8d0f {"Boot":{"BootSourceOverrideTarget":"Hdd"}} 204',
+    ],
+  },
+}
+
+/** What `provision.ts` and `cleanup.ts` do to a server, in their order. */
+async function wholeJob(bmc: Bmc, { simulator }: Simulated): Promise<Readonly<Record<string, string>>> {
   await bmc.insertMedia(MEDIA, () => undefined, never)
-  console.log(name, JSON.stringify(simulator.images()))
+  const inserted = Object.entries(simulator.images()).filter(([, image]) => image !== undefined)
   await bmc.bootOnceFromCd(never)
   await bmc.powerOff(never)
   await bmc.powerOn(never)
@@ -24,7 +144,96 @@ test.for(NAMES)('the whole way of a job on %s', async (name) => {
   await bmc.ejectMedia(never)
   await bmc.clearBootOverride(never)
   await bmc.powerOn(never)
+  return Object.fromEntries(inserted.map(([id, image]) => [id, String(image).split('/').at(-1) ?? '']))
+}
+
+test('there is a row for every BMC that can be simulated', () => {
+  const simulatedNames = PROFILES.map(({ name }) => name).filter((name) => name !== 'supermicro-x10')
+  expect(Object.keys(ROWS).toSorted()).toEqual(simulatedNames.toSorted())
+})
+
+test.for(Object.entries(ROWS))('%s: a job boots the medium once and leaves nothing behind', async ([name, row]) => {
+  const found = await simulated(name)
+  const { simulator, machine } = found
+  const bmc = await bmcConnector(QUICK)(found.address, never)
+  expect(await wholeJob(bmc, found)).toEqual(row.slots)
   await bmc.close()
-  console.log(changes(simulator).join('\n'))
+
+  const calls = changes(simulator)
+  for (const call of row.calls)
+    expect(calls).toContainEqual(typeof call === 'string' ? call : expect.stringMatching(call))
+  expect(calls.filter((call) => call.startsWith('POST') && call.includes('If-Match'))).toEqual([])
   expect(machine.starts).toEqual(['cd', 'disk'])
+  expect(Object.values(simulator.images()).filter(Boolean)).toEqual([])
+  expect(simulator.sessions()).toBe(0)
+  expect(simulator.stuck()).toBe(false)
+})
+
+test.for(Object.keys(ROWS))('%s: a second attempt replaces the media of the first', async (name) => {
+  const found = await simulated(`${name}+busy`)
+  const bmc = await bmcConnector(QUICK)(found.address, never)
+  await bmc.insertMedia(MEDIA, () => undefined, never)
+  expect(await wholeJob(bmc, found)).toEqual(ROWS[name]?.slots)
+  await bmc.close()
+  expect(found.machine.starts).toEqual(['cd', 'disk'])
+})
+
+test('Lenovo: after a system was installed, no boot setting is written', async () => {
+  const found = await simulated('xcc')
+  const bmc = await bmcConnector(QUICK)(found.address, never)
+  await wholeJob(bmc, found)
+  await bmc.close()
+  const calls = changes(found.simulator)
+  const start = calls.findIndex((call) => call.includes('"ResetType":"On"'))
+  expect(calls.slice(start).filter((call) => call.includes('"Boot"'))).toEqual([])
+})
+
+test('Supermicro X10 takes no URL, and that is what is said', async () => {
+  const { address } = await simulated('supermicro-x10')
+  const bmc = await bmcConnector(QUICK)(address, never)
+  await expect(bmc.insertMedia(MEDIA, () => undefined, never)).rejects.toMatchObject({
+    code: 'redfish-unsupported',
+    message: expect.stringMatching(/no slot for media from HTTP \(Supermicro X10/),
+  })
+  await bmc.close()
+})
+
+test.for<[string, RegExp]>([
+  ['idrac9+no-licence', /HTTP 403: A required license is missing.*LIC501/],
+  ['ilo5+no-licence', /iLO Advanced license key/],
+  ['supermicro-x12+no-licence', /SFT-OOB-LIC/],
+  ['xcc+no-licence', /XCC Enterprise licence/],
+  ['idrac9+no-route', /RAC0904/],
+  ['supermicro-x13+no-route', /not accessible/],
+])("%s: the BMC's own words come through, without the media token", async ([name, words]) => {
+  const { address } = await simulated(name)
+  const bmc = await bmcConnector(QUICK)(address, never)
+  const failure = await bmc.insertMedia(MEDIA, () => undefined, never).catch((error: unknown) => error)
+  await bmc.close()
+  expect(String(failure)).toMatch(words)
+  expect(String(failure)).not.toContain('tok-1')
+})
+
+test('virtual media that are detached in an iDRAC are attached', async () => {
+  const found = await simulated('idrac9-5+detached')
+  const bmc = await bmcConnector(QUICK)(found.address, never)
+  await wholeJob(bmc, found)
+  await bmc.close()
+  expect(changes(found.simulator)).toContainEqual(expect.stringMatching(/VirtualMedia.1.Attached":"Attached"}} 200$/))
+  expect(found.machine.starts).toEqual(['cd', 'disk'])
+})
+
+test('a box that promises two slots and takes one medium gets both as one', async () => {
+  const { simulator, address } = await simulated('idrac8')
+  // Without the row for its firmware it is like any unknown box.
+  const quirky = { ...address, url: simulator.url }
+  const bmc = await bmcConnector(QUICK)(quirky, never)
+  await bmc.insertMedia(MEDIA, () => undefined, never)
+  expect(simulator.images()).toEqual({ RemovableDisk: undefined, CD: MEDIA.combined })
+  await bmc.close()
+})
+
+test('an empty pool of sessions is told as such', async () => {
+  const { address } = await simulated('cisco+no-sessions')
+  await expect(bmcConnector(QUICK)(address, never)).rejects.toThrow(/simultaneous sessions exceeding the limit/)
 })

@@ -1,9 +1,13 @@
 import { onTestFinished } from 'vitest'
 import type { BmcAddress } from '../../src/server/jobs/ports.ts'
+import { SIMULATED_TIMING } from '../../src/server/redfish/timing.ts'
 import { systemClock } from '../../src/shared/time.ts'
 import { idleMachine, type SimulatedMachine } from '../../src/simulators/machine.ts'
 import { parseSimulation } from '../../src/simulators/profiles.ts'
 import { type Simulator, startSimulator } from '../../src/simulators/simulator.ts'
+
+/** Nothing is waited for, and much time is given: a busy test machine must not look like a broken BMC. */
+export const QUICK = { ...SIMULATED_TIMING, pollMs: 1, waitFactor: 0.0001 }
 
 export const ACCOUNT = { username: 'admin', password: 'pa55-w0rd' }
 

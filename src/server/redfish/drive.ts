@@ -1,5 +1,5 @@
 import { AppError } from '../../shared/errors.ts'
-import { isOk, type RedfishAnswer, refused } from './answer.ts'
+import { answerText, isOk, type RedfishAnswer, refused } from './answer.ts'
 import type { RedfishClient } from './client.ts'
 import type { Discovery } from './discover.ts'
 import { firstShape, type InsertShape, knownShape, nextShape, payloadOf } from './insert-ladder.ts'
@@ -33,11 +33,14 @@ export function createDrive(client: RedfishClient, discovery: Discovery, learnin
   async function climb(slot: Slot, url: string, signal: AbortSignal) {
     const known = slot.insert === undefined ? undefined : knownShape(learning.profile().insert)
     let shape: InsertShape = known ?? firstShape(slot)
+    let reason: RedfishAnswer | undefined
     for (;;) {
       const now = slot.patchable ? ((await read(slot, signal)) ?? slot) : slot
       const answer = await sendInsert(client, now, payloadOf(shape, slot, url), signal)
       const next = isOk(answer) ? undefined : nextShape(shape, answer)
-      if (next === undefined) return { answer, shape }
+      if (next === undefined) return { answer, shape, reason: reason ?? answer }
+      // Once everything it asked for was sent, the refusal speaks of the medium, and not of the payload.
+      if (next.rung !== shape.rung) reason ??= answer
       shape = next
     }
   }
@@ -48,8 +51,8 @@ export function createDrive(client: RedfishClient, discovery: Discovery, learnin
       if (hasMessage(tried.answer.messages, DETACHED) && (await attach(client, discovery, signal))) {
         tried = await climb(slot, url, signal)
       }
-      const { answer, shape } = tried
-      if (!isOk(answer)) return refused(`insert the medium into slot ${slot.id}`, hideUrl(answer, url))
+      const { answer, shape, reason } = tried
+      if (!isOk(answer)) return refusalOf(slot, hideUrl(reason, url), hideUrl(answer, url))
       const isIn = (seen: Slot | undefined) => seen !== undefined && holds(seen, url)
       const now = await pollUntil(() => read(slot, signal), isIn, polling, signal)
       if (!isIn(now)) return notInserted(slot, now)
@@ -107,6 +110,14 @@ async function attach(client: RedfishClient, { managers }: Discovery, signal: Ab
 function hideUrl(answer: RedfishAnswer, url: string): RedfishAnswer {
   const messages = answer.messages.map((message) => ({ ...message, text: message.text.replaceAll(url, 'the URL') }))
   return { ...answer, messages }
+}
+
+/** What the BMC said at first, and what it said at last when that was something else. */
+function refusalOf(slot: Slot, reason: RedfishAnswer, last: RedfishAnswer): AppError {
+  const first = refused(`insert the medium into slot ${slot.id}`, reason)
+  if (answerText(reason) === answerText(last)) return first
+  const cause = refused('insert it in any other way', last)
+  return new AppError(first.code, first.message, { cause, facts: first.facts })
 }
 
 function notInserted(slot: Slot, now: Slot | undefined): AppError {

@@ -128,14 +128,21 @@ function urlFor(slot: Slot, url: string): string {
   return isCd(slot) ? url : url.replace(/\.iso$/, '.img')
 }
 
-/** The first refusal tells the reason, the last one what was left to try. */
+/**
+ * The first refusal tells the reason, the last one what was left to try. A slot that is not there (404) or not for media
+ * (405) tells nothing when another one was.
+ */
 function combined(refusals: readonly AppError[], { quirks }: Discovery): AppError {
-  const [first, last] = [refusals[0], refusals.at(-1)]
-  const absent = refusals.every(({ facts }) => facts['status'] === 404 || facts['status'] === 405)
-  if (first === undefined || (absent && quirks.hiddenSlots.length > 0)) {
+  const isAbsent = ({ facts }: AppError) => facts['status'] === 404 || facts['status'] === 405
+  const telling = refusals.filter((refusal) => !isAbsent(refusal))
+  const [first, last] = telling.length > 0 ? [telling[0], telling.at(-1)] : [refusals[0], refusals.at(-1)]
+  if (first === undefined || (telling.length === 0 && quirks.hiddenSlots.length > 0)) {
     const state = 'it has no slot for media from HTTP (Supermicro X10 takes them from SMB shares only)'
     return new AppError('redfish-unsupported', `Cannot use the virtual media of this BMC: ${state}`, { cause: first })
   }
-  if (last === undefined || last === first) return first
-  return new AppError(first.code, first.message, { cause: last, facts: first.facts })
+  return last === undefined || last === first ? first : withCause(first, last)
+}
+
+function withCause({ code, message, facts }: AppError, cause: AppError): AppError {
+  return new AppError(code, message, { cause, facts })
 }
