@@ -5,11 +5,15 @@ import type { Logger } from '../shared/log.ts'
 import { sleep } from '../shared/time.ts'
 import { parseHtpasswd } from './access/htpasswd.ts'
 import type { PasswordHash } from './access/password-hash.ts'
+import type { Rule } from './access/rules.ts'
 import type { Policy } from './policy.ts'
 import { MAX_POLICY_BYTES, parsePolicyText } from './policy.ts'
 
 /** A policy and the people of its htpasswd file. A reload makes another object, so identity tells that it changed. */
 export interface LoadedPolicy extends Policy {
+  readonly rules: readonly Rule[]
+  /** It says nothing about people: a registry without accounts then lets everybody do everything, as without a policy. */
+  readonly isOpen: boolean
   readonly users: ReadonlyMap<string, PasswordHash>
 }
 
@@ -83,7 +87,12 @@ async function load(path: string): Promise<LoadedPolicy> {
   const policy = parsePolicyText(await readText(path, MAX_POLICY_BYTES))
   const file = htpasswdOf(path, policy)
   const users = file === undefined ? new Map() : parseHtpasswd(await readText(file, MAX_HTPASSWD_BYTES), file)
-  return { ...policy, users }
+  return withUsers(policy, users)
+}
+
+export function withUsers(policy: Policy, users: LoadedPolicy['users']): LoadedPolicy {
+  const isOpen = policy.rules === undefined && policy.htpasswd === undefined
+  return { ...policy, rules: policy.rules ?? [], isOpen, users }
 }
 
 function htpasswdOf(path: string, { htpasswd }: Policy): string | undefined {

@@ -33,7 +33,8 @@ export interface Policy extends RetentionPolicy {
   /** `https://HOST:PORT` as clients see it, when a proxy stands in between. */
   readonly public_url: string | undefined
   readonly token_lifetime: number
-  readonly rules: readonly Rule[]
+  /** Undefined is not empty: see `LoadedPolicy.isOpen`. */
+  readonly rules: readonly Rule[] | undefined
   readonly quotas: readonly Quota[]
   readonly limits: Limits
 }
@@ -68,7 +69,7 @@ const FIELDS = record<Policy>({
         jobsOnlyPull,
       ),
     ),
-    [],
+    undefined,
   ),
   quotas: optional(list<Quota>(record<Quota>({ prefix, bytes: byteSize })), []),
   limits: optional(

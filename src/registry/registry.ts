@@ -18,6 +18,7 @@ import { finishDeletions, IDLE_UPLOAD_MS } from './gc.ts'
 import type { Maintenance, MaintenanceOptions } from './maintenance.ts'
 import { DEFAULT_MAINTENANCE, startMaintenance } from './maintenance.ts'
 import { manifestEndpoints } from './manifests.ts'
+import { createRegistryMetrics } from './metrics.ts'
 import { createMirror } from './mirror/mirror.ts'
 import type { MirrorOptions } from './mirror/options.ts'
 import type { PolicySource } from './policy-file.ts'
@@ -57,6 +58,8 @@ export interface RegistryOptions {
 }
 
 export interface Registry extends Entrances, Pick<Maintenance, 'collectGarbage' | 'scrub'> {
+  /** What Prometheus reads. */
+  metrics(): Promise<string>
   close(): Promise<void>
 }
 
@@ -67,11 +70,11 @@ const CACHE_BYTES = 64 << 20
 export async function openRegistry(options: RegistryOptions): Promise<Registry> {
   const { root, log, clock, sparse = false, reserveBytes = 64 << 20 } = options
   await prepareDirectories(root)
+  const access = await openAccess(options)
   const owned = ownStorage(root)
   const stored = sqliteMetadata(databasePath(root))
   const metadata = { ...stored, ...rememberHeads(stored) }
   const blobs = filesystemBlobs(root)
-  const access = await openAccess(options)
   const limits = createLimits(access.policy)
   const quotas = createQuotas(access.policy, metadata.usedBytes, clock)
   const uploads = filesystemUploads(root)
@@ -88,7 +91,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     log,
     sparse,
   }
-  const isOpen = (options.policyFile ?? options.policy ?? options.callers) === undefined
+  const metrics = createRegistryMetrics()
   const send = createBlobSender()
   const mirror = createMirror(options.mirrors ?? [], { ...deps, sessions, uploads }, send)
   const content = mirror.wrap({
@@ -105,9 +108,8 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
       blobs: limits.blobs(content.blobs),
       uploads: limits.uploads(content.uploads),
     },
-    options.authorize ?? (isOpen ? async () => undefined : access.authorize),
-    log,
-    mirror.nameOf,
+    options.authorize ?? access.authorize,
+    { log, metrics, nameOf: mirror.nameOf },
   )
   await sessions.sweep(new Date(clock.now().getTime() - IDLE_UPLOAD_MS), true)
   await finishDeletions({ metadata, blobs })
@@ -115,9 +117,10 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   const maintenance = startMaintenance(parts, { ...DEFAULT_MAINTENANCE, ...options.maintenance })
   const control = await serveControl(root, maintenance)
   return {
-    ...entrances(answer, { received: 0, sent: 0 }),
+    ...entrances(answer, metrics.traffic),
     collectGarbage: maintenance.collectGarbage,
     scrub: maintenance.scrub,
+    metrics: () => metrics.text({ metadata, blobs, uploads, collectGarbage: maintenance.collectGarbage }),
     async close() {
       await mirror.close()
       await control.close()

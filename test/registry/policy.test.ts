@@ -44,7 +44,7 @@ limits:
     ],
     limits: { downloads: 200, downloads_per_client: undefined, uploads_per_client: 6 },
   })
-  expect(policy.rules[1]?.who).toEqual(['user:alice', 'role:operator', 'authenticated'])
+  expect(policy.rules?.[1]?.who).toEqual(['user:alice', 'role:operator', 'authenticated'])
   expect(parsePolicyText('{"rules":[{"repositories":["a"],"who":["anonymous"],"allow":["pull"]}]}').rules).toHaveLength(
     1,
   )
@@ -52,7 +52,7 @@ limits:
 
 test('an empty policy is the built-in one', () => {
   for (const source of ['', '{}', '# nothing yet\n']) {
-    expect(parsePolicyText(source)).toMatchObject({ rules: [], quotas: [], scheme: 'auto', token_lifetime: 300 })
+    expect(parsePolicyText(source)).toMatchObject({ rules: undefined, quotas: [], scheme: 'auto', token_lifetime: 300 })
   }
 })
 

@@ -1,7 +1,6 @@
 import type { Clock } from '../../shared/time.ts'
 import { OciError } from '../errors.ts'
-import type { Policy } from '../policy.ts'
-import type { PolicySource } from '../policy-file.ts'
+import type { LoadedPolicy, PolicySource } from '../policy-file.ts'
 import type { Caller, Callers } from './callers.ts'
 import { ANONYMOUS, basicLogin, callerName } from './callers.ts'
 import { challenge } from './challenge.ts'
@@ -88,7 +87,7 @@ export function createAuthorize({ policy, callers, tokens }: Omit<AccessDeps, 'c
 function admit(
   request: AccessRequest,
   { caller, scopes }: Visitor,
-  policy: Policy,
+  policy: LoadedPolicy,
   within: (repository: string, action: Action) => boolean,
 ): void {
   const { repository, access } = request
@@ -107,7 +106,7 @@ function admit(
 }
 
 function unauthorized(
-  policy: Policy,
+  policy: LoadedPolicy,
   request: AccessRequest,
   error?: 'invalid_token' | 'insufficient_scope',
 ): OciError {

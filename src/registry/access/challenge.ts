@@ -1,4 +1,4 @@
-import type { Policy } from '../policy.ts'
+import type { LoadedPolicy } from '../policy-file.ts'
 import { hasAnonymous } from './rules.ts'
 
 export interface Challenged {
@@ -17,7 +17,7 @@ const ACTIONS_FOR: Readonly<Record<string, string>> = { pull: 'pull', push: 'pul
  * docker refuses Basic without a login.
  */
 export function challenge(
-  policy: Policy,
+  policy: LoadedPolicy,
   { repository, access, origin }: Challenged,
   error?: 'invalid_token' | 'insufficient_scope',
 ): string {
@@ -30,7 +30,7 @@ export function challenge(
   return `Bearer ${fields.join(',')}`
 }
 
-export function usesBearer({ scheme, rules }: Policy): boolean {
+export function usesBearer({ scheme, rules }: LoadedPolicy): boolean {
   return scheme === 'bearer' || (scheme === 'auto' && hasAnonymous(rules))
 }
 

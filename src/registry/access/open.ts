@@ -7,7 +7,7 @@ import type { Clock } from '../../shared/time.ts'
 import type { Handler } from '../call.ts'
 import { parsePolicyText } from '../policy.ts'
 import type { LoadedPolicy, PolicySource } from '../policy-file.ts'
-import { openPolicyFile } from '../policy-file.ts'
+import { openPolicyFile, withUsers } from '../policy-file.ts'
 import { readBounded, requestBody } from '../request-body.ts'
 import type { Authorize } from './access.ts'
 import { createAuthorize } from './access.ts'
@@ -47,9 +47,10 @@ export async function openAccess(options: OpenAccessOptions): Promise<OpenedAcce
   const all = anyOf([users, ...(callers === undefined ? [] : [callers])])
   const tokens = createTokens(await tokenKey(root), clock)
   const issue = createTokenEndpoint({ policy, callers: all, tokens, clock })
+  const authorize = createAuthorize({ policy, callers: all, tokens })
   return {
     policy,
-    authorize: createAuthorize({ policy, callers: all, tokens }),
+    authorize: async (request) => (callers === undefined && policy.current().isOpen ? undefined : authorize(request)),
     async token({ c, query, authorization }) {
       const isForm = c.req.method === 'POST'
       const fields = isForm ? await readForm(c) : query
@@ -66,7 +67,7 @@ const BUILT_IN: PolicySource = policyOf('{}')
 
 /** A policy that never changes: no file, no people. */
 export function policyOf(text: string, users: LoadedPolicy['users'] = new Map()): PolicySource {
-  const policy = { ...parsePolicyText(text), users }
+  const policy = withUsers(parsePolicyText(text), users)
   return { current: () => policy }
 }
 

@@ -258,3 +258,12 @@ test('tokens survive a restart of the registry', async () => {
   const second = await testRegistry({ root: first.root, policy: policyOf(OPEN_PULL, users) })
   expect((await second.request('POST', START, bearer(token))).status).toBe(202)
 })
+
+test('a policy that says nothing about people leaves a registry open; an empty list of rules closes it', async () => {
+  const silentAboutPeople = await testRegistry({ policy: policyOf("quotas: [{ prefix: '', bytes: 1GiB }]") })
+  expect((await silentAboutPeople.request('GET', '/v2/')).status).toBe(200)
+  expect((await silentAboutPeople.request('POST', START)).status).toBe(202)
+  const closed = await testRegistry({ policy: policyOf('rules: []') })
+  expect((await closed.request('GET', '/v2/')).status).toBe(401)
+  expect((await closed.request('POST', START)).status).toBe(401)
+})

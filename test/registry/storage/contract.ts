@@ -121,6 +121,20 @@ export function metadataContract(make: () => Promise<MetadataStore>): void {
     expect(await store.findBlob('b', blob.digest)).toBeUndefined()
   })
 
+  test('the bytes below a prefix count once, however many repositories hold them', async () => {
+    const store = await make()
+    const other = { digest: sha256('other'), size: 1000 }
+    for (const name of ['team', 'team/a', 'team/a/b']) await store.addBlob(name, blob, AT)
+    for (const name of ['teams', 'team-b', 'tea', 'team0']) await store.addBlob(name, other, AT)
+    expect(await store.usedBytes('team')).toBe(4)
+    expect(await store.usedBytes('team/a')).toBe(4)
+    expect(await store.usedBytes('teams')).toBe(1000)
+    expect(await store.usedBytes('')).toBe(1004)
+    expect(await store.usedBytes('nothing')).toBe(0)
+    await store.removeBlob('team', blob.digest)
+    expect(await store.usedBytes('team')).toBe(4)
+  })
+
   test('adding a blob ends its upload', async () => {
     const store = await make()
     const session = { id: 'one', repository: 'a', algorithm: 'sha512', startedAt: AT } as const

@@ -1,0 +1,121 @@
+import { expect, test } from 'vitest'
+import type { Caller } from '../../src/registry/access/callers.ts'
+import { policyOf } from '../../src/registry/access/open.ts'
+import type { Job } from '../../src/server/jobs/machine.ts'
+import { registryCallers } from '../../src/server/registry-access.ts'
+import { openDatabase } from '../../src/server/store/database.ts'
+import { sqliteTokenStore } from '../../src/server/store/tokens.ts'
+import { systemClock } from '../../src/shared/time.ts'
+import { testRegistry } from '../registry/support/open-registry.ts'
+import { SECRETS } from './support/with-worker.ts'
+
+const RECIPE = {
+  task_target: 'install-linux.target',
+  target_disk: '/dev/vda',
+  oci_url: 'oci://192.0.2.1/os/debian:13',
+  partition_layout: [
+    { size: '64MiB', format: 'vfat', mountpoint: '/boot/efi' },
+    { size: '100%', format: 'ext4', mountpoint: '/' },
+  ],
+}
+
+/** A controller with one job, an operator and a reader. */
+function controller() {
+  let job = { id: 'J1', attempt: 1, status: 'provisioning', recipeText: JSON.stringify(RECIPE) } as Job
+  const tokens = sqliteTokenStore(openDatabase(':memory:'))
+  const jobs = { find: async (id: string) => (id === job.id ? job : undefined) }
+  const callers = registryCallers({ tokens, jobs, secrets: SECRETS })
+  return {
+    callers,
+    operator: tokens.create('ops', 'operator', systemClock.now()),
+    reader: tokens.create('dash', 'reader', systemClock.now()),
+    change(facts: Partial<Job>) {
+      job = { ...job, ...facts }
+    },
+  }
+}
+
+const basic = (name: string, password: string) => `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}`
+
+function stampOf(caller: Caller | undefined): string {
+  return caller === undefined || caller.kind === 'anonymous' ? '' : caller.stamp
+}
+
+test('accounts are known by their token, whatever the user name; jobs by id and password', async () => {
+  const { callers, operator } = controller()
+  const account = { kind: 'account', name: 'ops', role: 'operator' }
+  expect(await callers.verify({ username: 'anything', password: operator })).toMatchObject(account)
+  expect(await callers.verify({ username: undefined, password: operator })).toMatchObject(account)
+  const job = { kind: 'job', name: 'J1', repositories: ['os/debian'] }
+  expect(await callers.verify({ username: 'J1', password: 'registry-J1' })).toMatchObject(job)
+  for (const [username, password] of [
+    ['J1', 'registry-J2'],
+    ['J2', 'registry-J1'],
+    [undefined, 'registry-J1'],
+    ['ops', 'prv_wrong'],
+  ] as const) {
+    expect(await callers.verify({ username, password })).toBeUndefined()
+  }
+})
+
+test('a job is known while it runs, and a new attempt makes its former tokens void', async () => {
+  const { callers, change } = controller()
+  const login = { username: 'J1', password: 'registry-J1' }
+  const stamp = stampOf(await callers.verify(login))
+  expect(await callers.recall(stamp)).toMatchObject({ kind: 'job', name: 'J1' })
+  change({ attempt: 2 })
+  expect(await callers.recall(stamp)).toBeUndefined()
+  change({ attempt: 1, status: 'complete' })
+  expect(await callers.recall(stamp)).toBeUndefined()
+  expect(await callers.verify(login)).toBeUndefined()
+})
+
+test('a stamp brings back the account, and nothing else', async () => {
+  const { callers, reader } = controller()
+  const stamp = stampOf(await callers.verify({ username: undefined, password: reader }))
+  expect(stamp).not.toContain(reader)
+  expect(await callers.recall(stamp)).toMatchObject({ kind: 'account', role: 'reader' })
+  for (const other of ['', 'account:', `account:${reader}`, 'user:ops', 'job:', 'job:J9:1']) {
+    expect(await callers.recall(other)).toBeUndefined()
+  }
+})
+
+const OPEN_PULL = "rules: [{ repositories: ['tools/**'], who: [anonymous], allow: [pull] }]"
+
+test.for([
+  ['no policy', undefined],
+  ['a policy that opens something', OPEN_PULL],
+] as const)(
+  'with %s roles keep their rights and a job pulls its image and nothing else, by Basic and by token',
+  async ([, text]) => {
+    const { callers, operator, reader, change } = controller()
+    const registry = await testRegistry({ callers, ...(text !== undefined && { policy: policyOf(text) }) })
+    const status = async (method: string, path: string, authorization: string) =>
+      (await registry.request(method, path, { headers: { authorization } })).status
+    const scopes = ['os/debian', 'os/other', 'tools/x'].map((name) => `scope=repository:${name}:pull,push,delete`)
+    const tokenOf = async (login: string) => {
+      const options = { headers: { authorization: login } }
+      const answer = await registry.request('GET', `/v2/token?${scopes.join('&')}`, options)
+      return `Bearer ${((await answer.json()) as { token: string }).token}`
+    }
+    const [job, ops, dash] = [basic('J1', 'registry-J1'), basic('x', operator), basic('x', reader)]
+    for (const [who, read, write, other, open] of [
+      [job, 404, 403, 403, 403],
+      [await tokenOf(job), 404, 403, 403, 403],
+      [ops, 404, 202, 202, 404],
+      [await tokenOf(ops), 404, 202, 202, 404],
+      [dash, 404, 403, 403, 404],
+      [await tokenOf(dash), 404, 403, 403, 404],
+    ] as const) {
+      expect(await status('GET', '/v2/', who)).toBe(200)
+      expect(await status('GET', '/v2/os/debian/manifests/13', who)).toBe(read)
+      expect(await status('POST', '/v2/os/debian/blobs/uploads/', who)).toBe(write)
+      expect(await status('POST', '/v2/os/other/blobs/uploads/', who)).toBe(other)
+      expect(await status('GET', '/v2/tools/x/manifests/1', who)).toBe(open)
+    }
+    const held = await tokenOf(job)
+    change({ status: 'complete' })
+    expect(await status('GET', '/v2/os/debian/manifests/13', held)).toBe(401)
+    expect(await status('GET', '/v2/_catalog', ops)).toBe(200)
+  },
+)
