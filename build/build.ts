@@ -53,7 +53,9 @@ async function makeIn(stage: string, inputs: string): Promise<void> {
   const notices = join(stage, NOTICES_ASSET)
   writeFileSync(notices, thirdPartyNotices(bundled))
   const assets = new Map([
-    ...[...filesBelow('assets'), ...filesBelow('docs'), 'LICENSE'].map((file) => [file, join(ROOT, file)] as const),
+    ...[...filesBelow('assets'), ...filesBelow('docs'), 'Containerfile', 'LICENSE'].map(
+      (file) => [file, join(ROOT, file)] as const,
+    ),
     [NOTICES_ASSET, notices],
     [ZSTD_ASSET, join(ROOT, ZSTD_ADDON)],
     [BCRYPT_ASSET, join(ROOT, BCRYPT_ASSET)],

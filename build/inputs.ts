@@ -20,6 +20,7 @@ export function inputsDigest(): string {
     ...filesBelow('assets'),
     ...filesBelow('build'),
     ...filesBelow('docs'),
+    'Containerfile',
     'LICENSE',
     'package.json',
     'package-lock.json',

@@ -50,6 +50,11 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./iso.ts')).iso,
   },
   {
+    name: 'maintenance',
+    summary: 'Export and build the maintenance OS',
+    load: async () => (await import('./maintenance.ts')).maintenance,
+  },
+  {
     name: 'recipe',
     summary: 'Validate and lint recipes without a controller',
     load: async () => (await import('./recipe.ts')).recipe,

@@ -1,0 +1,118 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { isSea } from 'node:sea'
+import { buildMedium } from '../maintenance/build.ts'
+import { exportContext } from '../maintenance/export.ts'
+import { openRoot } from '../maintenance/open-root.ts'
+import type { FileSystem } from '../maintenance/root-file-system.ts'
+import { requireMaker } from '../maintenance/root-file-system.ts'
+import { withTools } from '../maintenance/tools-store.ts'
+import { formatBytes } from '../shared/byte-size.ts'
+import { AppError } from '../shared/errors.ts'
+import { REGISTRY_OPTIONS, registryClients } from './artifact-access.ts'
+import type { Command, CommandGroup, Invocation } from './command.ts'
+
+const exportCommand: Command = {
+  name: 'maintenance export',
+  summary: 'Write what the maintenance image is built of: Containerfile, units, Quadlets, host files, this program',
+  positionals: ['DIR'],
+  options: {},
+  examples: ['provisioner maintenance export context && podman build -t maintenance context'],
+  run: runExport,
+}
+
+const build: Command = {
+  name: 'maintenance build',
+  summary: 'Make a bootable maintenance ISO of a bootc or other Linux image: no root rights, no container engine',
+  positionals: [],
+  options: {
+    from: {
+      value: 'SOURCE',
+      required: true,
+      doc: 'DIR, oci-layout:DIR[:TAG], oci-archive:FILE[:TAG] or oci://HOST/NAME:TAG',
+    },
+    output: { value: 'FILE', required: true, doc: 'ISO to write; it appears when it is complete' },
+    'tools-image': { value: 'SOURCE', doc: 'Image of the steps, put into the medium so that nothing is pulled' },
+    'tools-name': { value: 'NAME', default: 'localhost/provisioner-tools:1', doc: 'What the Quadlets call that image' },
+    label: { value: 'LABEL', default: 'MAINTENANCE', doc: 'Volume id: 1 to 32 characters of A-Z, 0-9 and _' },
+    filesystem: { value: 'TYPE', default: 'erofs', doc: 'erofs (quick) or squashfs (small)' },
+    loader: {
+      value: 'KIND',
+      default: 'auto',
+      doc: "uki, grub (the image's own, for Secure Boot), or auto: grub if it is there",
+    },
+    append: { value: 'ARGUMENTS', default: 'console=tty0 console=ttyS0,115200', doc: 'Kernel arguments' },
+    architecture: { value: 'NAME', default: 'amd64', doc: 'Which image of an index' },
+    ...REGISTRY_OPTIONS,
+  },
+  examples: [
+    'provisioner maintenance build --from oci://registry.example.org/os/maintenance:1 --output maintenance.iso',
+    'podman save --format oci-archive -o m.tar maintenance && provisioner maintenance build --from oci-archive:m.tar --output m.iso',
+  ],
+  run: runBuild,
+}
+
+export const maintenance: CommandGroup = {
+  name: 'maintenance',
+  summary: 'Export and build the maintenance OS',
+  commands: [exportCommand, build],
+}
+
+async function runExport(invocation: Invocation): Promise<undefined> {
+  if (!isSea()) {
+    throw new AppError('usage', 'Cannot export the build context: run the executable (npm run build), not its sources')
+  }
+  const written = await exportContext(invocation.arg('DIR'), process.execPath)
+  invocation.io.err(`${invocation.arg('DIR')}: ${written.length} files\n`)
+}
+
+async function runBuild(invocation: Invocation): Promise<undefined> {
+  const { signal, io } = invocation
+  const output = invocation.required('output')
+  const fileSystem = oneOf(invocation, 'filesystem', ['erofs', 'squashfs'] as const) satisfies FileSystem
+  const loader = oneOf(invocation, 'loader', ['auto', 'uki', 'grub'] as const)
+  const label = labelOf(invocation)
+  const path = io.env['PATH'] ?? ''
+  await requireMaker(fileSystem, path)
+  const say = (line: string) => io.err(`${line}\n`)
+  const clients = await registryClients(invocation)
+  // What is fetched is as large as the output, and lies beside it.
+  const fetched = await mkdtemp(join(dirname(resolve(output)), '.maintenance-fetch-')).catch((cause: unknown) => {
+    throw new AppError('iso-plan', `Cannot write "${output}"`, { cause })
+  })
+  const open = (from: string, name: string) =>
+    openRoot(
+      from,
+      {
+        architecture: invocation.required('architecture'),
+        work: join(fetched, name),
+        repository: (reference) => clients.open(reference),
+      },
+      signal,
+    )
+  try {
+    await using system = await open(invocation.required('from'), 'system')
+    const toolsImage = invocation.text('tools-image')
+    await using tools = toolsImage === undefined ? undefined : await open(toolsImage, 'tools')
+    const image = tools === undefined ? system : withTools(system, tools, invocation.required('tools-name'))
+    const options = { output, label, fileSystem, loader, append: invocation.required('append'), path, say }
+    const plan = await buildMedium(image, options, signal)
+    say(`${output}: ${formatBytes(plan.size)}`)
+  } finally {
+    clients.close()
+    await rm(fetched, { recursive: true, force: true })
+  }
+}
+
+function labelOf(invocation: Invocation): string {
+  const label = invocation.required('label')
+  if (/^[A-Z0-9_]{1,32}$/.test(label)) return label
+  throw new AppError('usage', `Cannot use the label "${label}": 1 to 32 characters of A-Z, 0-9 and "_" are allowed`)
+}
+
+function oneOf<T extends string>(invocation: Invocation, name: string, values: readonly T[]): T {
+  const given = invocation.required(name)
+  const value = values.find((one) => one === given)
+  if (value !== undefined) return value
+  throw new AppError('usage', `Cannot use --${name} ${given}: one of ${values.join(', ')} is expected`)
+}

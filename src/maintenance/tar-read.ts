@@ -1,0 +1,156 @@
+import { AppError } from '../shared/errors.ts'
+import type { ByteReader } from './byte-reader.ts'
+import { byteReader } from './byte-reader.ts'
+import type { TarHeader, TarType } from './tar-fields.ts'
+import { BLOCK, checksum, paddingOf, TYPE_FLAG } from './tar-fields.ts'
+
+/** One file of an archive. What is not read of its content is skipped when the next one is asked for. */
+export interface TarMember {
+  readonly header: TarHeader
+  content(): AsyncGenerator<Uint8Array>
+}
+
+const TYPES = new Map<string, TarType>([
+  ...Object.entries(TYPE_FLAG).map(([type, flag]) => [flag, type as TarType] as const),
+  ['\0', 'file'],
+  ['7', 'file'],
+])
+
+/** Records and long names are small; a larger one is no archive of ours. */
+const MAX_EXTENSION_BYTES = 8 * 1024 * 1024
+
+/** GNU tar and Go write attributes under this key, in raw bytes: that is why pax records are never made text here. */
+const XATTR_PREFIX = 'SCHILY.xattr.'
+
+/**
+ * The files of a tar archive in order: ustar, pax (POSIX.1-2017) and GNU long names, which is all that layers of container
+ * images have. Attributes keep their bytes: a file capability is no UTF-8.
+ * @throws `boot-image` when it is no archive, is cut off, or has sparse files
+ */
+export async function* readTar(chunks: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<TarMember> {
+  const reader = byteReader(chunks, name)
+  const global = new Map<string, Buffer>()
+  let local = new Map<string, Buffer>()
+  try {
+    for (;;) {
+      const block = await reader.take(BLOCK)
+      // An archive ends with zeros, or just ends. What follows is read: a digest is over all of it.
+      if (block.length === 0 || block.every((byte) => byte === 0)) return await reader.drain()
+      if (block.length < BLOCK || checksum(block) !== octal(block, 148, 8)) throw unusable(name, 'it is no tar archive')
+      const flag = String.fromCharCode(block[156] ?? 0)
+      const size = numberAt(block, 124, 12)
+      if (flag === 'x' || flag === 'g') {
+        const records = paxRecords(await extension(reader, size, name))
+        for (const [key, value] of records) (flag === 'x' ? local : global).set(key, value)
+      } else if (flag === 'L' || flag === 'K') {
+        local.set(flag === 'L' ? 'path' : 'linkpath', untilNul(await extension(reader, size, name)))
+      } else {
+        yield* member(reader, block, flag, new Map([...global, ...local]), name)
+        local = new Map()
+      }
+    }
+  } finally {
+    await reader.close()
+  }
+}
+
+async function* member(
+  reader: ByteReader,
+  block: Buffer,
+  flag: string,
+  records: ReadonlyMap<string, Buffer>,
+  name: string,
+): AsyncGenerator<TarMember> {
+  const header = headerOf(block, flag, records, name)
+  // The size of a directory or link is no content (POSIX), whatever a header says.
+  let left = header.size
+  yield {
+    header,
+    async *content() {
+      const length = left
+      left = 0
+      yield* reader.stream(length)
+    },
+  }
+  for await (const _ of reader.stream(left + paddingOf(header.size))) {
+    // Skipped.
+  }
+}
+
+async function extension(reader: ByteReader, size: number, name: string): Promise<Buffer> {
+  if (size > MAX_EXTENSION_BYTES) throw unusable(name, 'a header in it is too large')
+  const bytes = await reader.take(size + paddingOf(size))
+  return bytes.subarray(0, size)
+}
+
+function headerOf(block: Buffer, flag: string, records: ReadonlyMap<string, Buffer>, name: string): TarHeader {
+  const type = TYPES.get(flag)
+  const isUstar = block.toString('latin1', 257, 263) === 'ustar\0'
+  const prefix = isUstar ? text(block, 345, 155) : ''
+  const own = text(block, 0, 100)
+  const path = records.get('path')?.toString() ?? (prefix === '' ? own : `${prefix}/${own}`)
+  if (type === undefined || [...records.keys()].some((key) => key.startsWith('GNU.sparse.'))) {
+    throw unusable(name, `"${path}" is a kind of file that no layer has (${JSON.stringify(flag)})`)
+  }
+  const decimal = (key: string, at: number, length: number) => {
+    const record = records.get(key)?.toString()
+    return record === undefined ? numberAt(block, at, length) : Number.parseInt(record, 10)
+  }
+  return {
+    path,
+    type,
+    mode: numberAt(block, 100, 8) & 0o7777,
+    uid: decimal('uid', 108, 8),
+    gid: decimal('gid', 116, 8),
+    size: type === 'file' ? decimal('size', 124, 12) : 0,
+    link: records.get('linkpath')?.toString() ?? text(block, 157, 100),
+    major: type === 'character' || type === 'block' ? numberAt(block, 329, 8) : 0,
+    minor: type === 'character' || type === 'block' ? numberAt(block, 337, 8) : 0,
+    xattrs: xattrsOf(records),
+  }
+}
+
+function xattrsOf(records: ReadonlyMap<string, Buffer>): Map<string, Buffer> {
+  const found = new Map<string, Buffer>()
+  for (const [key, value] of records) if (key.startsWith(XATTR_PREFIX)) found.set(key.slice(XATTR_PREFIX.length), value)
+  return found
+}
+
+/** `LENGTH KEY=VALUE\n`, the length counting the whole record (POSIX.1-2017 "pax Extended Header"). */
+function* paxRecords(bytes: Buffer): Generator<readonly [string, Buffer]> {
+  for (let at = 0; at < bytes.length; ) {
+    const space = bytes.indexOf(0x20, at)
+    const length = Number(bytes.toString('latin1', at, space))
+    const equals = bytes.indexOf(0x3d, space)
+    if (space === -1 || equals === -1 || !Number.isSafeInteger(length) || at + length > bytes.length) return
+    if (equals < at + length)
+      yield [bytes.toString('utf8', space + 1, equals), bytes.subarray(equals + 1, at + length - 1)]
+    at += Math.max(length, 1)
+  }
+}
+
+/** Octal digits, or base 256 when the first bit is set (GNU tar). */
+function numberAt(block: Buffer, at: number, length: number): number {
+  if (((block[at] ?? 0) & 0x80) === 0) return octal(block, at, length)
+  let value = (block[at] ?? 0) & 0x7f
+  for (let index = at + 1; index < at + length; index++) value = value * 256 + (block[index] ?? 0)
+  return value
+}
+
+function octal(block: Buffer, at: number, length: number): number {
+  const digits = /[0-7]+/.exec(block.toString('latin1', at, at + length))?.[0]
+  return digits === undefined ? 0 : Number.parseInt(digits, 8)
+}
+
+function text(block: Buffer, at: number, length: number): string {
+  return untilNul(block.subarray(at, at + length)).toString()
+}
+
+function untilNul(bytes: Buffer): Buffer {
+  const end = bytes.indexOf(0)
+  return end === -1 ? bytes : bytes.subarray(0, end)
+}
+
+function unusable(name: string, state: string): AppError {
+  return new AppError('boot-image', `Cannot read ${name}: ${state}`)
+}
