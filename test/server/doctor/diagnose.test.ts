@@ -1,0 +1,110 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { getRequestListener } from '@hono/node-server'
+import { Hono } from 'hono'
+import { expect, onTestFinished, test } from 'vitest'
+import { diagnose } from '../../../src/server/doctor/diagnose.ts'
+import type { Finding } from '../../../src/server/doctor/finding.ts'
+import { testMedia } from '../../../src/server/doctor/test-media.ts'
+import type { Server } from '../../../src/server/jobs/ports.ts'
+import { checkupConnector } from '../../../src/server/redfish/checkup.ts'
+import { testMediaRoutes } from '../../../src/server/routes/doctor.ts'
+import { systemClock } from '../../../src/shared/time.ts'
+import { isFault } from '../../../src/simulators/faults.ts'
+import { simulatedMachine } from '../../../src/simulators/machine.ts'
+import { QUICK, simulated } from '../../simulators/simulated.ts'
+import { never } from '../redfish/connected.ts'
+
+/** The controller's part: media over real HTTP, so that a simulated BMC can fetch. */
+async function openMedia() {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const app = new Hono()
+  const http = createServer(getRequestListener(app.fetch)).listen(0, '127.0.0.1', resolve)
+  await promise
+  onTestFinished(() => {
+    http.closeAllConnections()
+    http.close()
+  })
+  const media = testMedia(`http://127.0.0.1:${(http.address() as AddressInfo).port}`)
+  app.route('/media', testMediaRoutes({ testMedia: media }))
+  return media
+}
+
+async function examine(what: string, change: Partial<Server['bmc']> = {}): Promise<readonly Finding[]> {
+  const faults = new Set(what.split('+').filter(isFault))
+  const say = () => undefined
+  const machine = simulatedMachine({ serial: 'SN-1', power: 'on', plays: false, faults, stepMs: 0, say })
+  const { address, simulator } = await simulated(what, machine)
+  const bmc = { ...address, ...change }
+  const server: Server = { serial: 'SN-1', uuid: null, bmc, vendor: null, network: null, createdAt: new Date(0) }
+  const deps = { connect: checkupConnector(QUICK), testMedia: await openMedia(), clock: systemClock, fetchMs: 20 }
+  const findings = await diagnose(server, deps, never)
+  expect(Object.values(simulator.images()).filter(Boolean)).toEqual([])
+  expect(simulator.sessions()).toBe(0)
+  expect(machine.starts).toEqual([])
+  return findings
+}
+
+const short = (findings: readonly Finding[]) => findings.map(({ check, state }) => `${check} ${state}`)
+
+test('a sound server: everything is looked at, nothing is left behind and nothing is restarted', async () => {
+  const findings = await examine('idrac9')
+  expect(short(findings)).toEqual([
+    'reachable ok',
+    'login ok',
+    'identity ok',
+    'clock ok',
+    'power ok',
+    'slots ok',
+    'boot ok',
+    'insert ok',
+    'fetch ok',
+    'eject ok',
+    'learned ok',
+  ])
+  const said = Object.fromEntries(findings.map(({ check, message }) => [check, message]))
+  expect(said).toMatchObject({
+    identity: 'Dell PowerEdge R760, firmware 6.10.80.00, serial number SN-1',
+    slots: '1 (CD/DVD/USBStick); 2 (CD/DVD/USBStick): two media',
+    boot: 'the virtual CD is started by Cd',
+    fetch: 'the BMC asked for it: HEAD, GET',
+  })
+})
+
+test.for<[string, string]>([
+  ['idrac8', 'one medium holds both'],
+  ['supermicro-x11', 'one medium holds both'],
+  ['xcc', 'RDOC1 (not told, takes no URL)'],
+  ['ilo4', 'two media'],
+])('%s: its slots are told', async ([name, words]) => {
+  const findings = await examine(name)
+  expect(findings.find(({ check }) => check === 'slots')?.message).toContain(words)
+  expect(short(findings).filter((line) => line.endsWith('failed'))).toEqual([])
+})
+
+test.for<[string, string, RegExp]>([
+  ['ilo5+no-licence', 'insert failed', /iLO Advanced licence/],
+  ['idrac9+no-licence', 'insert failed', /iDRAC Enterprise/],
+  ['supermicro-x12+no-licence', 'insert failed', /SFT-OOB-LIC/],
+  ['xcc+no-licence', 'insert failed', /licence of the vendor/],
+  ['idrac10+no-route', 'insert failed', /--media-url/],
+  ['openbmc+never-reads', 'fetch failed', /firewalls/],
+  ['supermicro-x10', 'insert failed', /cannot boot from HTTP/],
+  ['ibmc', 'insert failed', /https --media-url/],
+  ['nokia+wrong-clock', 'clock warning', /NTP/],
+  ['cisco+wrong-serial', 'identity failed', /another server than "SN-1"/],
+  ['cisco+no-sessions', 'login failed', /end some in its web interface/],
+])('%s: %s, and what to do is said', async ([what, line, advice]) => {
+  const findings = await examine(what)
+  expect(short(findings)).toContain(line)
+  expect(findings.find(({ check }) => line.startsWith(check))?.advice).toMatch(advice)
+})
+
+test('nobody there and a wrong password are two findings, and the password is in neither', async () => {
+  const away = await examine('idrac9', { url: 'http://127.0.0.1:1' })
+  expect(short(away)).toEqual(['reachable failed'])
+  expect(away[0]?.advice).toMatch(/cable/)
+  const refused = await examine('idrac9', { password: 'guess-1' })
+  expect(short(refused)).toEqual(['reachable ok', 'login failed'])
+  expect(JSON.stringify(refused)).not.toContain('guess-1')
+})
