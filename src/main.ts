@@ -41,6 +41,8 @@ async function runLoaded(
   const [word, ...rest] = argv
   const command = loaded.commands.find(({ name }) => name === `${loaded.name} ${word}`)
   if (command !== undefined) return runLoaded(command, rest, io, signal)
+  const isBare = word === undefined || (word.startsWith('-') && !asksForHelp([word]))
+  if (isBare && loaded.otherwise !== undefined) return runLoaded(loaded.otherwise, argv, io, signal)
   if (word === undefined || asksForHelp([word])) {
     io.out(groupHelp(loaded))
     return 0

@@ -28,6 +28,8 @@ export interface CommandGroup {
   readonly name: string
   readonly summary: string
   readonly commands: readonly Command[]
+  /** What runs when options follow the first word at once. */
+  readonly otherwise?: Command
 }
 
 /** What a command is given: its arguments, checked, and the outside world. */

@@ -2,16 +2,18 @@ import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseListen } from '../config.ts'
+import type { MaintenanceOptions } from '../registry/maintenance.ts'
 import { openRegistry } from '../registry/registry.ts'
 import { AppError } from '../shared/errors.ts'
 import { startServer } from '../shared/http-server.ts'
 import { systemClock } from '../shared/time.ts'
 import { loadOrCreateTls } from '../shared/tls.ts'
-import type { Command } from './command.ts'
+import type { Command, CommandGroup, Invocation } from './command.ts'
+import { hoursOption, registryGc, registryScrub } from './registry-storage.ts'
 
-/** `provisioner registry`: the OCI registry without a controller. */
-export const registry: Command = {
-  name: 'registry',
+/** `provisioner registry serve`, or without the second word: the OCI registry without a controller. */
+const serve: Command = {
+  name: 'registry serve',
   summary: 'Run the OCI registry alone',
   positionals: [],
   options: {
@@ -20,20 +22,29 @@ export const registry: Command = {
     'no-tls': { doc: 'Speak plain HTTP instead of making a CA and a certificate in DIR/tls' },
     sparse: { doc: 'Accept manifests whose layers or platforms have not been pushed' },
     policy: { value: 'FILE', doc: 'Who may do what, quotas and limits; without it everybody may do everything' },
+    'gc-every': { value: 'HOURS', default: '1', doc: 'How often garbage is collected; 0: only by "registry gc"' },
+    'gc-grace': { value: 'HOURS', default: '24', doc: 'How long what nothing needs stays; longer than any push takes' },
+    'scrub-every': {
+      value: 'HOURS',
+      default: '168',
+      doc: 'How often all content is checked; 0: only by "registry scrub"',
+    },
     'log-level': { value: 'LEVEL', default: 'info', doc: 'trace, debug, info, warn or error' },
   },
   examples: [
     'provisioner registry --listen 127.0.0.1:5000 --data ./registry --no-tls',
-    'provisioner registry --listen 192.0.2.1:5000 --data /var/lib/provisioner/registry',
+    'provisioner registry serve --listen 192.0.2.1:5000 --data /var/lib/provisioner/registry',
   ],
-  async run({ required, text, flag, io, signal }) {
+  async run(invocation) {
+    const { required, text, flag, io, signal } = invocation
     const listen = parseListen(required('listen'))
     if (listen === undefined)
       throw new AppError('usage', `Cannot listen on "${required('listen')}": it is not ADDR:PORT`)
     const { host } = listen
     const root = resolve(required('data'))
     const log = await io.logger(required('log-level'))
-    const settings = { root, log, clock: systemClock, sparse: flag('sparse'), policyFile: text('policy') }
+    const maintenance = maintenanceOf(invocation)
+    const settings = { root, log, clock: systemClock, sparse: flag('sparse'), policyFile: text('policy'), maintenance }
     const opened = await openRegistry(settings)
     try {
       const tls = flag('no-tls') ? undefined : await loadOrCreateTls(join(root, 'tls'), tlsNames(host), systemClock)
@@ -49,6 +60,19 @@ export const registry: Command = {
     }
     return 0
   },
+}
+
+/** `provisioner registry`: to run one, and to look after its data. */
+export const registry: CommandGroup = {
+  name: 'registry',
+  summary: 'Run the OCI registry alone; give back space; look for rot',
+  commands: [serve, registryGc, registryScrub],
+  otherwise: serve,
+}
+
+function maintenanceOf(invocation: Invocation): Partial<MaintenanceOptions> {
+  const ms = (name: string) => (hoursOption(invocation, name) ?? 0) * 3_600_000 || undefined
+  return { collectEveryMs: ms('gc-every'), graceMs: ms('gc-grace') ?? 0, scrubEveryMs: ms('scrub-every') }
 }
 
 /** What the certificate is issued for: the listen address, or every name of this host when it listens everywhere. */

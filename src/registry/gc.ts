@@ -157,21 +157,26 @@ export async function finishDeletions({ metadata, blobs }: Pick<GarbageDeps, 'me
 }
 
 /** Files that a crash left between their rename and their row. */
-async function collectOrphans({ blobs, metadata, exclusive, before, dryRun, report, signal }: Round): Promise<void> {
+async function collectOrphans(round: Round): Promise<void> {
+  const { blobs, metadata, before, dryRun, report, signal } = round
+  let looked = 0
   for await (const step of blobs.list()) {
     for (const { digest, size, storedAt } of step) {
       if (storedAt > before || (await metadata.knowsBlob(digest))) continue
-      const removed =
-        dryRun ||
-        (await exclusive(digest, async () => {
-          if (await metadata.knowsBlob(digest)) return false
-          await blobs.delete(digest)
-          return true
-        }))
-      if (removed) addTo(report, 'orphans', size)
+      if (dryRun || (await deleteOrphan(round, digest))) addTo(report, 'orphans', size)
     }
-    if (step.length > 0) await sleep(PAUSE_MS, signal)
+    if (looked + step.length >= STEP) await sleep(PAUSE_MS, signal)
+    looked = (looked + step.length) % STEP
   }
+}
+
+async function deleteOrphan({ metadata, blobs, exclusive }: Round, digest: Digest): Promise<boolean> {
+  return exclusive(digest, async () => {
+    // Whoever was about to give it a row has done so by now.
+    if (await metadata.knowsBlob(digest)) return false
+    await blobs.delete(digest)
+    return true
+  })
 }
 
 async function collectUploads({ uploads, sessions, now, dryRun, report }: Round): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Logger } from '../shared/log.ts'
+import { EXPOSITION_TYPE } from '../shared/prometheus.ts'
 import type { Clock } from '../shared/time.ts'
 import type { Authorize } from './access/access.ts'
 import type { Callers } from './access/callers.ts'
@@ -100,10 +101,13 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     manifests: manifestEndpoints(deps),
     discovery: discoveryEndpoints(deps),
   })
+  const metricsText = () =>
+    metrics.text({ metadata, blobs, uploads, collectGarbage: (dry) => maintenance.collectGarbage(dry) })
   const answer = registryRoutes(
     {
       ...content,
       base: async ({ c }) => c.json({}),
+      metrics: async ({ c }) => c.body(await metricsText(), 200, { 'content-type': EXPOSITION_TYPE }),
       token: access.token,
       blobs: limits.blobs(content.blobs),
       uploads: limits.uploads(content.uploads),
@@ -120,7 +124,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     ...entrances(answer, metrics.traffic),
     collectGarbage: maintenance.collectGarbage,
     scrub: maintenance.scrub,
-    metrics: () => metrics.text({ metadata, blobs, uploads, collectGarbage: maintenance.collectGarbage }),
+    metrics: metricsText,
     async close() {
       await mirror.close()
       await control.close()

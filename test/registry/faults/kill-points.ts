@@ -3,6 +3,7 @@ import type { FileHandle } from 'node:fs/promises'
 import promises from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 import { dirname, join } from 'node:path'
+import type { SQLInputValue } from 'node:sqlite'
 import { DatabaseSync, StatementSync } from 'node:sqlite'
 
 /*
@@ -15,6 +16,8 @@ export interface KillPlan {
   /** Counted from when the plan is set. */
   readonly step: number
   readonly when: 'before' | 'after' | 'halfway'
+  /** Only steps count whose name holds this text: a function of node:fs, or SQL. Empty: all. */
+  readonly only: string
   readonly power: boolean
   readonly seed: number
 }
@@ -44,12 +47,12 @@ export function installKillPoints(root: string): void {
   Object.assign(promises, {
     open: async (path: string, flags: string, mode?: number) => {
       const creates = flags.startsWith('w')
-      const file = creates ? await step(() => open(path, flags, mode)) : await open(path, flags, mode)
+      const file = creates ? await step('open', () => open(path, flags, mode)) : await open(path, flags, mode)
       if (creates) until(dirname(path), () => fs.rmSync(path, { force: true }))
       return watch(file, path)
     },
     rename: (from: string, to: string) =>
-      step(async () => {
+      step('rename', async () => {
         const old = keep(to)
         await rename(from, to)
         if (unsynced.has(from)) unsynced.set(to, unsynced.get(from) ?? 0)
@@ -60,7 +63,7 @@ export function installKillPoints(root: string): void {
         })
       }),
     rm: (path: string, options: object) =>
-      step(async () => {
+      step('rm', async () => {
         const old = keep(path)
         await rm(path, options)
         unsynced.delete(path)
@@ -76,16 +79,17 @@ function watch(file: FileHandle, path: string): FileHandle {
   return Object.assign(file, {
     writev: async (buffers: Uint8Array[], position: number) => {
       if (!unsynced.has(path)) unsynced.set(path, position)
-      const half = () => void fs.writeSync(file.fd, Buffer.concat(buffers).subarray(0, 700), 0, 700, position)
-      return step(() => writev.call(file, buffers, position), half)
+      const bytes = Buffer.concat(buffers)
+      const half = () => void fs.writeSync(file.fd, bytes, 0, bytes.length >> 1, position)
+      return step('writev', () => writev.call(file, buffers, position), half)
     },
     datasync: () =>
-      step(async () => {
+      step('datasync', async () => {
         await datasync.call(file)
         unsynced.delete(path)
       }),
     sync: () =>
-      step(async () => {
+      step('sync', async () => {
         await sync.call(file)
         volatileNames.delete(path)
         unsynced.delete(path)
@@ -95,17 +99,19 @@ function watch(file: FileHandle, path: string): FileHandle {
 
 function watchDatabase(): void {
   const { exec } = DatabaseSync.prototype
-  const { run } = StatementSync.prototype
+  const run: (this: StatementSync, ...values: SQLInputValue[]) => unknown = StatementSync.prototype.run
   DatabaseSync.prototype.exec = function (this: DatabaseSync, sql: string) {
-    return sql === 'COMMIT' ? stepNow(() => exec.call(this, sql)) : exec.call(this, sql)
+    return sql === 'COMMIT' ? stepNow(sql, () => exec.call(this, sql)) : exec.call(this, sql)
   }
-  StatementSync.prototype.run = function (this: StatementSync, ...values: Parameters<typeof run>) {
-    return stepNow(() => run.apply(this, values))
-  }
+  Object.assign(StatementSync.prototype, {
+    run(this: StatementSync, ...values: SQLInputValue[]) {
+      return stepNow(this.sourceSQL, () => run.apply(this, values))
+    },
+  })
 }
 
-async function step<T>(action: () => Promise<T>, half?: () => void): Promise<T> {
-  const last = isLast()
+async function step<T>(name: string, action: () => Promise<T>, half?: () => void): Promise<T> {
+  const last = isLast(name)
   if (last && plan?.when === 'halfway') half?.()
   if (last && plan?.when !== 'after') die()
   const result = await action()
@@ -113,15 +119,16 @@ async function step<T>(action: () => Promise<T>, half?: () => void): Promise<T> 
   return result
 }
 
-function stepNow<T>(action: () => T): T {
-  const last = isLast()
+function stepNow<T>(name: string, action: () => T): T {
+  const last = isLast(name)
   if (last && plan?.when !== 'after') die()
   const result = action()
   if (last) die()
   return result
 }
 
-function isLast(): boolean {
+function isLast(name: string): boolean {
+  if (!name.includes(plan?.only ?? '')) return false
   steps++
   return plan !== undefined && steps === plan.step
 }

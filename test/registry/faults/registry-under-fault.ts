@@ -18,7 +18,8 @@ const { startServer } = await import('../../../src/shared/http-server.ts')
 const { createLogger } = await import('../../../src/shared/log.ts')
 const { systemClock } = await import('../../../src/shared/time.ts')
 
-const log = createLogger('silent')
+// Nothing that happens here is an error of the registry; one that is comes with its stack.
+const log = createLogger('error', process.stderr)
 const send = (report: Report) => process.send?.(report)
 let registry: Awaited<ReturnType<typeof openRegistry>> | undefined
 
