@@ -33,6 +33,8 @@ export interface IsoImage {
   readonly volumeBytes: number
   /** Everything but devices, sockets and pipes, by path in code unit order. The tree is read once. */
   list(): Promise<readonly IsoFile[]>
+  /** Where the contents of the files are, by path. */
+  contents(): Promise<readonly { readonly path: string; readonly sections: readonly Section[] }[]>
   /** A whole small file. @throws `not-found`, `size-exceeded` above `limitBytes`, `iso-read` */
   read(path: string, limitBytes: number): Promise<Uint8Array>
   /** A file of any size. @throws `not-found`, `iso-read` */
@@ -69,6 +71,7 @@ export async function openIso(readAt: ReadAt, base = 0): Promise<IsoImage> {
     label: volumes.label,
     volumeBytes: volumes.volumeBytes,
     list: async () => [...(await tree()).values()].map(withoutSections),
+    contents: async () => [...(await tree()).values()].map(({ path, sections }) => ({ path, sections })),
     async read(path, limitBytes) {
       const { size, sections } = await file(path)
       if (size > limitBytes) {

@@ -14,15 +14,18 @@ import { bmcAccess } from './bmcs.ts'
 import { testMedia } from './doctor/test-media.ts'
 import { BUDGETS } from './jobs/budgets.ts'
 import { createChanges } from './jobs/changes.ts'
-import type { JobMedia } from './jobs/ports.ts'
+import type { JobMedia, JobStore } from './jobs/ports.ts'
 import { StepFailure } from './jobs/provision.ts'
+import type { JobRecord } from './jobs/record.ts'
 import { jobRecord } from './jobs/record.ts'
 import { runWorker } from './jobs/worker.ts'
 import { loadKeys } from './keys.ts'
-import { firstReads } from './media/first-reads.ts'
+import type { MediaSensor } from './media/boot-watch.ts'
+import { mediaSensor } from './media/boot-watch.ts'
 import { jobMedia } from './media/job-media.ts'
 import type { Medium } from './media/medium.ts'
-import { fileMedium, planMedium } from './media/medium.ts'
+import { fileMedium } from './media/medium.ts'
+import { regionsOf, servedMedia } from './media/served.ts'
 import { registryCallers } from './registry-access.ts'
 import { checkSimulation } from './simulated.ts'
 import { holdDirectory, openDatabase } from './store/database.ts'
@@ -44,9 +47,6 @@ const clock = systemClock
 /** One process owns a SQLite file, so after a restart its leases are its own again. */
 const WORKER = 'controller'
 const NO_MAINTENANCE = 'Cannot run jobs: no maintenance image is configured (--maintenance-iso FILE)'
-/** The same bytes under two names: slots for USB sticks want `.img` (Dell, HPE). */
-const MAINTENANCE_NAMES = ['maintenance.iso', 'maintenance.img']
-const TASK_NAMES = ['task.iso', 'task.img']
 
 /** The composition root: builds everything, joins ports to adapters, and serves until `signal` aborts. */
 export async function runController(
@@ -91,6 +91,7 @@ async function serveData(
     callers: registryCallers({ tokens, jobs, secrets: keys.secrets }),
     policyFile: config.registryPolicy,
   })
+  const sensor = await openSensor(maintenance, { jobs, record, log }, signal)
   const note = (id: string, type: string, message: string) => jobs.note(id, { type, message }, clock.now())
 
   const tests = testMedia(endpoints.mediaUrl)
@@ -99,6 +100,7 @@ async function serveData(
   const app = controllerApp({
     ...bmcs,
     testMedia: tests,
+    reserved: new Set(),
     checkBmc: checkSimulation,
     jobs,
     servers,
@@ -109,12 +111,7 @@ async function serveData(
     log,
     registry,
     ready: async () => ready(db, maintenance),
-    medium: async (job, name): Promise<Medium | undefined> => {
-      if (MAINTENANCE_NAMES.includes(name)) return maintenance
-      const server = TASK_NAMES.includes(name) ? await servers.find(job.serverSerial) : undefined
-      return server === undefined ? undefined : planMedium(media.plan(job, server))
-    },
-    onRead: firstReads(jobs, clock, log),
+    medium: servedMedia({ maintenance, plans: media, servers, sensor }),
   })
 
   const http = await startServer({
@@ -141,13 +138,35 @@ async function serveData(
       },
     }
     const { connectBmc } = bmcs
-    const deps = { jobs, servers, record, changes, connectBmc, media: served, budgets: BUDGETS, clock, log, note }
+    const deps = {
+      jobs,
+      servers,
+      record,
+      changes,
+      connectBmc,
+      media: served,
+      bootWatch: sensor,
+      budgets: BUDGETS,
+      clock,
+      log,
+      note,
+    }
     await runWorker(WORKER, config.workers, deps, signal)
   } finally {
     await bmcs.close()
     await http.close()
     await registry.close()
   }
+}
+
+/** An image that is no ISO9660 still boots; then only its first read can be told. */
+async function openSensor(
+  maintenance: Medium | undefined,
+  deps: { jobs: JobStore; record: JobRecord; log: Logger },
+  signal: AbortSignal,
+): Promise<MediaSensor> {
+  const regions = maintenance === undefined ? [] : await regionsOf(maintenance, signal).catch(() => [])
+  return mediaSensor({ ...deps, clock, regions }, maintenance?.size ?? 0)
 }
 
 /** Everything below the data directory but the registry's. @throws `config-invalid` */

@@ -43,6 +43,7 @@ export const FINDINGS = {
   'joliet-identifier-long': 'warning',
   'susp-entry': 'error',
   'susp-unknown': 'warning',
+  'susp-padding': 'warning', // more than the byte that makes a record even
   'susp-order': 'warning', // SP first, CE last
   continuation: 'error',
   'rock-ridge': 'error', // an entry is wrong in itself

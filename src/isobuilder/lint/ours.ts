@@ -22,8 +22,10 @@ export function lintPromises(report: Report, primary: Tree, joliet: Tree | undef
       for (const node of directory.children) lintDates(report, date, node)
     }
   }
-  if (self !== undefined && primary.root.date !== self.date) {
-    report.add('fixed-date', primary.root.offset, 'the root of the descriptor has another date')
+  for (const root of [primary.root, joliet?.root]) {
+    if (root !== undefined && root.date !== date) {
+      report.add('fixed-date', root.offset, 'the root of the descriptor has another date')
+    }
   }
   const links = linksIn(primary)
   for (const { children } of primary.directories) {

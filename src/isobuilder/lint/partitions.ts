@@ -11,6 +11,8 @@ const ENTRIES = 446
 const ENTRY_BYTES = 16
 const SIGNATURE = 510
 const PROTECTIVE = 0xee
+/** First and last cylinder, head and sector of a protective entry (UEFI 2.10 table 5.4). */
+const PROTECTIVE_CHS = '000200ffffff'
 
 /** What makes the image start from a USB stick, and whether it is what El Torito starts from a CD. */
 export async function lintPartitions(lint: Lint, images: readonly BootImage[]): Promise<void> {
@@ -36,7 +38,9 @@ function lintMbr({ report, medium }: Lint, mbr: Block, hasGpt: boolean): void {
     const [flags, type, first, count] = [byteAt(entry, 0), byteAt(entry, 4), le32(entry, 8), le32(entry, 12)]
     if (flags !== 0 && flags !== 0x80) tell(`has the flags 0x${flags.toString(16)}`)
     if (first + count > sectors && type !== PROTECTIVE) tell('leaves the image')
-    const isDummy = type === 0 && flags === 0x80
+    const isDummy = type === 0 && flags === 0x80 && first === 0 && count === 1
+    const chs = entry.bytes.toString('hex', 1, 4) + entry.bytes.toString('hex', 5, 8)
+    if (type === PROTECTIVE && chs !== PROTECTIVE_CHS) tell(`protects the cylinders ${chs}`)
     if (type === 0 && !isDummy && entry.bytes.some((byte) => byte !== 0)) tell('of no type is not zero')
     if (type === PROTECTIVE && (first !== 1 || count !== Math.min(sectors - 1, 0xffffffff))) {
       tell(`protects sectors ${first} to ${first + count - 1} of ${sectors}`)
@@ -72,6 +76,9 @@ function compareWithElTorito({ report }: Lint, images: readonly BootImage[], par
       report.add('boot-agreement', offset, 'the system partition is no boot image of El Torito')
     } else if (image.blocks > last - first + 1) {
       report.add('boot-agreement', offset, 'the boot image of El Torito is larger than the system partition')
+    }
+    if (image?.blocks === 0 && last - first + 1 <= 0xffff) {
+      report.add('boot-agreement', image.offset + 6, 'El Torito does not say how large the system partition is')
     }
     if ((first * SECTOR) % BLOCK !== 0) report.add('gpt', offset, 'the system partition does not begin on a block')
   }

@@ -22,7 +22,7 @@ export function symlinkTarget(report: Report, entries: readonly SuspEntry[], pat
     addComponents(report, link, path, text)
     if (text.bytes.length > MAX_TARGET) break
   }
-  if (text.bytes.length > MAX_TARGET || text.bytes.length === 0 || text.bytes.includes(0)) {
+  if (text.bytes.length > MAX_TARGET || text.bytes.length === 0 || text.joins || text.bytes.includes(0)) {
     report.add('rock-ridge', links[0]?.offset ?? 0, 'the target of a link is no path', path)
   }
   return text.bytes.toString('utf8')

@@ -78,6 +78,9 @@ function collect(report: Report, area: Block, path: string, into: SuspEntry[]): 
     if (entry.signature === 'ST') break
   }
   mustBeZero(report, 'susp-entry', part(area, at), 'what is behind the last system use entry', path)
+  if (area.bytes.length - at > 1) {
+    report.add('susp-padding', area.offset + at, `${area.bytes.length - at} bytes are behind the last entry`, path)
+  }
   return continuation
 }
 

@@ -27,6 +27,7 @@ export async function cleanUp(job: Job, deps: WorkerDeps, signal: AbortSignal): 
   }
   if (isTouched(job)) await attempt('cleanup.reset', () => leave(job, attempt, deps, limited))
   deps.media.forget(job)
+  deps.bootWatch.forget(job)
 }
 
 type Attempt = (key: string, action: () => Promise<void>) => Promise<void>

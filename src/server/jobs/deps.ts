@@ -1,7 +1,7 @@
 import type { Logger } from '../../shared/log.ts'
 import type { Clock } from '../../shared/time.ts'
 import type { Changes } from './changes.ts'
-import type { Budgets, ConnectBmc, JobMedia, JobStore, ServerStore } from './ports.ts'
+import type { BootWatch, Budgets, ConnectBmc, JobMedia, JobStore, ServerStore } from './ports.ts'
 import type { JobRecord } from './record.ts'
 
 /** What working on jobs needs. */
@@ -12,6 +12,7 @@ export interface WorkerDeps {
   readonly changes: Changes
   readonly connectBmc: ConnectBmc
   readonly media: JobMedia
+  readonly bootWatch: BootWatch
   readonly budgets: Budgets
   readonly clock: Clock
   readonly log: Logger

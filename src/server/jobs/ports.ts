@@ -84,6 +84,15 @@ export interface JobMedia {
   forget(job: Job): void
 }
 
+/** What the media know about a boot, before anything else does: how much of them was read. */
+export interface BootWatch {
+  /** One sentence: how far the server came. */
+  summary(job: Job): string
+  /** Notes on the job when nothing has been read for too long. Never rejects. */
+  check(job: Job): Promise<void>
+  forget(job: Job): void
+}
+
 /** How long each part of a job may take, in milliseconds. */
 export interface Budgets {
   readonly mountMs: number

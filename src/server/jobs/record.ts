@@ -10,6 +10,8 @@ export interface JobRecord {
   apply(id: string, event: JobEvent): Promise<Job>
   enter(id: string, phase: JobPhase, patch?: Partial<Pick<Job, 'deadline'>>): Promise<Job>
   progress(id: string, phase: JobPhase, progress: Progress): Promise<Job>
+  /** Progress of a boot, seen from outside: it changes no phase, and nothing of a job that is not booting. */
+  bootProgress(id: string, progress: Progress): Promise<Job>
 }
 
 /** More collisions than this on one job are a bug, not bad luck. */
@@ -46,6 +48,11 @@ export function jobRecord(store: JobStore, clock: Clock, changed: (job: Job) => 
         if (next !== job) return { job: { ...next, ...patch }, entry: { type: 'phase', message: phase } }
         const again = job.status === 'provisioning' && job.phase === phase && Object.keys(patch).length > 0
         return { job: again ? { ...job, ...patch, updatedAt: now } : job }
+      }),
+    bootProgress: (id, progress) =>
+      change(id, (job, now) => {
+        const isBooting = job.status === 'provisioning' && job.phase === 'booting'
+        return { job: isBooting ? { ...job, progress, updatedAt: now } : job }
       }),
     progress: (id, phase, progress) =>
       change(id, (job, now) => {

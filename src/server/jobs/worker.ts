@@ -153,9 +153,11 @@ async function waitForOutcome(id: string, deps: WorkerDeps, signal: AbortSignal)
     if (job.status !== 'provisioning') return job
     patience ??= patienceMs(job, deps)
     if (patience !== undefined && performance.now() - begun >= patience) {
-      const message = `no report came from the maintenance OS; it was last seen ${job.phase === 'booting' ? 'never' : `in ${job.phase}`}`
+      const seen = job.phase === 'booting' ? deps.bootWatch.summary(job) : `it was last seen in ${job.phase}`
+      const message = `no report came from the maintenance OS: ${seen}`
       return deps.record.apply(id, { type: 'timed-out', failedStep: 'webhook.wait', message })
     }
+    if (job.phase === 'booting') await deps.bootWatch.check(job)
     await deps.changes.next(id, POLL_MS, signal)
   }
 }

@@ -48,6 +48,7 @@ export function jobMedia(deps: JobMediaDeps): TaskPlans {
     urls: ({ mediaToken }) => ({
       maintenance: `${deps.endpoints.mediaUrl}/media/${mediaToken}/maintenance.iso`,
       task: `${deps.endpoints.mediaUrl}/media/${mediaToken}/task.iso`,
+      combined: `${deps.endpoints.mediaUrl}/media/${mediaToken}/combined.iso`,
     }),
   }
 }

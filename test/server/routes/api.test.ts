@@ -38,6 +38,8 @@ let registry: Registry
 let app: Hono
 let record: JobRecord
 let token = ''
+/** What a power order of the API waits for. */
+let switching: Promise<void> = Promise.resolve()
 let reader = ''
 
 beforeAll(() => {
@@ -75,11 +77,11 @@ beforeEach(async () => {
       const server = await servers.find(job.serverSerial)
       return name === 'task.iso' && server !== undefined ? planMedium(media.plan(job, server)) : undefined
     },
-    onRead: () => undefined,
     testMedia: testMedia(endpoints.mediaUrl),
     diagnose: async () => [],
     power: async () => 'off',
-    bring: async () => undefined,
+    bring: async () => switching,
+    reserved: new Set(),
     checkBmc: checkSimulation,
   })
   token = tokens.create('admin', 'admin', clock.now())
@@ -216,6 +218,20 @@ test.for<[string, object]>([
   const server = { serial: 'SN1', bmc_url: 'https://192.0.2.7', bmc_username: 'root', bmc_password: 'hunter2' }
   const answer = await call('POST', '/api/v1/servers', { ...server, ...mistake })
   expect([answer.status, await answer.json()]).toMatchObject([400, { details: [{ path }] }])
+})
+
+test('no job begins on a server while it is switched by hand, and nothing is switched under a job', async () => {
+  await addServer()
+  const { promise, resolve } = Promise.withResolvers<void>()
+  switching = promise
+  const order = call('POST', '/api/v1/servers/SN1/power', { power: 'off' })
+  await expect.poll(async () => (await call('POST', '/api/v1/servers/SN1/doctor')).status).toBe(409)
+  const create = () => call('POST', '/api/v1/jobs', { server_serial: 'SN1', recipe: RECIPE })
+  expect((await create()).status).toBe(409)
+  resolve()
+  expect((await order).status).toBe(200)
+  expect((await create()).status).toBe(202)
+  expect((await call('POST', '/api/v1/servers/SN1/power', { power: 'off' })).status).toBe(409)
 })
 
 test('a server with an active job cannot be removed', async () => {

@@ -1,0 +1,123 @@
+import type { Region } from '../../isobuilder/regions.ts'
+import type { Logger } from '../../shared/log.ts'
+import type { Clock } from '../../shared/time.ts'
+import type { Job } from '../jobs/machine.ts'
+import { isBooted } from '../jobs/machine.ts'
+import type { BootWatch, JobStore } from '../jobs/ports.ts'
+import type { JobRecord } from '../jobs/record.ts'
+import type { Medium } from './medium.ts'
+import type { MediaMap, SensorState, Stage } from './sensor.ts'
+import { bootSummary, mediaMap, newSensor, observe, rootProgress, stalledFor } from './sensor.ts'
+
+export interface BootWatchDeps {
+  readonly jobs: Pick<JobStore, 'note'>
+  readonly record: Pick<JobRecord, 'bootProgress'>
+  readonly clock: Clock
+  readonly log: Logger
+  /** Of the maintenance medium; nothing when it is no ISO image. */
+  readonly regions: readonly Region[]
+}
+
+/** Media that tell what is read of them. */
+export interface MediaSensor extends BootWatch {
+  /** The medium of a job, watched. `offset`: where its bytes lie in maintenance and task medium laid behind each other. */
+  watched(job: Job, medium: Medium, part: 'maintenance' | 'task' | 'combined'): Medium
+}
+
+interface Boot {
+  readonly map: MediaMap
+  state: SensorState
+  booted: boolean
+  publishedAt: number
+  stalled: boolean
+}
+
+/** Between two writes of the progress: thousands of reads come in that time. */
+const PUBLISH_MS = 2_000
+
+const EVENTS: Readonly<Record<Stage, string>> = {
+  header: 'volume header read',
+  'boot-record': 'boot record read',
+  esp: 'boot partition read',
+  kernel: 'kernel is being read',
+  root: 'root image is being read',
+  task: 'task medium is being read',
+}
+
+/**
+ * Turns what BMCs read into events of their jobs, and into progress while a server boots. In memory alone: after a restart
+ * it begins anew, the events stay.
+ */
+export function mediaSensor(deps: BootWatchDeps, maintenanceBytes: number): MediaSensor {
+  const { jobs, record, clock, log } = deps
+  const base = Math.ceil(maintenanceBytes / 2048) * 2048
+  const task: Region = { kind: 'task', name: 'task medium', start: base, end: Number.MAX_SAFE_INTEGER }
+  const map = mediaMap([...deps.regions, task])
+  const boots = new Map<string, Boot>()
+  const now = () => clock.now().getTime()
+  const failed = (job: Job) => (error: unknown) => log.warn({ err: error, jobId: job.id }, 'media read not noted')
+  const note = (job: Job, message: string) =>
+    jobs.note(job.id, { type: 'media', message }, clock.now()).catch(failed(job))
+
+  /** What was read while a medium was inserted says nothing about the boot; some BMCs copy all of it then. */
+  function bootOf(job: Job): Boot {
+    const known = boots.get(job.id)
+    const booted = isBooted(job)
+    if (known !== undefined && known.booted === booted) return known
+    const boot = { map, state: newSensor(map), booted, publishedAt: 0, stalled: false }
+    boots.set(job.id, boot)
+    return boot
+  }
+
+  function onRead(job: Job, start: number, end: number): void {
+    const boot = bootOf(job)
+    const at = now()
+    const isFirst = boot.state.lastAt === undefined
+    const { state, begun } = observe(boot.state, map, { start, end, at })
+    boot.state = state
+    boot.stalled = false
+    if (!boot.booted) {
+      if (isFirst) void note(job, 'the BMC reads the media')
+      return
+    }
+    for (const stage of begun) void note(job, EVENTS[stage])
+    if (begun.length > 0 || at - boot.publishedAt >= PUBLISH_MS) void publish(job, boot)
+  }
+
+  async function publish(job: Job, boot: Boot): Promise<void> {
+    boot.publishedAt = now()
+    const message = bootSummary(boot.state, map, now())
+    const { bytes, totalBytes } = rootProgress(boot.state, map)
+    const rate = Math.round(boot.state.rate)
+    await record
+      .bootProgress(job.id, { step: 'boot', bytes, totalBytes, rate, message, at: clock.now() })
+      .catch(failed(job))
+  }
+
+  return {
+    watched: (job, medium, part) =>
+      watchedMedium(medium, part === 'task' ? base : 0, (start, end) => onRead(job, start, end)),
+    summary: (job) => bootSummary(boots.get(job.id)?.state ?? newSensor(map), map, now()),
+    async check(job) {
+      const boot = boots.get(job.id)
+      if (boot === undefined || !boot.booted || boot.stalled || stalledFor(boot.state, now()) === undefined) return
+      boot.stalled = true
+      await note(job, bootSummary(boot.state, map, now()))
+      await publish(job, boot)
+    },
+    forget: (job) => void boots.delete(job.id),
+  }
+}
+
+/** Tells of each piece as it is taken, so a request for the whole medium counts only as far as it got. */
+function watchedMedium(medium: Medium, offset: number, onRead: (start: number, end: number) => void): Medium {
+  async function* read(start: number, end: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    let at = start
+    for await (const piece of medium.read(start, end, signal)) {
+      onRead(offset + at, offset + at + piece.byteLength)
+      at += piece.byteLength
+      yield piece
+    }
+  }
+  return { ...medium, read }
+}

@@ -1,0 +1,45 @@
+import type { Region } from '../../isobuilder/regions.ts'
+import { imageRegions } from '../../isobuilder/regions.ts'
+import type { Job } from '../jobs/machine.ts'
+import type { ServerStore } from '../jobs/ports.ts'
+import type { MediaSensor } from './boot-watch.ts'
+import { combinedMedium } from './combined.ts'
+import type { TaskPlans } from './job-media.ts'
+import type { Medium } from './medium.ts'
+import { planMedium } from './medium.ts'
+
+export interface ServedMediaDeps {
+  readonly maintenance: Medium | undefined
+  readonly plans: Pick<TaskPlans, 'plan'>
+  readonly servers: Pick<ServerStore, 'find'>
+  readonly sensor: Pick<MediaSensor, 'watched'>
+}
+
+/** The same bytes under two names: slots for USB sticks want `.img` (Dell, HPE). */
+const NAME = /^(maintenance|task|combined)\.(iso|img)$/
+
+/** The media of a job by the last part of their URL, each watched; undefined for what there is not. */
+export function servedMedia(deps: ServedMediaDeps): (job: Job, name: string) => Promise<Medium | undefined> {
+  const { maintenance, plans, servers, sensor } = deps
+  async function taskOf(job: Job): Promise<Medium | undefined> {
+    const server = await servers.find(job.serverSerial)
+    return server === undefined ? undefined : planMedium(plans.plan(job, server))
+  }
+  return async (job, name) => {
+    const part = NAME.exec(name)?.[1] as 'maintenance' | 'task' | 'combined' | undefined
+    if (part === undefined) return undefined
+    const task = part === 'maintenance' ? undefined : await taskOf(job)
+    const both = maintenance && task && combinedMedium(maintenance, task)
+    const medium = { maintenance, task, combined: both }[part]
+    return medium === undefined ? undefined : sensor.watched(job, medium, part)
+  }
+}
+
+/** What is where on the maintenance medium. @throws `iso-read` when it is no ISO9660 image */
+export function regionsOf(medium: Medium, signal: AbortSignal): Promise<readonly Region[]> {
+  const readAt = async (offset: number, length: number) => {
+    const end = Math.min(offset + length, medium.size)
+    return offset >= end ? new Uint8Array() : Buffer.concat(await Array.fromAsync(medium.read(offset, end, signal)))
+  }
+  return imageRegions(readAt, medium.size)
+}
