@@ -3,6 +3,7 @@ import type { Clock } from '../shared/time.ts'
 import { withTimeout } from '../shared/time.ts'
 import { diagnose } from './doctor/diagnose.ts'
 import type { TestMedia } from './doctor/test-media.ts'
+import { checkOwner } from './jobs/bmc-session.ts'
 import type { BmcAddress, ConnectBmc, LearnedProfiles } from './jobs/ports.ts'
 import { bmcConnector } from './redfish/bmc.ts'
 import { checkupConnector } from './redfish/checkup.ts'
@@ -57,8 +58,12 @@ export function bmcAccess({ profiles, testMedia, clock, log }: BmcAccessDeps): B
     async bring(server, to, signal) {
       const within = withTimeout(signal, POWER_MS)
       const bmc = await connectBmc(server.bmc, within)
-      const done = to === 'on' ? bmc.powerOn(within) : bmc.powerOff(within)
-      await done.finally(() => bmc.close())
+      try {
+        checkOwner(await bmc.facts(within), server)
+        await (to === 'on' ? bmc.powerOn(within) : bmc.powerOff(within))
+      } finally {
+        await bmc.close()
+      }
     },
     close: simulated.close,
   }

@@ -33,7 +33,10 @@ export async function diagnose(server: Server, deps: DoctorDeps, signal: AbortSi
   signal.throwIfAborted()
   if (bmc === undefined) return findings
   try {
-    findings.push(identity(bmc, server), clockOf(bmc, deps.clock.now()))
+    const owner = identity(bmc, server)
+    findings.push(owner, clockOf(bmc, deps.clock.now()))
+    // Nothing is put into the drives of a server that nobody asked about.
+    if (owner.state === 'failed') return findings
     await look('power', findings, limited, async () => ok('power', `the server is ${await bmc.power(limited)}`))
     await look('slots', findings, limited, async () => slots(bmc, limited))
     await look('boot', findings, limited, async () => boot(bmc, limited))

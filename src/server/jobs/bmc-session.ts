@@ -16,14 +16,18 @@ export async function withBmc<T>(
   const bmc = await deps.connectBmc(server.bmc, signal)
   try {
     const facts = await bmc.facts(signal)
-    if (facts.serial !== undefined && facts.serial !== server.serial) {
-      const text = `Cannot use this BMC: it belongs to server "${facts.serial}", not "${server.serial}"`
-      throw new AppError('redfish-unsupported', text)
-    }
+    checkOwner(facts, server)
     return await action(bmc, facts)
   } finally {
     await bmc
       .close()
       .catch((error: unknown) => deps.log.warn({ err: error, serial: server.serial }, 'BMC session not closed'))
   }
+}
+
+/** @throws `redfish-unsupported` when the BMC says that it belongs to another server */
+export function checkOwner(facts: Pick<BmcFacts, 'serial'>, server: Pick<Server, 'serial'>): void {
+  if (facts.serial === undefined || facts.serial === server.serial) return
+  const text = `Cannot use this BMC: it belongs to server "${facts.serial}", not "${server.serial}"`
+  throw new AppError('redfish-unsupported', text)
 }

@@ -10,6 +10,8 @@ export interface CreateDeps {
   readonly servers: ServerStore
   readonly secrets: JobSecrets
   readonly clock: Clock
+  /** Serial numbers of servers somebody works on by hand, in this process. No job begins on them meanwhile. */
+  readonly reserved: ReadonlySet<string>
 }
 
 export interface NewJob {
@@ -55,6 +57,10 @@ export async function createJob(
     updatedAt: now,
     deadline: null,
     version: 1,
+  }
+  if (deps.reserved.has(job.serverSerial)) {
+    const text = `Cannot create a job for "${job.serverSerial}": it is being examined or switched just now`
+    throw new AppError('job-active', text)
   }
   const stored = await deps.jobs.create(job, { type: 'status', message: 'queued' })
   if (stored.serverSerial !== job.serverSerial || stored.recipeText !== job.recipeText) {

@@ -12,6 +12,8 @@ export interface DoctorRouteDeps {
   readonly servers: Pick<ServerStore, 'find'>
   readonly jobs: Pick<JobStore, 'ofServer'>
   readonly testMedia: TestMedia
+  /** Serial numbers of servers that are examined or switched just now. */
+  readonly reserved: Set<string>
   diagnose(server: Server, signal: AbortSignal): Promise<readonly Finding[]>
   power(server: Server, signal: AbortSignal): Promise<PowerState>
   bring(server: Server, to: PowerState, signal: AbortSignal): Promise<void>
@@ -36,19 +38,28 @@ export function doctorRoutes(deps: DoctorRouteDeps): Hono {
     return server
   }
 
-  /** A job owns its server: its media and its power are not touched from the side. */
-  async function findIdle(serial: string, what: string): Promise<Server> {
+  /** A job owns its server: its media and its power are not touched from the side, and no job begins meanwhile. */
+  async function withIdle<T>(serial: string, what: string, action: (server: Server) => Promise<T>): Promise<T> {
     const server = await find(serial)
     const active = (await deps.jobs.ofServer(serial, JOBS_BACK)).find(isActive)
-    if (active === undefined) return server
-    throw new AppError('job-active', `Cannot ${what} server "${serial}": job ${active.id} is still active`)
+    if (active !== undefined)
+      throw new AppError('job-active', `Cannot ${what} server "${serial}": job ${active.id} is still active`)
+    if (deps.reserved.has(serial))
+      throw new AppError('job-active', `Cannot ${what} server "${serial}": it is being examined or switched just now`)
+    deps.reserved.add(serial)
+    try {
+      return await action(server)
+    } finally {
+      deps.reserved.delete(serial)
+    }
   }
 
   app.post('/:serial/doctor', async (c) => {
-    const server = await findIdle(c.req.param('serial'), 'examine')
-    const findings = await deps.diagnose(server, c.req.raw.signal)
+    const signal = c.req.raw.signal
+    const serial = c.req.param('serial')
+    const findings = await withIdle(serial, 'examine', (server) => deps.diagnose(server, signal))
     const healthy = findings.every(({ state }) => state !== 'failed')
-    return c.json({ serial: server.serial, healthy, findings } satisfies DoctorView)
+    return c.json({ serial, healthy, findings } satisfies DoctorView)
   })
 
   app.get('/:serial/power', async (c) => {
@@ -58,10 +69,10 @@ export function doctorRoutes(deps: DoctorRouteDeps): Hono {
 
   app.post('/:serial/power', async (c) => {
     const { power } = readFields(await readJson(c, MAX_BODY), { power: textField(true, /^(on|off)$/, '"on" or "off"') })
-    const server = await findIdle(c.req.param('serial'), 'switch')
     const to: PowerState = power === 'on' ? 'on' : 'off'
-    await deps.bring(server, to, c.req.raw.signal)
-    return c.json({ serial: server.serial, power: to })
+    const serial = c.req.param('serial')
+    await withIdle(serial, 'switch', (server) => deps.bring(server, to, c.req.raw.signal))
+    return c.json({ serial, power: to })
   })
 
   return app
