@@ -38,7 +38,8 @@ const STEP = 100
 export async function scrub(deps: ScrubDeps, { bytesPerSecond, signal }: ScrubOptions): Promise<ScrubReport> {
   const { metadata, clock } = deps
   const report: ScrubReport = { blobs: 0, manifests: 0, bytes: 0, damaged: [] }
-  const started = clock.now()
+  // What was stored in this very millisecond, too.
+  const started = new Date(clock.now().getTime() + 1)
   const pace = pacer(bytesPerSecond, signal)
   for (;;) {
     const step = await metadata.blobsToCheck(started, STEP)
