@@ -4,7 +4,7 @@ import type { BlobResponse, BlobSender } from './blob-response.ts'
 import type { Call, Handler, RegistryDeps } from './call.ts'
 import { entityTag, immutableCache, isUnchanged, rangeApplies, withoutLength } from './conditional.ts'
 import { OciError } from './errors.ts'
-import type { Exchange } from './exchange.ts'
+import type { Change, Exchange } from './exchange.ts'
 import { openChecked, touch } from './open-blob.ts'
 import { parseOciDigest } from './reference.ts'
 import { smallContent } from './small-blob.ts'
@@ -34,7 +34,7 @@ export function blobEndpoints(deps: RegistryDeps, send: BlobSender): { get: Hand
     async delete(call) {
       const digest = parseOciDigest(call.reference)
       if (!(await deps.metadata.removeBlob(call.repository, digest))) throw new OciError('BLOB_UNKNOWN', { digest })
-      return accepted(call, deps, { digest })
+      return accepted(call, { what: 'blob removed', repository: call.repository, digest })
     },
   }
 }
@@ -75,7 +75,7 @@ export function layOut(
 }
 
 /** 202 for a deletion, and a line for whoever asks later who did it. */
-export function accepted(call: Call, { log }: RegistryDeps, facts: Readonly<Record<string, unknown>>): Response {
-  log.info({ repository: call.repository, ...facts }, 'registry content removed')
-  return call.c.body(null, 202)
+export function accepted({ c }: Call, change: Change): Response {
+  c.facts.change = change
+  return c.body(null, 202)
 }

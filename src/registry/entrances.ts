@@ -12,9 +12,20 @@ export interface Entrances {
   direct(incoming: IncomingMessage, outgoing: ServerResponse): boolean
 }
 
+/** Where the endpoint table has what a registry alone also answers at /metrics, where Prometheus looks. */
+const METRICS_PATH = '/v2/_metrics'
+
 /** Both ways in lead to the same table. */
 export function entrances(answer: Answer, traffic: Traffic): Entrances {
   const app = new Hono()
+  app.get('/metrics', ({ env, req }) => {
+    const { incoming, outgoing }: Partial<HttpBindings> = env ?? {}
+    if (incoming === undefined || outgoing === undefined) {
+      return answer(webExchange(new Request(new URL(METRICS_PATH, req.url), req.raw), traffic))
+    }
+    incoming.url = METRICS_PATH
+    return answer(nodeExchange(incoming, outgoing, traffic))
+  })
   app.all('*', ({ env, req }) => {
     const { incoming, outgoing }: Partial<HttpBindings> = env ?? {}
     const onNode = incoming !== undefined && outgoing !== undefined
@@ -25,7 +36,8 @@ export function entrances(answer: Answer, traffic: Traffic): Entrances {
     direct(incoming, outgoing) {
       const { url = '' } = incoming
       if (!url.startsWith('/v2/') && url !== '/v2' && !url.startsWith('/v2?')) return false
-      void answer(nodeExchange(incoming, outgoing, traffic))
+      // Nothing is left to say when an answer that has begun cannot go on.
+      answer(nodeExchange(incoming, outgoing, traffic)).catch(() => outgoing.destroy())
       return true
     },
   }

@@ -7,6 +7,31 @@ export interface Traffic {
   sent: number
 }
 
+/** One change to what the registry holds, as the endpoint that made it knows it. */
+export interface Change {
+  readonly what:
+    | 'blob stored'
+    | 'blob mounted'
+    | 'blob removed'
+    | 'manifest stored'
+    | 'manifest removed'
+    | 'tag removed'
+  readonly repository: string
+  readonly digest?: string
+  readonly bytes?: number
+  readonly tags?: readonly string[]
+  /** The repository a mounted blob came from. */
+  readonly from?: string
+}
+
+/** What metrics and audit say about a request; whoever learns something adds it. */
+export interface Facts {
+  /** The name of its row in the endpoint table. */
+  route: string
+  caller?: string | undefined
+  change?: Change
+}
+
 type Headers = Readonly<Record<string, string>>
 
 /**
@@ -30,6 +55,7 @@ export interface Exchange {
   /** Aborts when the client goes away. */
   readonly signal: AbortSignal
   readonly traffic: Traffic
+  readonly facts: Facts
   /** A header of the answer to come. */
   header(name: string, value: string): void
   /** Answers. To HEAD without the content, but with its length. */
@@ -66,6 +92,7 @@ export function nodeExchange(incoming: IncomingMessage, outgoing: ServerResponse
       return aborted
     },
     traffic,
+    facts: { route: 'none' },
     header(name, value) {
       own[name] = value
     },
@@ -105,6 +132,7 @@ export function webExchange(request: Request, traffic: Traffic): Exchange {
     webBody: request.body ?? undefined,
     signal: request.signal,
     traffic,
+    facts: { route: 'none' },
     header(name, value) {
       own[name] = value
     },

@@ -64,7 +64,7 @@ async function putManifest(call: Call, deps: RegistryDeps): Promise<Response> {
   const options = { edges, tags, sparse: deps.sparse, ...changeOptions(deps, repository) }
   const missing = await deps.metadata.putManifest(repository, { digest, content, ...facts }, options)
   if (missing.length > 0) throw new OciError('MANIFEST_BLOB_UNKNOWN', { missing })
-  deps.log.info({ repository, digest, tags, mediaType: facts.mediaType }, 'manifest stored')
+  c.facts.change = { what: 'manifest stored', repository, digest, tags, bytes: content.length }
   return c.body(null, 201, {
     location: `/v2/${repository}/manifests/${digest}`,
     'docker-content-digest': digest,
@@ -95,5 +95,7 @@ async function deleteManifest(call: Call, deps: RegistryDeps): Promise<Response>
       ? await deps.metadata.removeTag(repository, parsed.tag, changeOptions(deps, repository))
       : await deps.metadata.removeManifest(repository, parsed.digest, changeOptions(deps, repository))
   if (!removed) throw new OciError('MANIFEST_UNKNOWN', { reference })
-  return accepted(call, deps, parsed)
+  return 'tag' in parsed
+    ? accepted(call, { what: 'tag removed', repository, tags: [parsed.tag] })
+    : accepted(call, { what: 'manifest removed', repository, digest: parsed.digest })
 }

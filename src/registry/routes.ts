@@ -1,14 +1,18 @@
 import type { Logger } from '../shared/log.ts'
 import type { Admission, Authorize } from './access/access.ts'
 import { originOf } from './access/challenge.ts'
+import { auditLine } from './audit.ts'
 import type { Access, Call, Handler } from './call.ts'
 import { OciError, ociErrorResponse } from './errors.ts'
 import type { Exchange } from './exchange.ts'
+import type { RegistryMetrics } from './metrics.ts'
 import { parseRepository } from './reference.ts'
 import type { UploadEndpoints } from './uploads.ts'
 
 export interface RegistryHandlers {
   readonly base: Handler
+  /** What Prometheus reads; for those who may see the catalog. */
+  readonly metrics: Handler
   /** The token endpoint. */
   readonly token: Handler
   readonly blobs: { readonly get: Handler; readonly delete: Handler }
@@ -23,11 +27,19 @@ export type Answer = (c: Exchange) => Promise<Response>
 /** The repository a request means, which a mirror may put below its own prefix; checked against the grammar afterwards. */
 export type NameOf = (repository: string, query: URLSearchParams) => string
 
+export interface RouteOptions {
+  readonly log: Logger
+  readonly metrics: Pick<RegistryMetrics, 'begin'>
+  readonly nameOf?: NameOf
+}
+
 type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
 /** `none`: the handler itself finds out who is asking. */
 type Operation = readonly [access: Access | 'none', handler: Handler]
 
 interface Endpoint {
+  /** As metrics call it. */
+  readonly name: string
   /** What follows `/v2/`: the repository, which may hold slashes, is whatever is left of the known end. */
   readonly path: RegExp
   readonly methods: Partial<Record<Method, Operation>>
@@ -37,11 +49,13 @@ interface Endpoint {
 function endpoints(h: RegistryHandlers): readonly Endpoint[] {
   const { blobs, uploads, manifests, discovery } = h
   return [
-    { path: /^$/, methods: { GET: ['pull', h.base] } }, //                                  end-1
-    { path: /^token$/, methods: { GET: ['none', h.token], POST: ['none', h.token] } }, //    "Token Authentication"
-    { path: /^_catalog$/, methods: { GET: ['catalog', discovery.catalog] } }, //            reserved
-    { path: /^(.+)\/blobs\/uploads\/?$/, methods: { POST: ['push', uploads.start] } }, //   end-4a-c, end-11
+    { name: 'base', path: /^$/, methods: { GET: ['pull', h.base] } }, //                                  end-1
+    { name: 'token', path: /^token$/, methods: { GET: ['none', h.token], POST: ['none', h.token] } }, //    "Token Authentication"
+    { name: 'catalog', path: /^_catalog$/, methods: { GET: ['catalog', discovery.catalog] } }, //            reserved
+    { name: 'metrics', path: /^_metrics$/, methods: { GET: ['catalog', h.metrics] } }, // an extension of ours
+    { name: 'uploads', path: /^(.+)\/blobs\/uploads\/?$/, methods: { POST: ['push', uploads.start] } }, //   end-4a-c, end-11
     {
+      name: 'upload',
       path: /^(.+)\/blobs\/uploads\/([^/]+)$/,
       methods: {
         PATCH: ['push', uploads.append], //    end-5
@@ -51,6 +65,7 @@ function endpoints(h: RegistryHandlers): readonly Endpoint[] {
       },
     },
     {
+      name: 'blob',
       path: /^(.+)\/blobs\/([^/]+)$/,
       methods: {
         GET: ['pull', blobs.get], //           end-2
@@ -58,6 +73,7 @@ function endpoints(h: RegistryHandlers): readonly Endpoint[] {
       },
     },
     {
+      name: 'manifest',
       path: /^(.+)\/manifests\/([^/]+)$/,
       methods: {
         GET: ['pull', manifests.get], //       end-3
@@ -65,8 +81,8 @@ function endpoints(h: RegistryHandlers): readonly Endpoint[] {
         DELETE: ['delete', manifests.delete], // end-9
       },
     },
-    { path: /^(.+)\/tags\/list$/, methods: { GET: ['pull', discovery.tags] } }, //          end-8a, end-8b
-    { path: /^(.+)\/referrers\/([^/]+)$/, methods: { GET: ['pull', discovery.referrers] } }, // end-12a, end-12b
+    { name: 'tags', path: /^(.+)\/tags\/list$/, methods: { GET: ['pull', discovery.tags] } }, //          end-8a, end-8b
+    { name: 'referrers', path: /^(.+)\/referrers\/([^/]+)$/, methods: { GET: ['pull', discovery.referrers] } }, // end-12a, end-12b
   ]
 }
 
@@ -74,16 +90,18 @@ function endpoints(h: RegistryHandlers): readonly Endpoint[] {
 export function registryRoutes(
   handlers: RegistryHandlers,
   authorize: Authorize,
-  log: Logger,
-  nameOf: NameOf = (repository) => repository,
+  { log, metrics, nameOf = (repository) => repository }: RouteOptions,
 ): Answer {
   const table = endpoints(handlers)
   return async (c) => {
-    try {
-      return await dispatch(c, table, authorize, nameOf)
-    } catch (error) {
-      return ociErrorResponse(error, c, log)
-    }
+    const started = performance.now()
+    const ended = metrics.begin(c)
+    const response = await dispatch(c, table, authorize, nameOf).catch((error) => ociErrorResponse(error, c, log))
+    const ms = performance.now() - started
+    // Node's response has been sent already; what was returned for it is a token without a status.
+    ended(c.env.outgoing?.statusCode ?? response.status, ms)
+    auditLine(log, c, ms)
+    return response
   }
 }
 
@@ -94,9 +112,10 @@ async function dispatch(
   nameOf: NameOf,
 ): Promise<Response> {
   const { path, query } = target(c)
-  for (const { path: pattern, methods } of table) {
+  for (const { name: route, path: pattern, methods } of table) {
     const match = pattern.exec(path)
     if (match === null) continue
+    c.facts.route = route
     const [, name, segment = ''] = match
     const repository = name === undefined ? undefined : parseRepository(nameOf(name, query))
     const operation = operationOf(methods, c.req.method)
@@ -108,6 +127,7 @@ async function dispatch(
     const ask = (other: string | undefined, what: Access) =>
       authorize({ authorization, repository: other, access: what, origin })
     const admission = access === 'none' ? undefined : await ask(repository, access)
+    c.facts.caller = admission?.caller
     const call: Call = { c, repository: repository ?? '', reference, query, authorization, ...rightsOf(admission, ask) }
     return handler(call)
   }

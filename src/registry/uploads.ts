@@ -29,7 +29,7 @@ export function uploadEndpoints(deps: RegistryDeps, sessions: UploadSessions): U
       if (digest !== null) {
         const finish = parseOciDigest(digest)
         const size = await sessions.receiveWhole(repository, requestBody(c), finish)
-        return stored(call, deps, finish, size)
+        return stored(call, finish, size)
       }
       const session = await sessions.start(repository, algorithm)
       return c.body(null, 202, { ...uploadHeaders(session, 0), 'content-length': '0' })
@@ -44,7 +44,7 @@ export function uploadEndpoints(deps: RegistryDeps, sessions: UploadSessions): U
       const finish = parseOciDigest(query.get('digest') ?? '')
       const at = parseContentRange(c.req.header('content-range'))
       const request = { body: requestBody(c), finish, ...(at && { at }) }
-      return stored(call, deps, finish, await sessions.append(repository, reference, request))
+      return stored(call, finish, await sessions.append(repository, reference, request))
     },
     async status({ c, repository, reference }) {
       const size = await sessions.size(repository, reference)
@@ -61,7 +61,7 @@ export function uploadEndpoints(deps: RegistryDeps, sessions: UploadSessions): U
  * end-11: the blob of another repository becomes one of this, if the caller may pull it there. Undefined when it cannot
  * be done; the client then uploads as usual, and learns nothing about what it may not see.
  */
-async function mount(call: Call, { metadata, quotas, clock, log }: RegistryDeps): Promise<Digest | undefined> {
+async function mount(call: Call, { metadata, quotas, clock }: RegistryDeps): Promise<Digest | undefined> {
   const text = call.query.get('mount')
   if (text === null) return undefined
   const digest = parseOciDigest(text)
@@ -75,14 +75,14 @@ async function mount(call: Call, { metadata, quotas, clock, log }: RegistryDeps)
     const blob = await metadata.findBlob(candidate, digest)
     if (blob !== undefined) await quotas.ensure(call.repository, blob.size, candidate)
     if (!(await metadata.mountBlob(digest, candidate, call.repository, clock.now()))) continue
-    log.info({ repository: call.repository, digest, from: candidate }, 'blob mounted')
+    call.c.facts.change = { what: 'blob mounted', repository: call.repository, digest, from: candidate }
     return digest
   }
   return undefined
 }
 
-function stored(call: Call, { log }: RegistryDeps, digest: Digest, size: number): Response {
-  log.info({ repository: call.repository, digest, size }, 'blob stored')
+function stored(call: Call, digest: Digest, bytes: number): Response {
+  call.c.facts.change = { what: 'blob stored', repository: call.repository, digest, bytes }
   return created(call, digest)
 }
 

@@ -1,0 +1,55 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { labCacheDirectory } from '../../test/lab/cache.ts'
+import { makeContent } from './content.ts'
+import type { Bench, Measured, Row } from './rows.ts'
+import { ROWS } from './rows.ts'
+import type { Rival } from './servers.ts'
+import { startDockerRegistry, startNginx, startOurs } from './servers.ts'
+
+/*
+ * npm run bench:registry: ours beside Debian's docker-registry, and nginx as the limit for reads; needs root. Compared is
+ * what the server's process spends, since the wall clock also knows what else the machine does. Takes some three minutes.
+ */
+
+await mkdir(labCacheDirectory(), { recursive: true })
+const directory = await mkdtemp(join(labCacheDirectory(), 'bench-'))
+const rivals: Rival[] = []
+let failed = false
+try {
+  const content = await makeContent(directory)
+  rivals.push(await startOurs(directory))
+  rivals.push(await startDockerRegistry(directory))
+  rivals.push(await startNginx(directory, content))
+  console.log(
+    `${availableParallelism()} cores, Node ${process.version}, plain HTTP on the loopback, files in the page cache\n`,
+  )
+  console.log('| | unit | provisioner | docker-registry | ratio | nginx | goal |\n|---|---|---|---|---|---|---|')
+  for (const row of ROWS) console.log(await compare(row, { directory, content }))
+} finally {
+  await Promise.all(rivals.map((rival) => rival.close()))
+  await rm(directory, { recursive: true, force: true })
+}
+process.exit(failed ? 1 : 0)
+
+/** One line; the three one after the other, so that nobody's work counts as another's. */
+async function compare(row: Row, bench: Bench): Promise<string> {
+  const results: (Measured | undefined)[] = []
+  for (const rival of rivals) {
+    const fits = rival.registry || row.writes !== true
+    results.push(fits ? await row.measure(rival, bench) : undefined)
+  }
+  const [ours, theirs, limit] = results
+  if (ours === undefined || theirs === undefined) throw new Error(`"${row.name}" was not measured`)
+  const goal = row.goal === undefined ? '' : `${row.goal.text}: ${row.goal.reached(ours) ? 'yes' : 'NO'}`
+  if (row.goal?.reached(ours) === false || ours.cost > theirs.cost) failed = true
+  const ratio = `${(ours.cost / theirs.cost).toFixed(2)}`
+  return `| ${row.name} | ${row.unit} | ${text(ours)} | ${text(theirs)} | ${ratio} | ${text(limit)} | ${goal} |`
+}
+
+function text(measured: Measured | undefined): string {
+  if (measured === undefined) return ''
+  const cost = measured.cost >= 10 ? measured.cost.toFixed(0) : measured.cost.toFixed(2)
+  return measured.beside === '' ? cost : `${cost} (${measured.beside})`
+}
