@@ -54,7 +54,8 @@ export async function openRoot(
     return { ...image, name: `"${from}"`, [Symbol.asyncDispose]: () => files.close() }
   } catch (error) {
     await files.close()
-    throw error
+    if (!(error instanceof Error && 'syscall' in error)) throw error
+    throw new AppError('boot-image', `Cannot read "${from}"`, { cause: error })
   }
 }
 

@@ -24,13 +24,13 @@ export const STEP_IMAGE = 'localhost/provisioner-tools:1'
  * Serial console, and no work that only costs time under emulation. `gpt_auto=no`: nothing on a disk is mounted by itself,
  * least of all on the disk that is about to be overwritten.
  */
-const COMMAND_LINE = [
+export const COMMAND_LINE = [
   'console=ttyS0 quiet systemd.show_status=yes systemd.gpt_auto=no',
   'mitigations=off nokaslr apparmor=0 audit=0 random.trust_cpu=on',
 ].join(' ')
 
-/** The initrd finds its medium by it. */
-const LABEL = 'PROVISIONER_MAINTENANCE'
+/** The lab's initrd finds its medium by it. */
+export const LABEL = 'PROVISIONER_MAINTENANCE'
 
 const SCRIPTS = join(import.meta.dirname, 'roots')
 
@@ -75,7 +75,8 @@ async function storeImage(): Promise<string> {
   ])
 }
 
-async function initrdImage(): Promise<string> {
+/** The small initrd of the lab, for the kernel of the maintenance root. */
+export async function initrdImage(): Promise<string> {
   const root = await debianRoot('maintenance')
   const init = join(SCRIPTS, 'maintenance', 'init')
   const binds = [

@@ -7,17 +7,17 @@ import type { Digest } from '../../src/shared/digest.ts'
 import { sha256 } from '../../src/shared/digest.ts'
 
 /** One file of a test layer: `['d', 'etc/']`, `['f', 'etc/passwd', 'content']`, `['l', 'a', 'target']` (hard), `['s', …]`. */
-export type Line = readonly ['d' | 'f' | 'l' | 's' | 'c', string, string?, Partial<TarHeader>?]
+export type Line = readonly ['d' | 'f' | 'l' | 's' | 'c', string, (string | Uint8Array)?, Partial<TarHeader>?]
 
 const TYPES: Record<Line[0], TarType> = { d: 'directory', f: 'file', l: 'link', s: 'symlink', c: 'character' }
 
 export function layerOf(lines: readonly Line[]): Buffer {
   const parts = lines.map(([kind, path, text = '', more]) => {
     const type = TYPES[kind]
-    const content = Buffer.from(type === 'file' ? text : '')
+    const content = type === 'file' ? Buffer.from(text) : Buffer.alloc(0)
     const header: TarHeader = {
       ...{ path, type, mode: type === 'directory' ? 0o755 : 0o644, uid: 0, gid: 0, size: content.length },
-      ...{ link: type === 'link' || type === 'symlink' ? text : '', major: 0, minor: 0, xattrs: new Map() },
+      ...{ link: type === 'link' || type === 'symlink' ? text.toString() : '', major: 0, minor: 0, xattrs: new Map() },
       ...more,
     }
     return Buffer.concat([tarHeader(header), content, Buffer.alloc(paddingOf(content.length))])
