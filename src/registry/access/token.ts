@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../../shared/time.ts'
 import type { ResourceActions } from './scope.ts'
 
@@ -19,6 +19,9 @@ export interface TokenClaims {
 /** The only header we write and the only one we accept: a token cannot choose its algorithm. */
 const HEADER = Buffer.from('{"alg":"HS256","typ":"JWT"}').toString('base64url')
 
+/** Tokens that were checked lately: a client shows the same one at each request. */
+const MAX_REMEMBERED = 2000
+
 export interface Tokens {
   sign(claims: Omit<TokenClaims, 'iat' | 'exp'>, lifetimeSeconds: number): { token: string; issuedAt: Date }
   /** Undefined for whatever we did not sign, and for what has expired. */
@@ -26,8 +29,24 @@ export interface Tokens {
 }
 
 /** Tokens signed with HMAC-SHA256 (RFC 7515 A.1): a few microseconds to check, and nobody else needs to check them. */
-export function createTokens(key: Uint8Array, clock: Clock): Tokens {
+export function createTokens(keyBytes: Uint8Array, clock: Clock): Tokens {
+  const key = createSecretKey(keyBytes)
   const signature = (body: string) => createHmac('sha256', key).update(body).digest()
+  const checked = new Map<string, TokenClaims>()
+
+  function check(token: string): TokenClaims | undefined {
+    const [header, payload, signed, ...rest] = token.split('.')
+    if (header !== HEADER || payload === undefined || signed === undefined || rest.length > 0) return undefined
+    const expected = signature(`${header}.${payload}`)
+    const given = Buffer.from(signed, 'base64url')
+    if (given.length !== expected.length || !timingSafeEqual(given, expected)) return undefined
+    // Signed by us: its form is ours.
+    const claims = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')) as TokenClaims
+    if (checked.size >= MAX_REMEMBERED) checked.delete(checked.keys().next().value ?? '')
+    checked.set(token, claims)
+    return claims
+  }
+
   return {
     sign(claims, lifetimeSeconds) {
       const issuedAt = clock.now()
@@ -37,14 +56,8 @@ export function createTokens(key: Uint8Array, clock: Clock): Tokens {
       return { token: `${body}.${signature(body).toString('base64url')}`, issuedAt }
     },
     read(token, use) {
-      const [header, payload, signed, ...rest] = token.split('.')
-      if (header !== HEADER || payload === undefined || signed === undefined || rest.length > 0) return undefined
-      const expected = signature(`${header}.${payload}`)
-      const given = Buffer.from(signed, 'base64url')
-      if (given.length !== expected.length || !timingSafeEqual(given, expected)) return undefined
-      // Signed by us: its form is ours.
-      const claims = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')) as TokenClaims
-      return claims.use === use && claims.exp * 1000 > clock.now().getTime() ? claims : undefined
+      const claims = checked.get(token) ?? check(token)
+      return claims?.use === use && claims.exp * 1000 > clock.now().getTime() ? claims : undefined
     },
   }
 }

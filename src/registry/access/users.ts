@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from 'node:crypto'
+import { createHmac, createSecretKey, randomBytes } from 'node:crypto'
 import type { Clock } from '../../shared/time.ts'
 import { OciError } from '../errors.ts'
 import type { LoadedPolicy, PolicySource } from '../policy-file.ts'
@@ -27,10 +27,12 @@ const NOBODY = parsePasswordHash('$2b$10$.7ElNcwSohMwkAgSCA2bM.dI3nvgPHc4f1mio/m
  * few microseconds instead of the 50 ms of bcrypt, at each request.
  */
 export function createUsers(policy: PolicySource, clock: Clock): Users {
-  const key = randomBytes(32)
+  // As a KeyObject: given bytes, createHmac makes one at each call, which costs more than the hash.
+  const key = createSecretKey(randomBytes(32))
   const bcrypt = createBcrypt()
   let seen: LoadedPolicy | undefined
   const known = new Map<string, { readonly matches: boolean; readonly until: number }>()
+  const callers = new WeakMap<PasswordHash, Caller & { readonly kind: 'user' }>()
   const comparing = new Map<string, Promise<boolean>>()
 
   function users(): LoadedPolicy['users'] {
@@ -38,6 +40,15 @@ export function createUsers(policy: PolicySource, clock: Clock): Users {
     if (current !== seen) known.clear()
     seen = current
     return current.users
+  }
+
+  /** Made once for each reading of the file. */
+  function userOf(name: string, stored: PasswordHash): Caller & { readonly kind: 'user' } {
+    const found = callers.get(stored)
+    if (found?.name === name) return found
+    const made = { kind: 'user', name, stamp: stampOf(name, stored) } as const
+    callers.set(stored, made)
+    return made
   }
 
   async function verify({ username, password }: Login): Promise<Caller | undefined> {
@@ -76,17 +87,16 @@ export function createUsers(policy: PolicySource, clock: Clock): Users {
   return {
     verify,
     async recall(stamp) {
-      const [kind, name, mark] = stamp.split(':')
-      const stored = kind === 'user' && name !== undefined ? users().get(name) : undefined
-      const caller = name === undefined || stored === undefined ? undefined : userOf(name, stored)
-      return caller?.kind === 'user' && caller.stamp === `user:${name}:${mark}` ? caller : undefined
+      const [kind, name = ''] = stamp.split(':', 2)
+      const stored = kind === 'user' ? users().get(name) : undefined
+      const caller = stored && userOf(name, stored)
+      return caller?.stamp === stamp ? caller : undefined
     },
     close: bcrypt.close,
   }
 }
 
 /** The stamp changes with the password, and tells nothing about it: the hash has a random salt. */
-function userOf(name: string, { text }: PasswordHash): Caller {
-  const mark = createHmac('sha256', 'stamp').update(text).digest('base64url').slice(0, 16)
-  return { kind: 'user', name, stamp: `user:${name}:${mark}` }
+function stampOf(name: string, { text }: PasswordHash): string {
+  return `user:${name}:${createHmac('sha256', 'stamp').update(text).digest('base64url').slice(0, 16)}`
 }
