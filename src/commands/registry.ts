@@ -14,7 +14,7 @@ import { hoursOption, registryGc, registryScrub } from './registry-storage.ts'
 /** `provisioner registry serve`, or without the second word: the OCI registry without a controller. */
 const serve: Command = {
   name: 'registry serve',
-  summary: 'Run the OCI registry alone',
+  summary: 'Run the OCI registry alone; "serve" may be left out',
   positionals: [],
   options: {
     listen: { value: 'ADDR:PORT', required: true, doc: 'Where to listen; clients must reach it by this address' },
@@ -32,7 +32,7 @@ const serve: Command = {
     'log-level': { value: 'LEVEL', default: 'info', doc: 'trace, debug, info, warn or error' },
   },
   examples: [
-    'provisioner registry --listen 127.0.0.1:5000 --data ./registry --no-tls',
+    'provisioner registry serve --listen 127.0.0.1:5000 --data ./registry --no-tls',
     'provisioner registry serve --listen 192.0.2.1:5000 --data /var/lib/provisioner/registry',
   ],
   async run(invocation) {

@@ -98,8 +98,10 @@ export function createClient(
   }
 
   async function deleteManifest(url: string): Promise<void> {
-    const listed = new Set([...known.manifests.values()].flatMap(({ manifest }) => manifest.manifests))
-    const free = certain().filter((manifest) => !listed.has(manifest))
+    const listed = new Set(
+      [...known.manifests.values()].flatMap(({ manifest }) => manifest.manifests.map(({ digest }) => digest)),
+    )
+    const free = certain().filter((manifest) => !listed.has(manifest.digest))
     if (free.length < 3) return
     const manifest = random.pick(free)
     known.manifests.set(manifest.digest, { manifest, state: 'maybe', released: false })

@@ -74,7 +74,9 @@ function contentOf(document: object): Content {
 /** What goes, or may go, when a manifest is deleted: what belonged to it, and what belonged to that. */
 export function releasedBy(known: Known, gone: Manifest): void {
   for (const entry of known.manifests.values()) {
-    const belongs = entry.manifest.subject?.digest === gone.digest || gone.manifests.includes(entry.manifest)
+    const belongs =
+      entry.manifest.subject?.digest === gone.digest ||
+      gone.manifests.some(({ digest }) => digest === entry.manifest.digest)
     if (!belongs || entry.released) continue
     Object.assign(entry, { state: 'maybe', released: true })
     releasedBy(known, entry.manifest)
