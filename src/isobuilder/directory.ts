@@ -3,6 +3,7 @@ import { lstat, readdir, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Problem } from '../shared/errors.ts'
 import { AppError } from '../shared/errors.ts'
+import type { OpenFiles } from './open-files.ts'
 import { fileSourceOf } from './source.ts'
 import { cannot } from './system-error.ts'
 import type { Entry } from './tree.ts'
@@ -12,7 +13,7 @@ import type { Entry } from './tree.ts'
  * directories stay. Owners, modes and times are not taken: an image has none of its own.
  * @throws `iso-plan` listing every device, socket, pipe and name that is not UTF-8
  */
-export async function entriesOf(directory: string, signal: AbortSignal): Promise<Entry[]> {
+export async function entriesOf(directory: string, signal: AbortSignal, files?: OpenFiles): Promise<Entry[]> {
   const entries: Entry[] = []
   const problems: Problem[] = []
 
@@ -29,7 +30,7 @@ export async function entriesOf(directory: string, signal: AbortSignal): Promise
     const stat = await lstat(full).catch(cannot('iso-plan', `read "${full}"`))
     if (stat.isSymbolicLink()) {
       entries.push({ path, symlink: await readlink(full).catch(cannot('iso-plan', `read "${full}"`)) })
-    } else if (stat.isFile()) entries.push({ path, source: await fileSourceOf(full, signal) })
+    } else if (stat.isFile()) entries.push({ path, source: await fileSourceOf(full, signal, files) })
     else if (stat.isDirectory()) {
       entries.push({ path, directory: true })
       await visit(path)

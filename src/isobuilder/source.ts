@@ -5,6 +5,7 @@ import { open } from 'node:fs/promises'
 import type { Digest } from '../shared/digest.ts'
 import { sha256 } from '../shared/digest.ts'
 import { AppError } from '../shared/errors.ts'
+import type { OpenFiles } from './open-files.ts'
 import { cannot } from './system-error.ts'
 
 const HASHED_AT_A_TIME = 1024 * 1024
@@ -36,15 +37,16 @@ export function bytesSource(bytes: Uint8Array): Source {
 }
 
 /**
- * A file whose size and digest are known, such as a blob of the registry. It is opened for each read, so twenty thousand
- * sources hold no descriptor. Each read checks size, inode and modification time against the read before.
+ * A file whose size and digest are known, such as a blob of the registry. Without `files` it is opened for each read, so
+ * twenty thousand sources hold no descriptor; with them it stays open for a while. Each read checks size, inode and
+ * modification time against the read before.
  */
-export function fileSource(path: string, size: number, digest: Digest): Source {
-  return stampedSource(path, size, digest, undefined)
+export function fileSource(path: string, size: number, digest: Digest, files?: OpenFiles): Source {
+  return stampedSource(path, size, digest, undefined, files)
 }
 
 /** Reads the file once to learn its size and digest. @throws `iso-plan` when it changes meanwhile or is no file. */
-export async function fileSourceOf(path: string, signal: AbortSignal): Promise<Source> {
+export async function fileSourceOf(path: string, signal: AbortSignal, files?: OpenFiles): Promise<Source> {
   return withFile(path, async (file) => {
     const before = await file.stat({ bigint: true })
     if (!before.isFile()) throw new AppError('iso-plan', `Cannot read "${path}": it is not a regular file`)
@@ -54,11 +56,17 @@ export async function fileSourceOf(path: string, signal: AbortSignal): Promise<S
       hash.update(await readFully(file, path, at, Math.min(HASHED_AT_A_TIME, Number(before.size) - at)))
     }
     if (stampOf(await file.stat({ bigint: true })) !== stampOf(before)) throw changed(path)
-    return stampedSource(path, Number(before.size), `sha256:${hash.digest('hex')}`, stampOf(before))
+    return stampedSource(path, Number(before.size), `sha256:${hash.digest('hex')}`, stampOf(before), files)
   })
 }
 
-function stampedSource(path: string, size: number, digest: Digest, seen: string | undefined): Source {
+function stampedSource(
+  path: string,
+  size: number,
+  digest: Digest,
+  seen: string | undefined,
+  files: OpenFiles = { use: withFile, close: async () => {} },
+): Source {
   let stamp = seen
   return {
     size,
@@ -66,7 +74,7 @@ function stampedSource(path: string, size: number, digest: Digest, seen: string 
     read: async (offset, length, signal) => {
       signal?.throwIfAborted()
       if (offset < 0 || length < 0 || offset + length > size) throw outside(offset, length, size)
-      return withFile(path, async (file) => {
+      return files.use(path, async (file) => {
         const stat = await file.stat({ bigint: true })
         stamp ??= stampOf(stat)
         if (Number(stat.size) !== size || stampOf(stat) !== stamp) throw changed(path)
