@@ -6,6 +6,8 @@ import { sleep } from '../shared/time.ts'
 import { parseHtpasswd } from './access/htpasswd.ts'
 import type { PasswordHash } from './access/password-hash.ts'
 import type { Rule } from './access/rules.ts'
+import type { MirrorOptions } from './mirror/options.ts'
+import { loadMirrors, mirrorFiles } from './mirror/rule.ts'
 import type { Policy } from './policy.ts'
 import { MAX_POLICY_BYTES, parsePolicyText } from './policy.ts'
 
@@ -15,6 +17,8 @@ export interface LoadedPolicy extends Policy {
   /** It says nothing about people: a registry without accounts then lets everybody do everything, as without a policy. */
   readonly isOpen: boolean
   readonly users: ReadonlyMap<string, PasswordHash>
+  /** `mirrors`, with what the files that they name say. */
+  readonly upstreams: readonly MirrorOptions[]
 }
 
 /** Where the registry looks at each request. */
@@ -87,12 +91,16 @@ async function load(path: string): Promise<LoadedPolicy> {
   const policy = parsePolicyText(await readText(path, MAX_POLICY_BYTES))
   const file = htpasswdOf(path, policy)
   const users = file === undefined ? new Map() : parseHtpasswd(await readText(file, MAX_HTPASSWD_BYTES), file)
-  return withUsers(policy, users)
+  return withUsers(policy, users, await loadMirrors(path, policy.mirrors))
 }
 
-export function withUsers(policy: Policy, users: LoadedPolicy['users']): LoadedPolicy {
+export function withUsers(
+  policy: Policy,
+  users: LoadedPolicy['users'],
+  upstreams: LoadedPolicy['upstreams'] = [],
+): LoadedPolicy {
   const isOpen = policy.rules === undefined && policy.htpasswd === undefined
-  return { ...policy, rules: policy.rules ?? [], isOpen, users }
+  return { ...policy, rules: policy.rules ?? [], isOpen, users, upstreams }
 }
 
 function htpasswdOf(path: string, { htpasswd }: Policy): string | undefined {
@@ -102,7 +110,8 @@ function htpasswdOf(path: string, { htpasswd }: Policy): string | undefined {
 /** Changes when one of the files does. */
 async function stateOf(path: string, policy: Policy): Promise<string> {
   const file = htpasswdOf(path, policy)
-  const states = [path, ...(file === undefined ? [] : [file])].map(async (each) => {
+  const files = [path, ...(file === undefined ? [] : [file]), ...mirrorFiles(path, policy.mirrors)]
+  const states = files.map(async (each) => {
     const found = await stat(each).catch(() => undefined)
     return found === undefined ? 'missing' : `${found.ino} ${found.size} ${found.mtimeMs} ${found.ctimeMs}`
   })

@@ -4,6 +4,8 @@ import { REPOSITORY_GRAMMAR } from '../shared/oci-reference.ts'
 import { ROLES } from './access/callers.ts'
 import type { Who } from './access/rules.ts'
 import { ACTIONS, parseRepositoryPattern, type RepositoryPattern, type Rule } from './access/rules.ts'
+import type { MirrorRule } from './mirror/rule.ts'
+import { mirrorRule } from './mirror/rule.ts'
 import type { Field, Place } from './policy-fields.ts'
 import { byteSize, duration, list, oneOf, optional, record, refuse, text, wholeNumber } from './policy-fields.ts'
 import type { ImmutableRule, RetentionPolicy, RetentionRule, TagPattern } from './retention.ts'
@@ -37,6 +39,8 @@ export interface Policy extends RetentionPolicy {
   readonly rules: readonly Rule[] | undefined
   readonly quotas: readonly Quota[]
   readonly limits: Limits
+  /** Repositories that are another registry's; docs/registry-mirror.md. */
+  readonly mirrors: readonly MirrorRule[]
 }
 
 /** A policy is a few hundred lines; more is a mistake. */
@@ -76,6 +80,7 @@ const FIELDS = record<Policy>({
     record<Limits>({ downloads: limit, downloads_per_client: limit, uploads: limit, uploads_per_client: limit }),
     NO_LIMITS,
   ),
+  mirrors: optional(list<MirrorRule>(mirrorRule), []),
   retention: optional(
     list<RetentionRule>(
       record<RetentionRule>({

@@ -50,7 +50,7 @@ export interface RegistryOptions {
   readonly authorize?: Authorize
   /** Accept manifests whose references are missing. Default false: a broken push is noticed when it happens. */
   readonly sparse?: boolean
-  /** Repositories that are fetched from other registries when they are asked for. Default: none. */
+  /** Repositories that are fetched from other registries when they are asked for. Default: those of the policy. */
   readonly mirrors?: readonly MirrorOptions[]
   /** Bytes of the file system that pushes must leave free. Default 64 MiB, so that the database can still write. */
   readonly reserveBytes?: number
@@ -94,7 +94,11 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   }
   const metrics = createRegistryMetrics()
   const send = createBlobSender()
-  const mirror = createMirror(options.mirrors ?? [], { ...deps, sessions, uploads }, send)
+  const mirror = createMirror(
+    () => options.mirrors ?? access.policy.current().upstreams,
+    { ...deps, sessions, uploads },
+    send,
+  )
   const content = mirror.wrap({
     blobs: blobEndpoints(deps, send),
     uploads: uploadEndpoints(deps, sessions),

@@ -33,7 +33,7 @@ export interface Mirror {
 
 /** Pull-through: repositories that are covered by a mirror are fetched from its upstream, as far as they are asked for. */
 export function createMirror(
-  mirrors: readonly MirrorOptions[],
+  mirrors: () => readonly MirrorOptions[],
   deps: RegistryDeps & DownloadDeps,
   send: BlobSender,
 ): Mirror {
@@ -46,7 +46,7 @@ export function createMirror(
   /** Passes on what no mirror covers. */
   function covering(inner: Handler, handle: (call: Call, covered: Covered) => Promise<Response>): Handler {
     return async (call) => {
-      const covered = coveredBy(mirrors, call.repository)
+      const covered = coveredBy(mirrors(), call.repository)
       if (covered === undefined) return inner(call)
       const ns = call.query.get('ns')
       if (ns === covered.mirror.prefix) call.c.header('oci-namespace', ns)
@@ -117,7 +117,7 @@ export function createMirror(
         }),
       },
     }),
-    nameOf: (repository, query) => namespaced(mirrors, repository, query.get('ns')),
+    nameOf: (repository, query) => namespaced(mirrors(), repository, query.get('ns')),
     async close() {
       stop.abort(new Error('the registry stops'))
       await Promise.allSettled([...running.values()].map(({ ended }) => ended))

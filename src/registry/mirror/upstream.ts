@@ -37,8 +37,8 @@ const IDLE_MS = 15_000
 /** An upstream that cannot be reached is not tried again for this long: without a network, pulls must not wait. */
 const DOWN_MS = 15_000
 
-/** Logins that are remembered, one for each repository. */
-const MAX_REPOSITORIES = 1000
+/** Repositories of a mirror whose logins are remembered. */
+const MAX_LOGINS = 1000
 
 export interface Upstreams {
   of(covered: Covered): Upstream
@@ -47,24 +47,26 @@ export interface Upstreams {
 
 /** The way to the upstreams of all mirrors: connections, logins, and which of them is down. */
 export function createUpstreams(log: Logger, clock: Clock): Upstreams {
-  const connections = new Map<MirrorOptions, Connections>()
-  const repositories = new Map<string, Repository>()
-  const downUntil = new Map<MirrorOptions, number>()
+  const connections = new Map<string, Connections>()
+  // A policy that is read again makes other objects: what belonged to the former ones goes with them.
+  const logins = new WeakMap<MirrorOptions, Map<string, Repository>>()
+  const downUntil = new WeakMap<MirrorOptions, number>()
 
   function repositoryOf({ mirror, name }: Covered): Repository {
-    const key = `${mirror.prefix} ${name}`
-    const known = repositories.get(key)
+    const own = logins.get(mirror) ?? new Map<string, Repository>()
+    logins.set(mirror, own)
+    const known = own.get(name)
     if (known !== undefined) return known
-    const pool = connections.get(mirror) ?? openConnections(mirror.caPem)
-    connections.set(mirror, pool)
-    const { host, protocol } = new URL(mirror.upstream)
+    const { credentials, caPem, upstream } = mirror
+    const pool = connections.get(caPem ?? '') ?? openConnections(caPem)
+    connections.set(caPem ?? '', pool)
+    const { host, protocol } = new URL(upstream)
     const reference = { host, repository: name, tag: undefined, digest: undefined }
-    const { credentials, caPem } = mirror
     const plainHttp = protocol === 'http:'
     const opened = openRepository(reference, { plainHttp, credentials, caPem, idleMs: IDLE_MS, connections: pool })
-    const [oldest] = repositories.keys()
-    if (repositories.size >= MAX_REPOSITORIES && oldest !== undefined) repositories.delete(oldest)
-    repositories.set(key, opened)
+    const [oldest] = own.keys()
+    if (own.size >= MAX_LOGINS && oldest !== undefined) own.delete(oldest)
+    own.set(name, opened)
     return opened
   }
 
