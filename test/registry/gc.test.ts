@@ -1,11 +1,22 @@
+import { once } from 'node:events'
 import { readdir, writeFile } from 'node:fs/promises'
+import { get } from 'node:http'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { policyOf } from '../../src/registry/access/open.ts'
 import { blobPath } from '../../src/registry/storage/paths.ts'
 import { sha256 } from '../../src/shared/digest.ts'
 import type { TestRegistry } from './support/open-registry.ts'
-import { codes, IMAGE, INDEX, pushBlob, pushImage, temporaryDirectory, testRegistry } from './support/open-registry.ts'
+import {
+  codes,
+  IMAGE,
+  INDEX,
+  pushBlob,
+  pushImage,
+  served,
+  temporaryDirectory,
+  testRegistry,
+} from './support/open-registry.ts'
 
 const HOUR = 3_600_000
 
@@ -197,4 +208,32 @@ test('pushes during garbage collection without any grace all end well', { timeou
       )
     }
   }
+})
+
+test('a pull goes on while its blob is deleted and collected', async () => {
+  const registry = await testRegistry()
+  const { url } = await served(registry)
+  // More than sockets hold: the registry has not read it all when it is deleted.
+  const content = Buffer.alloc(24 << 20, 'slow pull')
+  const { digest } = await pushBlob(registry, 'a', content)
+  const [response] = await once(get(`${url}/v2/a/blobs/${digest}`), 'response')
+  await once(response, 'readable')
+  expect((await registry.request('DELETE', `/v2/a/blobs/${digest}`)).status).toBe(202)
+  expect(await registry.collectGarbage({ graceMs: 0 })).toMatchObject({ blobs: 1 })
+  expect((await registry.request('GET', `/v2/a/blobs/${digest}`)).status).toBe(404)
+  expect(sha256(Buffer.concat(await Array.fromAsync(response)))).toBe(digest)
+})
+
+test('many pushes of the same blob at once are one blob', async () => {
+  const registry = await testRegistry()
+  const content = Buffer.alloc(300_000, 'same')
+  const repositories = Array.from({ length: 12 }, (_, index) => `r${index % 4}`)
+  const pushed = await Promise.all(repositories.map((repository) => pushBlob(registry, repository, content)))
+  const { digest } = pushed[0] ?? { digest: sha256('') }
+  for (const repository of new Set(repositories)) {
+    expect((await (await registry.request('GET', `/v2/${repository}/blobs/${digest}`)).arrayBuffer()).byteLength).toBe(
+      300_000,
+    )
+  }
+  expect(await registry.collectGarbage({ graceMs: 0 })).toMatchObject({ blobs: 1, bytes: 300_000, orphans: 0 })
 })

@@ -1,7 +1,9 @@
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { MIGRATIONS } from '../../../src/registry/storage/migrations.ts'
 import { openDatabase } from '../../../src/registry/storage/sqlite-database.ts'
 import { sqliteMetadata } from '../../../src/registry/storage/sqlite-metadata.ts'
+import { sha256 } from '../../../src/shared/digest.ts'
 import { temporaryDirectory } from '../support/open-registry.ts'
 import { metadataContract } from './contract.ts'
 
@@ -35,4 +37,18 @@ test('a transaction that fails leaves nothing, and the next one works', async ()
   expect(() => db.transaction(() => insert() + insert())).toThrow('UNIQUE')
   db.transaction(insert)
   expect(db.all('SELECT x FROM a')).toEqual([{ x: 1 }])
+})
+
+test('a database of the first schema goes on with all it has', async () => {
+  const path = join(await temporaryDirectory(), 'registry.sqlite')
+  const old = openDatabase(path, MIGRATIONS.slice(0, 1))
+  const digest = sha256('blob')
+  old.run("INSERT INTO repositories (name) VALUES ('a')")
+  old.run('INSERT INTO blobs VALUES (?, 4, 1000)', digest)
+  old.run('INSERT INTO repository_blobs VALUES (1, ?, 2000)', digest)
+  old.close()
+  const store = sqliteMetadata(path)
+  onTestFinished(() => store.close())
+  expect(await store.findBlob('a', digest)).toEqual({ digest, size: 4, version: 1, touchedAt: new Date(2000) })
+  expect(await store.blobsToCheck(new Date(1001), 9)).toHaveLength(1)
 })
