@@ -5,7 +5,7 @@ import type { Command, CommandGroup, Invocation } from './command.ts'
 import { printable } from './printable.ts'
 import { readRecipeFile } from './recipe.ts'
 import { spansOf, timelineText } from './timeline.ts'
-import { watchJob } from './watch.ts'
+import { progressLine, watchJob } from './watch.ts'
 
 const JSON_OPTION = { json: { doc: 'Print the answer as JSON' } } as const
 
@@ -71,10 +71,11 @@ const show: Command = {
     const controller = await openController(invocation)
     const job = await controller.get<JobView>(jobPath(invocation))
     const reason = job.message === null ? '' : `\n${printable(job.message)}\n`
+    const now = job.status === 'provisioning' ? `${progressLine(job, invocation.io.columns)}\n` : ''
     print(
       invocation,
       job,
-      () => `${jobLine(job)}\n${reason}\n${timelineText(spansOf(job.events ?? []), invocation.io.columns)}`,
+      () => `${jobLine(job)}\n${now}${reason}\n${timelineText(spansOf(job.events ?? []), invocation.io.columns)}`,
     )
     return 0
   },

@@ -71,10 +71,12 @@ function eventLine({ at, type, message }: EventView, events: readonly EventView[
   return `${seconds.toFixed(1).padStart(7)} s  ${type.padEnd(7)} ${printable(message.split('\n')[0] ?? '')}`
 }
 
-/** One line such as `running:image-linux [#####-----] 48 % 52 MiB of 108 MiB, 9.1 MiB/s, 6 s left`. */
+/** One line such as `booting: the server has read 34 % of the root image, 12 MiB/s` or `running:image-linux [#####-----] 48 % 52 MiB of 108 MiB, 9.1 MiB/s, 6 s left`. */
 export function progressLine(job: JobView, columns: number): string {
   const name = job.phase ?? job.status
   const { progress } = job
+  // Nothing in the server tells of its progress yet; what is read of its medium does.
+  if (name === 'booting' && progress?.step === 'boot') return `booting: ${progress.message}`.slice(0, columns - 1)
   if (progress === null || progress.bytes === null || progress.total_bytes === null || !name.startsWith('running:'))
     return name
   const share = Math.min(1, progress.bytes / Math.max(1, progress.total_bytes))

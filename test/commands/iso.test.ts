@@ -80,6 +80,21 @@ test('a directory beside the image whose name begins with two dots is not taken 
   })
 })
 
+test('verify finds nothing in a good image, and names what is wrong in another', async () => {
+  await run('create', '--output', image, '--label', 'TREE', tree)
+  expect(await run('verify', image)).toBe('')
+  const bytes = await readFile(image)
+  bytes.write('X', bytes.lastIndexOf('text'))
+  await writeFile(image, bytes)
+  expect(await run('verify', image)).toMatch(
+    /^error identity at byte 32958: label, names and contents give [0-9A-F]{32}/,
+  )
+  expect(JSON.parse(await run('verify', '--json', image))).toMatchObject([{ code: 'identity', severity: 'error' }])
+  await writeFile(image, bytes.subarray(0, bytes.length - 2048))
+  expect(await run('verify', image)).toMatch(/error space-size at byte 32848/)
+  await expect(run('verify', join(directory, 'none'))).rejects.toMatchObject({ code: 'iso-read' })
+})
+
 test('what is no image is refused', async () => {
   await writeFile(image, 'text')
   await expect(run('list', image)).rejects.toMatchObject({ code: 'iso-read' })

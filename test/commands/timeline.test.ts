@@ -52,3 +52,17 @@ test('progress is shown with its share, rate and the time left', () => {
     /^running:image-linux \[#+-+\] 50 % 50\.0 MiB of 100 MiB, 10\.0 MiB\/s, 5 s left$/,
   )
 })
+
+test('while a server boots, the line says what it reads', () => {
+  const progress = {
+    step: 'boot',
+    bytes: 1,
+    totalBytes: 2,
+    rate: 3,
+    message: 'the server has read 50 %',
+    at: new Date(0),
+  }
+  const job = jobView(sampleJob({ status: 'provisioning', phase: 'booting', progress }))
+  expect(progressLine(job, 80)).toBe('booting: the server has read 50 %')
+  expect(progressLine(job, 20)).toBe('booting: the server')
+})

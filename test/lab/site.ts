@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { EventView, JobView } from '../../src/server/routes/views.ts'
 import { sleep } from '../../src/shared/time.ts'
 import { executable } from '../build/executable.ts'
-import { type RunningBmc, startBmc } from './bmc/bmc.ts'
+import { type BmcOptions, type RunningBmc, startBmc } from './bmc/bmc.ts'
 import { type LabController, labTrust, startLabController } from './controller.ts'
 import { maintenanceIso } from './maintenance.ts'
 import { osImage } from './os-image.ts'
@@ -36,7 +36,11 @@ export interface Site {
 }
 
 /** Builds what is missing and starts everything below `directory`; `say` is told what takes time. */
-export async function startSite(directory: string, say: (line: string) => void): Promise<Site> {
+export async function startSite(
+  directory: string,
+  say: (line: string) => void,
+  options: Pick<BmcOptions, 'slots'> = {},
+): Promise<Site> {
   await mkdir(directory, { recursive: true })
   say('executable')
   const program = await executable()
@@ -52,7 +56,7 @@ export async function startSite(directory: string, say: (line: string) => void):
     workDir: join(directory, 'vm'),
     logPath: join(directory, 'console.log'),
   })
-  const bmc = await startBmc({ machine: vm, serial: SERIAL, uuid: UUID, ...BMC_LOGIN })
+  const bmc = await startBmc({ machine: vm, serial: SERIAL, uuid: UUID, ...BMC_LOGIN, ...options })
   await addServer(controller, bmc, directory)
   const site = { controller, bmc, vm }
   return {

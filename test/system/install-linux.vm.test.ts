@@ -41,6 +41,12 @@ test(
       expect.arrayContaining([
         'mounting',
         'booting',
+        'volume header read',
+        'boot record read',
+        'boot partition read',
+        'kernel is being read',
+        'root image is being read',
+        'task medium is being read',
         'dispatching',
         'running:partition',
         'running:image-linux',

@@ -86,8 +86,8 @@ export interface JobMedia {
 
 /** What the media know about a boot, before anything else does: how much of them was read. */
 export interface BootWatch {
-  /** One sentence: how far the server came. */
-  summary(job: Job): string
+  /** Half a sentence: how far the server came. */
+  summary(job: Job): Promise<string>
   /** Notes on the job when nothing has been read for too long. Never rejects. */
   check(job: Job): Promise<void>
   forget(job: Job): void

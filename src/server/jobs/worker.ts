@@ -153,7 +153,7 @@ async function waitForOutcome(id: string, deps: WorkerDeps, signal: AbortSignal)
     if (job.status !== 'provisioning') return job
     patience ??= patienceMs(job, deps)
     if (patience !== undefined && performance.now() - begun >= patience) {
-      const seen = job.phase === 'booting' ? deps.bootWatch.summary(job) : `it was last seen in ${job.phase}`
+      const seen = job.phase === 'booting' ? await deps.bootWatch.summary(job) : `it was last seen in ${job.phase}`
       const message = `no report came from the maintenance OS: ${seen}`
       return deps.record.apply(id, { type: 'timed-out', failedStep: 'webhook.wait', message })
     }

@@ -10,7 +10,7 @@ import type { MediaMap, SensorState, Stage } from './sensor.ts'
 import { bootSummary, mediaMap, newSensor, observe, rootProgress, stalledFor } from './sensor.ts'
 
 export interface BootWatchDeps {
-  readonly jobs: Pick<JobStore, 'note'>
+  readonly jobs: Pick<JobStore, 'note' | 'history'>
   readonly record: Pick<JobRecord, 'bootProgress'>
   readonly clock: Clock
   readonly log: Logger
@@ -43,6 +43,9 @@ const EVENTS: Readonly<Record<Stage, string>> = {
   root: 'root image is being read',
   task: 'task medium is being read',
 }
+
+const COPIED = 'the BMC copied the whole medium when it was inserted, so what the server reads cannot be seen'
+const UNREAD = 'the BMC fetched the medium when it was inserted, but the server has never read it since'
 
 /**
  * Turns what BMCs read into events of their jobs, and into progress while a server boots. In memory alone: after a restart
@@ -97,7 +100,14 @@ export function mediaSensor(deps: BootWatchDeps, maintenanceBytes: number): Medi
   return {
     watched: (job, medium, part) =>
       watchedMedium(medium, part === 'task' ? base : 0, (start, end) => onRead(job, start, end)),
-    summary: (job) => bootSummary(boots.get(job.id)?.state ?? newSensor(map), map, now()),
+    async summary(job) {
+      const boot = boots.get(job.id)
+      if (boot?.booted) return bootSummary(boot.state, map, now())
+      if (boot !== undefined) return boot.state.bytes >= maintenanceBytes ? COPIED : UNREAD
+      const noted = (await jobs.history(job.id, 0)).findLast(({ type }) => type === 'media')
+      if (noted === undefined) return bootSummary(newSensor(map), map, now())
+      return `nothing was read since the controller was restarted; the last that was seen: ${noted.message}`
+    },
     async check(job) {
       const boot = boots.get(job.id)
       if (boot === undefined || !boot.booted || boot.stalled || stalledFor(boot.state, now()) === undefined) return

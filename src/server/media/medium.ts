@@ -1,4 +1,5 @@
 import { readIso } from '../../isobuilder/image.ts'
+import { openFiles } from '../../isobuilder/open-files.ts'
 import type { IsoPlan } from '../../isobuilder/plan.ts'
 import { fileSourceOf } from '../../isobuilder/source.ts'
 import { AppError } from '../../shared/errors.ts'
@@ -27,7 +28,8 @@ export function planMedium(plan: IsoPlan): Medium {
  * @throws `config-invalid` when it cannot be read
  */
 export async function fileMedium(path: string, signal: AbortSignal): Promise<Medium> {
-  const source = await fileSourceOf(path, signal).catch((cause: unknown) => {
+  // A BMC asks thousands of times; the file stays open.
+  const source = await fileSourceOf(path, signal, openFiles()).catch((cause: unknown) => {
     throw new AppError('config-invalid', `Cannot read the maintenance image "${path}"`, { cause })
   })
   async function* read(start: number, end: number, stop: AbortSignal): AsyncGenerator<Uint8Array> {

@@ -45,6 +45,7 @@ export interface MediaMap {
 const BLOCK = 64 * 1024
 /** The directories of the boot partition lie beside the kernel; a kernel is larger. */
 const KERNEL_BYTES = 512 * 1024
+const ROOT_BLOCKS = (1024 * 1024) / BLOCK
 const WINDOW_MS = 2_000
 /** Reads come every few milliseconds while a server loads; a firmware menu or a self-test takes less than this. */
 export const STALL_MS = 60_000
@@ -73,21 +74,45 @@ export function observe(
   const begun: Stage[] = []
   let { kernelBytes } = state
   let done = state.root.done
+  const seen = new Set(state.seen)
   for (const { kind, from, to, rootAt } of touched(map, read)) {
     if (kind === 'kernel') kernelBytes += to - from
     if (kind === 'root') done += cover(state.root.blocks, rootAt, to - from)
-    const stage = stageOf(kind, kernelBytes)
-    if (!state.seen.has(stage) && !begun.includes(stage)) begun.push(stage)
+    const stage = stageOf(kind, kernelBytes, done, map, seen)
+    if (stage === undefined || seen.has(stage)) continue
+    seen.add(stage)
+    begun.push(stage)
   }
   const bytes = read.end - read.start
   const next = { ...state, bytes: state.bytes + bytes, kernelBytes, root: { ...state.root, done }, lastAt: read.at }
-  const seen = begun.length === 0 ? state.seen : new Set([...state.seen, ...begun])
-  return { state: { ...next, seen, ...rateAfter(state, bytes, read.at) }, begun }
+  return {
+    state: { ...next, seen: begun.length === 0 ? state.seen : seen, ...rateAfter(state, bytes, read.at) },
+    begun,
+  }
 }
 
-function stageOf(kind: RegionKind, kernelBytes: number): Stage {
-  if (kind === 'file') return 'header'
-  return kind === 'kernel' && kernelBytes < KERNEL_BYTES ? 'esp' : kind
+/** What a read in a region says; undefined when it may mean nothing yet. */
+function stageOf(
+  kind: RegionKind,
+  kernelBytes: number,
+  rootBlocks: number,
+  map: MediaMap,
+  seen: ReadonlySet<Stage>,
+): Stage | undefined {
+  switch (kind) {
+    case 'file':
+      return 'header'
+    case 'kernel':
+      return kernelBytes >= KERNEL_BYTES ? 'kernel' : undefined
+    case 'root':
+      // Reading ahead of the directories comes into the first file.
+      return rootBlocks >= ROOT_BLOCKS || rootBlocks * BLOCK >= map.rootBytes ? 'root' : undefined
+    case 'task':
+      // Firmware looks at every CD for something to start, and at the end of every disk for a partition table.
+      return seen.has('root') || map.rootBytes === 0 ? 'task' : undefined
+    default:
+      return kind
+  }
 }
 
 interface Touched {

@@ -69,7 +69,7 @@ export async function openCore(path: string): Promise<Core> {
     changes,
     connectBmc: connectFake(machine),
     media: { urls, prepare: () => undefined, forget: () => undefined },
-    bootWatch: { summary: () => 'nothing is known', check: async () => undefined, forget: () => undefined },
+    bootWatch: { summary: async () => 'nothing is known', check: async () => undefined, forget: () => undefined },
     clock,
     log: pino({ level: 'silent' }),
     note: (id: string, type: string, message: string) => jobs.note(id, { type, message }, clock.now()),
