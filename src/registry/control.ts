@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, request } from 'node:http'
 import { join } from 'node:path'
 import { AppError, errorText } from '../shared/errors.ts'
+import type { Logger } from '../shared/log.ts'
 import type { Maintenance } from './maintenance.ts'
 
 /*
@@ -25,8 +26,15 @@ export interface ControlRequest {
   readonly bytesPerSecond?: number
 }
 
-/** Serves the socket until `close`. The caller owns the storage: a socket that is there already was left by a crash. */
-export async function serveControl(root: string, maintenance: Maintenance): Promise<{ close(): Promise<void> }> {
+/**
+ * Serves the socket until `close`. The caller owns the storage: a socket that is there already was left by a crash. A file
+ * system without sockets is no reason not to serve blobs.
+ */
+export async function serveControl(
+  root: string,
+  maintenance: Maintenance,
+  log: Logger,
+): Promise<{ close(): Promise<void> }> {
   await rm(join(root, SOCKET), { force: true })
   const stop = new AbortController()
   const server = createServer((incoming, outgoing) => void answer(incoming, outgoing, maintenance, stop.signal))
@@ -34,13 +42,14 @@ export async function serveControl(root: string, maintenance: Maintenance): Prom
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(shortPath(directory), resolve)
-  })
+  }).catch((error: unknown) => log.warn({ err: error, root }, 'no control socket: gc and scrub only by the clock'))
   // What is asked for here must not keep the process alive.
   server.unref()
   return {
     async close() {
       stop.abort()
       server.closeAllConnections()
+      // An error here means that it never listened.
       await new Promise((resolve) => server.close(resolve))
       await directory.close()
     },

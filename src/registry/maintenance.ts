@@ -26,7 +26,7 @@ export const DEFAULT_MAINTENANCE: MaintenanceOptions = {
 }
 
 export interface Maintenance {
-  /** One round at a time: a second one waits for the first. Default: the registry's own grace. */
+  /** One round at a time: a second one waits for the first, a dry run only for dry runs. Default: the registry's grace. */
   collectGarbage(options?: Partial<GarbageOptions>): Promise<GarbageReport>
   scrub(options?: Partial<ScrubOptions>): Promise<ScrubReport>
   /** Interrupts what runs; it goes on at the next start. */
@@ -39,10 +39,11 @@ export function startMaintenance(deps: GarbageDeps & ScrubDeps, options: Mainten
   const both = (signal: AbortSignal | undefined) =>
     signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal])
   const collections = oneAtATime()
+  const dryRuns = oneAtATime()
   const scrubs = oneAtATime()
   const maintenance = {
     collectGarbage: ({ dryRun = false, graceMs = options.graceMs, signal }: Partial<GarbageOptions> = {}) =>
-      collections(async () => {
+      (dryRun ? dryRuns : collections)(async () => {
         const report = await collectGarbage(deps, { dryRun, graceMs, signal: both(signal) })
         if (!dryRun && report.bytes + report.manifests + report.tags > 0)
           deps.log.info({ ...report }, 'garbage collected')
@@ -63,7 +64,7 @@ export function startMaintenance(deps: GarbageDeps & ScrubDeps, options: Mainten
     ...maintenance,
     async close() {
       stop.abort()
-      await Promise.all([...repeating, collections(async () => {}), scrubs(async () => {})])
+      await Promise.all([...repeating, ...[collections, dryRuns, scrubs].map((queue) => queue(async () => {}))])
     },
   }
 }

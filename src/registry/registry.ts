@@ -123,7 +123,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   await finishDeletions({ metadata, blobs })
   const parts = { blobs, uploads, metadata, sessions, exclusive, retention, clock, log }
   const maintenance = startMaintenance(parts, { ...DEFAULT_MAINTENANCE, ...options.maintenance })
-  const control = await serveControl(root, maintenance)
+  const control = await serveControl(root, maintenance, log)
   return {
     ...entrances(answer, metrics.traffic),
     collectGarbage: maintenance.collectGarbage,
