@@ -31,6 +31,8 @@ export function uploadEndpoints(deps: RegistryDeps, sessions: UploadSessions): U
         const size = await sessions.receiveWhole(repository, requestBody(c), finish)
         return stored(call, finish, size)
       }
+      // A client that is told now has not sent anything yet.
+      await deps.quotas.ensure(repository, 1)
       const session = await sessions.start(repository, algorithm)
       return c.body(null, 202, { ...uploadHeaders(session, 0), 'content-length': '0' })
     },

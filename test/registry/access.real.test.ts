@@ -29,6 +29,7 @@ rules:
   - { repositories: ['team/**'], who: ['user:carla'], allow: [pull, push, delete] }
   - { repositories: ['team/docs'], who: ['user:dave'], allow: [pull] }
 `
+const SMALL = `${OPEN_PULL}quotas: [{ prefix: team, bytes: 1MiB }]\n`
 const ONE_DOWNLOAD = `${OPEN_PULL}limits: { downloads: 1 }\n`
 
 interface Site {
@@ -50,7 +51,12 @@ beforeAll(async () => {
   await writeFile(join(directory, 'people'), HTPASSWD)
   const material = await loadOrCreateTls(join(directory, 'tls'), ['127.0.0.1'], systemClock)
   caFile = join(directory, 'tls', 'ca.pem')
-  for (const [name, policy] of Object.entries({ open: OPEN_PULL, closed: CLOSED, 'one-download': ONE_DOWNLOAD })) {
+  for (const [name, policy] of Object.entries({
+    open: OPEN_PULL,
+    closed: CLOSED,
+    'one-download': ONE_DOWNLOAD,
+    small: SMALL,
+  })) {
     for (const tls of [false, true])
       sites.set(`${name} ${tls}`, await startSite(name, policy, tls ? material : undefined))
   }
@@ -222,6 +228,22 @@ test.for(BOTH)('oras over %s logs in, pushes, copies, lists; without a login it 
   expect(out).toMatch(/^content$/m)
   expect(out).toMatch(/^team\/copy$/m)
   expect(out).toMatch(/401|[Uu]nauthorized/)
+})
+
+test('podman and skopeo show what a full quota says, and what fits is taken', async () => {
+  const out = await sh(
+    site('small', false),
+    `head -c 3000000 /dev/urandom >large
+     mkdir -p root; cp large root/; tar -C root -cf layer.tar .
+     podman import -q layer.tar localhost/large:v1 >/dev/null
+     podman login $V -u carla -p secret-c $R
+     must_fail podman push -q $V --retry 0 localhost/large:v1 $R/team/large:v1
+     podman push -q localhost/large:v1 oci:layout:v1
+     must_fail skopeo copy -q $DV oci:layout:v1 docker://$R/team/large:v1
+     rm -r root && make_image
+     podman push -q $V localhost/made:v1 $R/team/small:v1`,
+  )
+  expect(out.match(/the quota of \\?"team\\?" is 1.0 MiB/g)?.length).toBeGreaterThanOrEqual(2)
 })
 
 test('podman that is told 429 waits as long as Retry-After says, and then has its image', async () => {

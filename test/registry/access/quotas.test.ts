@@ -31,6 +31,8 @@ test('what does not fit below a prefix is denied, with the figures; others are n
   })
   expect((await push(registry, 'teams', 'y'.repeat(600))).status).toBe(201)
   expect((await push(registry, 'team', 'z'.repeat(400))).status).toBe(201)
+  // Full: nobody is asked to send anything.
+  expect((await registry.request('POST', '/v2/team/c/blobs/uploads/')).status).toBe(403)
 })
 
 test('content counts once below a prefix: a mount inside of it is free, one from outside is not', async () => {
