@@ -8,7 +8,7 @@ import type { BmcAddress } from './jobs/ports.ts'
 /** A server whose BMC address begins so has a simulated BMC in this process: `simulate:idrac9+no-licence`. */
 export const SIMULATE = 'simulate:'
 
-/** Milliseconds between two things that a simulated maintenance OS does. */
+/** Milliseconds between two things that a simulated maintenance OS does, so that a person can watch. */
 const STEP_MS = 700
 
 export interface SimulatedBmcs {
@@ -23,7 +23,14 @@ export function simulatedBmcs(clock: Clock, log: Logger, stepMs: number = STEP_M
   function start({ url, username, password, serial = '' }: BmcAddress): Promise<Simulator> {
     const { profile, faults } = parseSimulation(url.slice(SIMULATE.length))
     const say = (line: string) => log.info({ serial, simulated: profile.name }, line)
-    const machine = simulatedMachine({ serial, power: 'on', plays: true, faults, stepMs, say })
+    const machine = simulatedMachine({
+      serial,
+      power: 'on',
+      plays: true,
+      faults,
+      stepMs: faults.has('quick') ? 0 : stepMs,
+      say,
+    })
     return startSimulator({ profile, faults, serial, username, password, machine, clock })
   }
 

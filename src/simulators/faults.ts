@@ -9,6 +9,7 @@ export const FAULTS = {
   'wrong-clock': 'the clock of the BMC is three days behind',
   'wrong-serial': 'the BMC belongs to another server',
   fails: 'the maintenance OS reports that partition.service failed',
+  quick: 'nothing takes time, for tests',
   silent: 'the maintenance OS starts and never reports',
 } as const
 

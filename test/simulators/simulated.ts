@@ -18,16 +18,21 @@ export interface Simulated {
 }
 
 /** A simulated BMC such as `idrac9+busy` that ends with the test; its machine reads nothing unless one is given. */
-export async function simulated(what: string, machine: SimulatedMachine = idleMachine('on')): Promise<Simulated> {
+export async function simulated(
+  what: string,
+  machine: SimulatedMachine = idleMachine('on'),
+  password: string = ACCOUNT.password,
+): Promise<Simulated> {
   const simulator = await startSimulator({
     ...parseSimulation(what),
     ...ACCOUNT,
+    password,
     serial: 'SN-1',
     machine,
     clock: systemClock,
   })
   onTestFinished(() => simulator.close())
-  return { simulator, machine, address: { ...ACCOUNT, url: simulator.url, verifyTls: false, serial: 'SN-1' } }
+  return { simulator, machine, address: { ...ACCOUNT, password, url: simulator.url, verifyTls: false, serial: 'SN-1' } }
 }
 
 /** `POST …/InsertMedia {"Image":…} 204`-like lines of what changed something, in order; sessions left out. */

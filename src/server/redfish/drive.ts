@@ -108,7 +108,11 @@ async function attach(client: RedfishClient, { managers }: Discovery, signal: Ab
 
 /** The media URL has a token in its path: it is no secret of the BMC's, but one of the job. */
 function hideUrl(answer: RedfishAnswer, url: string): RedfishAnswer {
-  const messages = answer.messages.map((message) => ({ ...message, text: message.text.replaceAll(url, 'the URL') }))
+  const messages = answer.messages.map(({ text, shown = text, ...message }) => ({
+    ...message,
+    text,
+    shown: shown.replaceAll(url, 'the URL'),
+  }))
   return { ...answer, messages }
 }
 

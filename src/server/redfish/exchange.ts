@@ -67,16 +67,14 @@ function isUnreachable(error: unknown): boolean {
   return isAppError(error, 'redfish-unreachable')
 }
 
-/** Messages without the password: a BMC may repeat in them what it was sent. */
+/** Messages are shown without the password: a BMC may repeat in them what it was sent. */
 function readAnswer({ method, path }: Request, raw: RawAnswer, password: string): RedfishAnswer {
   if (raw.garbled && raw.status === 200 && method === 'GET') {
     throw new AppError('redfish-answer', `Cannot read ${path} of the BMC: it is no JSON`, { facts: { method, path } })
   }
-  const clean = (text: string) => (password === '' ? text : text.replaceAll(password, '[redacted]'))
   const messages = parseMessages(raw.body).map((message) => ({
     ...message,
-    text: clean(message.text),
-    arguments: message.arguments.map(clean),
+    shown: password === '' ? message.text : message.text.replaceAll(password, '[redacted]'),
   }))
   return { method, path, status: raw.status, headers: raw.headers, body: raw.body, messages }
 }

@@ -5,6 +5,8 @@ export interface RedfishMessage {
   /** `Base.1.8.PropertyUnknown`; the registry's version differs from box to box, so compare the end. */
   readonly id: string
   readonly text: string
+  /** The text for people, without what is secret; `text` when absent. Ladders read `text`: a password may be any word. */
+  readonly shown?: string
   readonly arguments: readonly string[]
   readonly properties: readonly string[]
 }
@@ -32,7 +34,9 @@ export function hasMessage(messages: readonly RedfishMessage[], name: RegExp): b
 
 /** The messages as the BMC says them, for an operator: sentences, each with its id. */
 export function messagesText(messages: readonly RedfishMessage[]): string {
-  const sentences = messages.map(({ id, text }) => (text === '' ? id : id === '' ? text : `${text} (${id})`))
+  const sentences = messages
+    .map(({ id, shown, text: raw }) => [id, shown ?? raw] as const)
+    .map(([id, text]) => (text === '' ? id : id === '' ? text : `${text} (${id})`))
   const whole = [...new Set(sentences)].join(' ')
   return whole.length > MAX_TEXT ? `${whole.slice(0, MAX_TEXT)} …` : whole
 }

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import { bmcConnector } from '../../../src/server/redfish/bmc.ts'
+import { idleMachine } from '../../../src/simulators/machine.ts'
 import { refusal } from '../../lab/bmc/state.ts'
+import { simulated } from '../../simulators/simulated.ts'
 import { changes, connected, FAST, lab, MEDIA, never } from './connected.ts'
 
 test('facts are those of the system and of the BMC that manages it', async () => {
@@ -129,6 +131,14 @@ test("an error names the BMC's own words, without the password they repeat", asy
     code: 'redfish-answer',
     message: 'Cannot set the boot override: HTTP 403: Not with [redacted], admin. (Base.1.12.InsufficientPrivilege)',
   })
+})
+
+test('a password that is a word of the BMC does not hide what the BMC demands', async () => {
+  const { simulator, address } = await simulated('openbmc', idleMachine('on'), 'UserName')
+  const bmc = await bmcConnector(FAST)(address, never)
+  await bmc.insertMedia(MEDIA, () => undefined, never)
+  expect(Object.values(simulator.images()).filter(Boolean)).toHaveLength(2)
+  await bmc.close()
 })
 
 test('a medium the BMC cannot read is reported for its step, without the media token', async () => {
