@@ -40,6 +40,15 @@ test.for<[string, string[], RegExp]>([
   )
 })
 
+test.for<[string[], readonly string[], string]>([
+  [['a', 'REF'], ['a'], 'REF'],
+  [['a', 'b', 'c', 'REF'], ['a', 'b', 'c'], 'REF'],
+])('of %j the repeated argument gets %j', ([argv, files, ref]) => {
+  const repeated: Command = { ...command, positionals: ['FILE...', 'REF'], options: {} }
+  const { args, arg } = parseInvocation(repeated, argv, { env: {} } as unknown as Io, new AbortController().signal)
+  expect([args('FILE'), arg('REF')]).toEqual([files, ref])
+})
+
 test('several mistakes are told at once', () => {
   expect(() => parse([])).toThrow(/FILE is missing; --label TEXT is missing/)
 })

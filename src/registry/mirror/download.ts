@@ -122,10 +122,17 @@ async function release(state: State): Promise<void> {
   if (state.users === 0) await state.file?.close()
 }
 
+/** The upload grows by batches of this size (receive.ts): waking the readers more often would only make them look. */
+const STEP_BYTES = 1 << 20
+
 async function* announced(content: AsyncIterable<Uint8Array>, announce: () => void): AsyncGenerator<Uint8Array> {
+  let unannounced = 0
   for await (const chunk of content) {
     yield chunk
     // Asked for the next one: this one is taken.
+    unannounced += chunk.length
+    if (unannounced < STEP_BYTES) continue
+    unannounced -= STEP_BYTES
     announce()
   }
 }
