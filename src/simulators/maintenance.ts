@@ -1,9 +1,12 @@
 import { findVolume } from '../dispatcher/medium.ts'
-import { post, postProgress } from '../dispatcher/report.ts'
 import { checkSeal, jobOf, readTask, recipeOf } from '../dispatcher/task.ts'
 import { AppError, errorText, isAppError } from '../shared/errors.ts'
-import type { JobFile, WebhookReport } from '../shared/task/job-file.ts'
-import { retry, sleep } from '../shared/time.ts'
+import type { Connections } from '../shared/http-client.ts'
+import { openConnections, readBody, sendRequest } from '../shared/http-client.ts'
+import type { JobFile, ProgressReport, WebhookReport } from '../shared/task/job-file.ts'
+import { jobUrl, SECRET_HEADER } from '../shared/task/job-file.ts'
+import type { TaskContents } from '../shared/task/seal.ts'
+import { retry, sleep, withTimeout } from '../shared/time.ts'
 import type { MachineOptions } from './machine.ts'
 import { openMedium, type RemoteMedium } from './medium-reader.ts'
 
@@ -23,6 +26,8 @@ const IMAGE_REPORTS = 4
 const READS = 8
 const READ_BYTES = 64 * 1024
 
+const POST_MS = 20_000
+const MAX_ANSWER = 64 * 1024
 /** A controller that is restarted is away for some seconds; a real maintenance OS waits longer. */
 const PATIENCE = { firstMs: 100, maxMs: 2_000, attempts: 60 }
 
@@ -46,33 +51,40 @@ export async function playMaintenance(
     say('the maintenance OS runs and keeps silent')
     return false
   }
+  // One pool for the whole boot: to trust a CA, all others are read too, which takes a while.
   const job = jobOf(task)
+  const connections = openConnections(job.controller.ca_pem ?? undefined)
+  try {
+    return await play(task, { job, connections, signal }, options)
+  } finally {
+    connections.close()
+  }
+}
+
+/** Where reports go, and for how long. */
+interface Reporting {
+  readonly job: JobFile
+  readonly connections: Connections
+  readonly signal: AbortSignal
+}
+
+async function play(task: TaskContents, reporting: Reporting, options: MachineOptions): Promise<boolean> {
+  const { job, signal } = reporting
+  const failed = (step: string, message: string) => report(reporting, { status: 'failed', failed_step: step, message })
   try {
     checkSeal(task, [])
     if (job.server.serial !== options.serial) {
       throw new AppError('serial-mismatch', `Cannot use the task medium: it is for server "${job.server.serial}"`)
     }
-    const target = recipeOf(task).recipe.task_target
-    await playSteps(job, target, options, signal)
+    await playSteps(recipeOf(task).recipe.task_target, reporting, options)
   } catch (error) {
     if (!isAppError(error) || signal.aborted) throw error
-    await report(
-      job,
-      { status: 'failed', failed_step: 'provision-dispatcher.service', message: errorText(error) },
-      signal,
-    )
+    await failed('provision-dispatcher.service', errorText(error))
     return false
   }
-  if (faults.has('fails')) {
-    await report(
-      job,
-      { status: 'failed', failed_step: 'partition.service', message: 'simulated: no such disk' },
-      signal,
-    )
-    return false
-  }
-  await report(job, { status: 'success' }, signal)
-  return true
+  const fails = options.faults.has('fails')
+  await (fails ? failed('partition.service', 'simulated: no such disk') : report(reporting, { status: 'success' }))
+  return !fails
 }
 
 async function readSome({ size, readAt }: RemoteMedium): Promise<void> {
@@ -92,30 +104,36 @@ async function findTask(urls: readonly string[], signal: AbortSignal) {
   throw new AppError('medium-missing', `Cannot find a task medium: none is in ${urls.length} media`)
 }
 
-async function playSteps(
-  job: JobFile,
-  target: string,
-  { stepMs, faults }: MachineOptions,
-  signal: AbortSignal,
-): Promise<void> {
+async function playSteps(target: string, reporting: Reporting, { stepMs, faults }: MachineOptions): Promise<void> {
   const steps = faults.has('fails') ? ['partition'] : (STEPS[target] ?? ['vendor-firmware'])
+  const progress = async (body: ProgressReport) => {
+    await sleep(stepMs, reporting.signal)
+    await post(reporting, jobUrl(reporting.job, 'progress'), body)
+  }
   for (const step of ['provision-dispatcher', ...steps]) {
-    await sleep(stepMs, signal)
-    await patiently(() => postProgress(job, { step, message: `simulated ${step}` }, signal), signal)
+    await progress({ step, message: `simulated ${step}` })
     if (!step.startsWith('image-')) continue
     for (let part = 1; part <= IMAGE_REPORTS; part++) {
-      await sleep(stepMs, signal)
-      const bytes = (IMAGE_BYTES / IMAGE_REPORTS) * part
-      await patiently(() => postProgress(job, { step, bytes, total_bytes: IMAGE_BYTES }, signal), signal)
+      await progress({ step, bytes: (IMAGE_BYTES / IMAGE_REPORTS) * part, total_bytes: IMAGE_BYTES })
     }
   }
 }
 
-async function report(job: JobFile, body: WebhookReport, signal: AbortSignal): Promise<void> {
-  const text = JSON.stringify({ ...body, job_id: job.job_id })
-  await patiently(() => post(job, job.webhook.url, text, 'application/json', signal), signal)
+function report(reporting: Reporting, body: WebhookReport): Promise<void> {
+  return post(reporting, reporting.job.webhook.url, { ...body, job_id: reporting.job.job_id })
 }
 
-function patiently(action: () => Promise<void>, signal: AbortSignal): Promise<void> {
-  return retry(action, PATIENCE, (error) => isAppError(error, 'controller-unreachable'), signal)
+function post({ job, connections, signal }: Reporting, url: string, body: object): Promise<void> {
+  const headers = { 'content-type': 'application/json', [SECRET_HEADER]: job.webhook.secret }
+  const request = { url: new URL(url), method: 'POST', headers, body: JSON.stringify(body), connections } as const
+  async function send(): Promise<void> {
+    const unreachable = (cause: unknown) => {
+      signal.throwIfAborted()
+      throw new AppError('controller-unreachable', `Cannot report to ${request.url.origin}`, { cause })
+    }
+    const answer = await sendRequest(request, withTimeout(signal, POST_MS)).catch(unreachable)
+    await readBody(answer, MAX_ANSWER)
+    if (answer.status >= 300) unreachable(new Error(`it answered ${answer.status}`))
+  }
+  return retry(send, PATIENCE, (error) => isAppError(error, 'controller-unreachable'), signal)
 }

@@ -29,7 +29,12 @@ export async function probeMedium(url: string, signal: AbortSignal): Promise<voi
  * @throws `iso-read` when it is not there
  */
 export async function openMedium(url: string, signal: AbortSignal): Promise<RemoteMedium> {
-  const head = await exchange(url, 'HEAD', {}, signal)
+  const agent = url.startsWith('https:')
+    ? new https.Agent({ keepAlive: true, maxSockets: 1, rejectUnauthorized: false })
+    : new http.Agent({ keepAlive: true, maxSockets: 1 })
+  const exchange = (method: string, headers: http.OutgoingHttpHeaders) =>
+    exchangeOnce(url, { method, headers, agent, signal })
+  const head = await exchange('HEAD', {})
   const size = Number(head.headers['content-length'])
   if (head.status !== 200 || !(size > 0)) {
     throw new AppError('iso-read', `Cannot read the medium: the server answers ${head.status} to HEAD`)
@@ -39,25 +44,17 @@ export async function openMedium(url: string, signal: AbortSignal): Promise<Remo
     async readAt(offset, length) {
       const end = Math.min(size, offset + Math.min(length, MAX_RANGE))
       if (end <= offset) return new Uint8Array()
-      const answer = await exchange(url, 'GET', { Range: `bytes=${offset}-${end - 1}` }, signal)
+      const answer = await exchange('GET', { Range: `bytes=${offset}-${end - 1}` })
       if (answer.status === 206 && answer.body.length === end - offset) return answer.body
       throw new AppError('iso-read', `Cannot read the medium: the server answers ${answer.status} to a range`)
     },
   }
 }
 
-function exchange(
-  url: string,
-  method: string,
-  headers: http.OutgoingHttpHeaders,
-  signal: AbortSignal,
-): Promise<Answer> {
-  const secure = url.startsWith('https:')
-  const options = { method, headers: { ...headers, Connection: 'close' }, signal }
+function exchangeOnce(url: string, options: http.RequestOptions): Promise<Answer> {
+  const request = url.startsWith('https:') ? https.request : http.request
   return new Promise((resolve, reject) => {
-    const outgoing = secure
-      ? https.request(url, { ...options, rejectUnauthorized: false, agent: false })
-      : http.request(url, { ...options, agent: false })
+    const outgoing = request(url, options)
     outgoing.once('error', reject)
     outgoing.once('response', (message) => {
       const chunks: Buffer[] = []
