@@ -31,3 +31,22 @@ test('on a full disk a push is 507, its space comes back at once, and pulls and 
   const large = randomBytes(4 << 20)
   expect((await pushBlob(registry, 'a', large)).digest).toBe(sha256(large))
 })
+
+test('garbage collection gives space back on a disk that the reserve keeps from being full', async () => {
+  const root = await temporaryDirectory()
+  await run('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'registry-test', root])
+  onTestFinished(async () => void (await run('umount', [root])))
+  const registry = await testRegistry({ root, reserveBytes: 1 << 20 })
+  const push = (content: Uint8Array) =>
+    registry.request('POST', `/v2/a/blobs/uploads/?digest=${sha256(content)}`, { body: content })
+  let refused: Response | undefined
+  for (let count = 0; refused === undefined && count < 20; count++) {
+    const response = await push(randomBytes(1 << 20))
+    if (response.status !== 201) refused = response
+  }
+  expect(refused?.status).toBe(507)
+  const { blobs, bytes } = await registry.collectGarbage({ graceMs: 0 })
+  expect(bytes).toBe(blobs * (1 << 20))
+  expect(blobs).toBeGreaterThan(10)
+  expect((await push(randomBytes(8 << 20))).status).toBe(201)
+})
