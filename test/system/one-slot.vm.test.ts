@@ -33,7 +33,6 @@ test('a BMC of one slot gets one medium, the dispatcher finds its task behind th
   expect(job).toMatchObject({ outcome: 'failed', failed_step: 'image-linux.service' })
   const media = job.events.filter(({ type }) => type === 'media').map(({ message }) => message)
   expect(media).toEqual([
-    'the BMC reads the media',
     'volume header read',
     'boot record read',
     'boot partition read',
