@@ -100,7 +100,12 @@ async function start(): Promise<void> {
   }
   endWithOutput()
   const io = processIo()
-  process.exitCode = await main(process.argv.slice(2), io, stop.signal).catch((error: unknown) => report(error, io))
+  try {
+    process.exitCode = await main(process.argv.slice(2), io, stop.signal)
+  } catch (error) {
+    // Not by itself: what failed half-way may have left a server or a timer, and would wait for it.
+    process.exit(report(error, io))
+  }
 }
 
 void start()

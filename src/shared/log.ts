@@ -14,11 +14,21 @@ const SECRET_KEYS = [
   'x-auth-token',
 ]
 
+/** What is kept of lines that cannot be written for now, in bytes. */
+const MAX_HELD_BYTES = 1024 * 1024
+
+/** A line that cannot be written is lost or comes later; it is never an error of whoever logs. */
+function standardOutput(): DestinationStream {
+  const output = pino.destination({ sync: true, maxLength: MAX_HELD_BYTES })
+  output.on('error', () => undefined)
+  return output
+}
+
 /**
  * JSON lines to standard output, one a record. Transports are not used: they need worker files on disk, which a single
  * executable does not have.
  */
-export function createLogger(level: string, destination: DestinationStream = pino.destination({ sync: true })): Logger {
+export function createLogger(level: string, destination: DestinationStream = standardOutput()): Logger {
   const paths = SECRET_KEYS.flatMap((key) => [`["${key}"]`, `*["${key}"]`])
   return pino(
     {

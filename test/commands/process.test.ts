@@ -1,6 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process'
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 
@@ -17,6 +19,20 @@ test('a full disk under standard output is an error in one sentence', () => {
   expect([status, stderr.trim().split('\n').length]).toEqual([1, 1])
   expect(stderr).toContain('Cannot write its output')
 })
+
+test('a controller whose log cannot be written serves all the same, and stops when it is told to', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'serve-'))
+  const [data, file] = [join(directory, 'data'), join(directory, 'token')]
+  const argv = [QUIET, MAIN, 'serve', '--no-tls', '--listen', '127.0.0.1:0', '--data', data, '--admin-token-file', file]
+  const full = openSync('/dev/full', 'w')
+  const child = spawn(process.execPath, argv, { stdio: ['ignore', full, 'inherit'] })
+  const ended = new Promise((resolve) => child.once('close', resolve))
+  await expect.poll(() => existsSync(file) || child.exitCode !== null, { timeout: 15_000 }).toBe(true)
+  child.kill('SIGTERM')
+  expect(await ended).toBe(0)
+  closeSync(full)
+  rmSync(directory, { recursive: true })
+}, 30_000)
 
 test('a reader that leaves early ends the program without a word', () => {
   const { stderr } = shell('"$NODE" "$QUIET" "$MAIN" recipe schema | true')
