@@ -1,10 +1,12 @@
 import type { Hash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
+import type { FileHandle } from 'node:fs/promises'
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { hashFor } from '../shared/digest.ts'
 import { AppError } from '../shared/errors.ts'
 import type { BlobDescriptor, BlobOutcome, ReadFrom } from './content.ts'
+import { gather } from './gather.ts'
 
 export interface BlobPlace {
   readonly path: string
@@ -35,9 +37,9 @@ export async function storeBlob(
     if (size > blob.size) size = 0
     await file.truncate(size)
     if (size > 0) await hashAll(file.createReadStream({ start: 0, end: size - 1, autoClose: false }), hash, signal)
-    for await (const chunk of size < blob.size ? read(size) : []) {
+    for await (const chunk of size < blob.size ? gather(read(size)) : []) {
       hash.update(chunk)
-      await file.write(chunk, 0, chunk.length, size)
+      await writeAt(file, chunk, size)
       size += chunk.length
       if (size > blob.size) break
     }
@@ -51,6 +53,14 @@ export async function storeBlob(
   }
   await rename(partial, path)
   return 'stored'
+}
+
+/** write(2) may take less than it was given. */
+export async function writeAt(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, at, bytes.length - at, position + at)
+    at += bytesWritten
+  }
 }
 
 /** Bytes; undefined when there is no such file. */

@@ -8,7 +8,9 @@ import type { BlobDescriptor, ContentSource } from '../content.ts'
 import type { CopyObserver, CopyResult } from '../copy.ts'
 import { observedRead } from '../copy.ts'
 import type { CopyPlan } from '../copy-plan.ts'
+import { gather } from '../gather.ts'
 import { linksOf } from '../graph.ts'
+import { writeAt } from '../partial-file.ts'
 import type { NamedManifest } from './index-file.ts'
 import { blobFile, indexFile, mergeEntries, OCI_LAYOUT } from './index-file.ts'
 import type { LayoutFiles } from './layout-source.ts'
@@ -127,18 +129,18 @@ export async function writeArchive(
         end = at
         await file.truncate(at)
       }
-      await writeAll(file, header, at)
+      await writeAt(file, header, at)
       const start = at + header.length
       const next = start + padded(size)
       const kept = Math.max(0, Math.min(end - start, size))
-      if (content !== undefined) await writeAll(file, content, start)
+      if (content !== undefined) await writeAt(file, content, start)
       if (blob !== undefined) {
         const there = await copyBlob(file, start, kept, blob, observedRead(source, blob, observer, signal))
         count[there ? 'present' : 'stored']++
         if (!there) count.bytes += size
         observer.blob(blob, there ? 'present' : 'stored')
       }
-      await writeAll(file, Buffer.alloc(next - start - size), start + size)
+      await writeAt(file, Buffer.alloc(next - start - size), start + size)
       at = next
     }
     // Two blocks of zeros end an archive; ten kibibytes are a record.
@@ -184,20 +186,13 @@ async function copyBlob(
   const hash = hashFor(blob.digest)
   for (let at = 0; at < kept; at += CHUNK) hash.update(await readAt(file, start + at, Math.min(CHUNK, kept - at)))
   let size = kept
-  for await (const chunk of kept < blob.size ? read(kept) : []) {
+  for await (const chunk of kept < blob.size ? gather(read(kept)) : []) {
     hash.update(chunk)
-    await writeAll(file, chunk, start + size)
+    await writeAt(file, chunk, start + size)
     size += chunk.length
   }
   if (size === blob.size && blob.digest.endsWith(`:${hash.digest('hex')}`)) return kept === blob.size
   // The next try reads this blob from its beginning.
   await file.truncate(start)
   throw new AppError('digest-mismatch', `Cannot use ${blob.digest}: the content is another one`)
-}
-
-async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  for (let at = 0; at < bytes.length; ) {
-    const { bytesWritten } = await file.write(bytes, at, bytes.length - at, position + at)
-    at += bytesWritten
-  }
 }
