@@ -8,6 +8,13 @@ export interface Identified {
   readonly identifier: Uint8Array
 }
 
+interface Distinct {
+  readonly node: TreeNode
+  readonly name: Name
+  /** Stem and extension with the dot between them. */
+  readonly text: string
+}
+
 interface Name {
   readonly stem: string
   /** Without the dot; '' when there is none. */
@@ -74,7 +81,7 @@ export function primaryNames(children: Iterable<TreeNode>): Identified[] {
  */
 export function jolietNames(children: Iterable<TreeNode>): Identified[] {
   const visible = [...children].filter((node) => node.kind !== 'symlink')
-  const names = distinct(visible, JOLIET).map(({ node, name }) => ({ node, text: joined(name) }))
+  const names = distinct(visible, JOLIET)
   names.sort((a, b) => compareCodeUnits(a.text, b.text))
   return names.map(({ node, text }) => ({ node, identifier: wideBytes(text) }))
 }
@@ -83,18 +90,23 @@ export function jolietNames(children: Iterable<TreeNode>): Identified[] {
  * Gives every child a name of its own. The first in code unit order keeps the name that several want; the others get
  * `_1`, `_2` …, and no number takes a name that somebody has by itself.
  */
-function distinct(children: TreeNode[], scheme: Scheme): { node: TreeNode; name: Name }[] {
+function distinct(children: TreeNode[], scheme: Scheme): Distinct[] {
   children.sort((a, b) => compareCodeUnits(a.name, b.name))
-  const wanted = children.map((node) => ({ node, name: scheme.wanted(node) }))
+  const wanted = children.map((node) => {
+    const name = scheme.wanted(node)
+    return { node, name, text: joined(name) }
+  })
   const taken = new Set<string>()
   const second = new Set<TreeNode>()
-  for (const { node, name } of wanted) {
-    if (taken.has(joined(name))) second.add(node)
-    taken.add(joined(name))
+  for (const { node, text } of wanted) {
+    if (taken.has(text)) second.add(node)
+    taken.add(text)
   }
+  if (second.size === 0) return wanted
   const nextNumber = new Map<string, number>()
-  return wanted.map(({ node, name }) => {
-    if (!second.has(node)) return { node, name }
+  return wanted.map((one) => {
+    const { node, name } = one
+    if (!second.has(node)) return one
     const extension = scheme.stemRoom(node, name.extension) < ROOM_FOR_NUMBER ? kept(name.extension) : name.extension
     const room = scheme.stemRoom(node, extension)
     for (let number = nextNumber.get(joined(name)) ?? 1; ; number++) {
@@ -103,7 +115,7 @@ function distinct(children: TreeNode[], scheme: Scheme): { node: TreeNode; name:
       if (taken.has(joined(candidate))) continue
       taken.add(joined(candidate))
       nextNumber.set(joined(name), number + 1)
-      return { node, name: candidate }
+      return { node, name: candidate, text: joined(candidate) }
     }
   })
 }

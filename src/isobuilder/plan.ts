@@ -83,16 +83,16 @@ function labelProblems(label: string): Problem[] {
  * a cache that knows volumes by label and serial number would show the directories of the one before.
  */
 function identityOf(root: DirectoryNode, options: IsoOptions): string {
-  const hash = createHash('sha256').update(`${JSON.stringify([options.label, ...bootIdentity(options)])}\n`)
+  const lines: string[] = [`${JSON.stringify([options.label, ...bootIdentity(options)])}\n`]
   function add(node: TreeNode): void {
     const content = node.kind === 'file' ? [node.source.size, node.source.digest] : targetOf(node)
-    hash.update(`${JSON.stringify([node.kind, node.path, ...content])}\n`)
+    lines.push(`${JSON.stringify([node.kind, node.path, ...content])}\n`)
     if (node.kind !== 'directory') return
     // By name, not as they came: `a.b` is given before `a/c`, unless `a` has an entry of its own.
     for (const child of [...node.children.values()].sort((a, b) => compareCodeUnits(a.name, b.name))) add(child)
   }
   add(root)
-  return hash.digest('hex').slice(0, 32).toUpperCase()
+  return createHash('sha256').update(lines.join('')).digest('hex').slice(0, 32).toUpperCase()
 }
 
 /** As it can be recorded, so that a checker finds the same identity: repeated and trailing slashes say nothing. */

@@ -121,13 +121,17 @@ function endOf(segment: Segment | undefined): number {
 
 /** Where everything is, our own bytes, and the digests of the others'. */
 function digestOf(size: number, segments: readonly Segment[]): Digest {
-  const hash = createHash('sha256').update(`${size}\n`)
+  const hash = createHash('sha256')
+  // Gathered: a call for each of twenty thousand lines costs more than the sum over them.
+  let text = `${size}\n`
   for (const segment of segments) {
-    hash.update(`${segment.start} ${segment.length} `)
-    if ('bytes' in segment) hash.update(segment.bytes)
-    else hash.update(`${segment.source.digest} ${segment.offset}\n`)
+    text += `${segment.start} ${segment.length} `
+    if ('bytes' in segment) {
+      hash.update(text).update(segment.bytes)
+      text = ''
+    } else text += `${segment.source.digest} ${segment.offset}\n`
   }
-  return `sha256:${hash.digest('hex')}`
+  return `sha256:${hash.update(text).digest('hex')}`
 }
 
 function outside(start: number, end: number, { size }: SegmentedImage): RangeError {

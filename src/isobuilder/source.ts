@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { BigIntStats } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
-import { open } from 'node:fs/promises'
+import { lstat, open } from 'node:fs/promises'
 import type { Digest } from '../shared/digest.ts'
 import { sha256 } from '../shared/digest.ts'
 import { AppError } from '../shared/errors.ts'
 import type { OpenFiles } from './open-files.ts'
+import { readSmall, SMALL_BYTES } from './small-file.ts'
 import { cannot } from './system-error.ts'
 
 const HASHED_AT_A_TIME = 1024 * 1024
@@ -47,6 +48,9 @@ export function fileSource(path: string, size: number, digest: Digest, files?: O
 
 /** Reads the file once to learn its size and digest. @throws `iso-plan` when it changes meanwhile or is no file. */
 export async function fileSourceOf(path: string, signal: AbortSignal, files?: OpenFiles): Promise<Source> {
+  signal.throwIfAborted()
+  const small = files === undefined ? await smallSourceOf(path) : undefined
+  if (small !== undefined) return small
   return withFile(path, async (file) => {
     const before = await file.stat({ bigint: true })
     if (!before.isFile()) throw new AppError('iso-plan', `Cannot read "${path}": it is not a regular file`)
@@ -58,6 +62,42 @@ export async function fileSourceOf(path: string, signal: AbortSignal, files?: Op
     if (stampOf(await file.stat({ bigint: true })) !== stampOf(before)) throw changed(path)
     return stampedSource(path, Number(before.size), `sha256:${hash.digest('hex')}`, stampOf(before), files)
   })
+}
+
+/** A small file of a tree, read without the thread pool both times; undefined when the file is not small. */
+async function smallSourceOf(path: string): Promise<Source | undefined> {
+  const isSmall = await lstat(path).then(
+    (found) => found.isFile() && found.size <= SMALL_BYTES,
+    () => false,
+  )
+  return isSmall ? smallSource(path) : undefined
+}
+
+function smallSource(path: string): Source | undefined {
+  const first = reading(path, () => readSmall(path, 0, SMALL_BYTES))
+  if (first === undefined) return undefined
+  const stamp = stampOf(first.before)
+  const size = Number(first.before.size)
+  if (stampOf(first.after) !== stamp || first.bytes.length !== size) throw changed(path)
+  return {
+    size,
+    digest: sha256(first.bytes),
+    read: async (offset, length, signal) => {
+      signal?.throwIfAborted()
+      if (offset < 0 || length < 0 || offset + length > size) throw outside(offset, length, size)
+      const again = reading(path, () => readSmall(path, offset, length))
+      if (again === undefined || stampOf(again.before) !== stamp || again.bytes.length !== length) throw changed(path)
+      return again.bytes
+    },
+  }
+}
+
+function reading<T>(path: string, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    return cannot('iso-plan', `read "${path}"`)(error)
+  }
 }
 
 function stampedSource(

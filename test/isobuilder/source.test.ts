@@ -62,3 +62,14 @@ test('a directory is no source, and an aborted signal stops a read', async () =>
   await expect(fileSourceOf(path, stopped)).rejects.toThrow('stopped')
   await expect(fileSource(path, 11, sha256('x')).read(0, 1, stopped)).rejects.toThrow('stopped')
 })
+
+test('a small file of a tree is as strict as a large one: changed, shorter or gone, it is refused', async () => {
+  await writeFile(path, 'small content')
+  const source = await fileSourceOf(path, never)
+  expect(Buffer.from(await source.read(6, 7)).toString()).toBe('content')
+  await expect(source.read(6, 8)).rejects.toThrow(RangeError)
+  await writeFile(path, 'other content')
+  await expect(source.read(0, 1)).rejects.toMatchObject({ code: 'iso-plan' })
+  await rm(path)
+  await expect(source.read(0, 1)).rejects.toMatchObject({ code: 'iso-plan' })
+})
