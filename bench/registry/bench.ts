@@ -1,8 +1,9 @@
+import { readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { labCacheDirectory } from '../../test/lab/cache.ts'
-import { makeContent } from './content.ts'
+import { makeContent, seed } from './content.ts'
 import type { Bench, Measured, Row } from './rows.ts'
 import { ROWS } from './rows.ts'
 import type { Rival } from './servers.ts'
@@ -22,6 +23,8 @@ try {
   rivals.push(await startOurs(directory))
   rivals.push(await startDockerRegistry(directory))
   rivals.push(await startNginx(directory, content))
+  const read = ({ file }: { file: string }) => readFileSync(join(directory, file))
+  for (const rival of rivals.filter(({ registry }) => registry)) await seed(rival, content, read)
   console.log(
     `${availableParallelism()} cores, Node ${process.version}, plain HTTP on the loopback, files in the page cache\n`,
   )
@@ -33,12 +36,15 @@ try {
 }
 process.exit(failed ? 1 : 0)
 
-/** One line; the three one after the other, so that nobody's work counts as another's. */
+/** One line; one after the other, so that nobody's work counts as another's, and in turns: nobody has the better time. */
 async function compare(row: Row, bench: Bench): Promise<string> {
-  const results: (Measured | undefined)[] = []
-  for (const rival of rivals) {
-    const fits = rival.registry || row.writes !== true
-    results.push(fits ? await row.measure(rival, bench) : undefined)
+  const results: (Measured | undefined)[] = rivals.map(() => undefined)
+  for (let round = 0; round < row.rounds; round++) {
+    for (const [index, rival] of rivals.entries()) {
+      if (row.writes && !rival.registry) continue
+      const measured = await row.measure(rival, bench)
+      if (measured.cost < (results[index]?.cost ?? Infinity)) results[index] = measured
+    }
   }
   const [ours, theirs, limit] = results
   if (ours === undefined || theirs === undefined) throw new Error(`"${row.name}" was not measured`)

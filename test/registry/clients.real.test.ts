@@ -24,7 +24,12 @@ beforeAll(async () => {
   directory = await mkdtemp(join(labCacheDirectory(), 'clients-'))
   registry = await openRegistry({ root: join(directory, 'registry'), log: silent, clock: systemClock })
   const listen = { host: '127.0.0.1', port: 0 }
-  server = await startServer({ fetch: (request, env) => registry.app.fetch(request, env), listen, log: silent })
+  server = await startServer({
+    fetch: (request, env) => registry.app.fetch(request, env),
+    direct: registry.direct,
+    listen,
+    log: silent,
+  })
   host = `127.0.0.1:${server.port}`
 })
 

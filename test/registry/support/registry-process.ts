@@ -8,5 +8,10 @@ const [root = ''] = process.argv.slice(2)
 const log = createLogger('silent')
 const registry = await openRegistry({ root, log, clock: systemClock })
 const listen = { host: '127.0.0.1', port: 0 }
-const { port } = await startServer({ fetch: (request, env) => registry.app.fetch(request, env), listen, log })
+const { port } = await startServer({
+  fetch: (request, env) => registry.app.fetch(request, env),
+  direct: registry.direct,
+  listen,
+  log,
+})
 process.stdout.write(`${port}\n`)
