@@ -27,7 +27,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'server/keys.ts': ['shared', 'server/jobs/ports.ts'],
   'server/registry-access.ts': ['shared', 'registry', 'server/http', 'server/jobs', 'server/store/tokens.ts'],
   'server/app.ts': ['shared', 'registry', 'server'],
-  'server/compose.ts': ['shared', 'config.ts', 'registry', 'server', 'simulators'],
+  'server/compose.ts': ['shared', 'config.ts', 'registry', 'server'],
   'config.ts': ['shared', 'commands/command.ts'],
   commands: [
     'shared',

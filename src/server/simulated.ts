@@ -1,7 +1,7 @@
 import type { Logger } from '../shared/log.ts'
 import type { Clock } from '../shared/time.ts'
-import { simulatedMachine } from '../simulators/machine.ts'
 import { parseSimulation } from '../simulators/profiles.ts'
+import { simulatedMachine } from '../simulators/simulated-machine.ts'
 import { type Simulator, startSimulator } from '../simulators/simulator.ts'
 import type { BmcAddress } from './jobs/ports.ts'
 

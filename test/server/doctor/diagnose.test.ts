@@ -11,7 +11,7 @@ import { checkupConnector } from '../../../src/server/redfish/checkup.ts'
 import { testMediaRoutes } from '../../../src/server/routes/doctor.ts'
 import { systemClock } from '../../../src/shared/time.ts'
 import { isFault } from '../../../src/simulators/faults.ts'
-import { simulatedMachine } from '../../../src/simulators/machine.ts'
+import { simulatedMachine } from '../../../src/simulators/simulated-machine.ts'
 import { QUICK, simulated } from '../../simulators/simulated.ts'
 import { never } from '../redfish/connected.ts'
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { bmcConnector } from '../../../src/server/redfish/bmc.ts'
-import { idleMachine } from '../../../src/simulators/machine.ts'
+import { idleMachine } from '../../../src/simulators/idle-machine.ts'
 import { refusal } from '../../lab/bmc/state.ts'
 import { simulated } from '../../simulators/simulated.ts'
 import { changes, connected, FAST, lab, MEDIA, never } from './connected.ts'
@@ -141,6 +141,15 @@ test('a password that is a word of the BMC does not hide what the BMC demands', 
   await bmc.close()
 })
 
+test('no answer of a BMC brings a media token into an error', async () => {
+  const { bmc } = await connected({
+    power: 'on',
+    intercept: ({ path }) =>
+      path.endsWith('Reset') ? refusal(400, 'InUse', `${MEDIA.task} is in use.`, [MEDIA.task]) : undefined,
+  })
+  await expect(bmc.powerOff(never)).rejects.toThrow('http://192.0.2.1/media/[redacted]/task.iso is in use.')
+})
+
 test('a medium the BMC cannot read is reported for its step, without the media token', async () => {
   const { bmc, machine } = await connected()
   machine.media = async (_drive, url) => {
@@ -148,7 +157,9 @@ test('a medium the BMC cannot read is reported for its step, without the media t
   }
   const steps: string[] = []
   const failure = bmc.insertMedia(MEDIA, (step) => steps.push(step), never)
-  await expect(failure).rejects.toThrow(/slot Cd1: HTTP 400: Unable to read the image: Error: no route to the URL/)
+  await expect(failure).rejects.toThrow(
+    /slot Cd1: HTTP 400: Unable to read the image: Error: no route to http:\/\/192\.0\.2\.1\/media\/\[redacted\]\//,
+  )
   expect(steps).toEqual(['redfish.mount.maintenance'])
 })
 
