@@ -1,4 +1,4 @@
-import { access, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { access, readFile, writeFile } from 'node:fs/promises'
 import { arch } from 'node:os'
 import { join } from 'node:path'
 import { AppError, errorText } from '../../shared/errors.ts'
@@ -11,6 +11,7 @@ import { GRUBS, grubDefaults, planBinds, planGrub } from './grub.ts'
 import type { Slot } from './layout.ts'
 import { layoutDisk } from './layout.ts'
 import { NEW_ROOT, planMounts, withMounts } from './mounts.ts'
+import { placeIn } from './new-root.ts'
 import { ownEntries, planBootEntry } from './nvram.ts'
 import { findPreparedDisk } from './prepared-disk.ts'
 import type { Step, StepContext } from './step.ts'
@@ -28,7 +29,7 @@ export const bootloaderLinux: Step = {
     const efiDirectory = esp.mountpoint
     await withMounts(planMounts(disk, slots, NEW_ROOT), NEW_ROOT, programs, signal, async () => {
       const grub = await findGrub(NEW_ROOT)
-      await writeFile(join(NEW_ROOT, 'etc/fstab'), fstab(await readVolumes(disk.path, slots, context)))
+      await writeFile(await placeIn(NEW_ROOT, 'etc/fstab'), fstab(await readVolumes(disk.path, slots, context)))
       await writeGrubDefaults(NEW_ROOT, recipe.kernel_arguments ?? [])
       for (const command of [...planBinds(NEW_ROOT), ...planGrub(NEW_ROOT, grub, efiDirectory, arch())]) {
         await programs.run(command, signal)
@@ -68,9 +69,8 @@ async function readVolumes(disk: string, slots: readonly Slot[], context: StepCo
 }
 
 async function writeGrubDefaults(root: string, kernelArguments: readonly string[]): Promise<void> {
-  const path = join(root, 'etc/default/grub')
+  const path = await placeIn(root, 'etc/default/grub')
   const present = await readFile(path, 'utf8').catch(() => '')
-  await mkdir(join(path, '..'), { recursive: true, mode: 0o755 })
   await writeFile(path, grubDefaults(present, kernelArguments))
 }
 

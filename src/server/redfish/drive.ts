@@ -52,7 +52,7 @@ export function createDrive(client: RedfishClient, discovery: Discovery, learnin
         tried = await climb(slot, url, signal)
       }
       const { answer, shape, reason } = tried
-      if (!isOk(answer)) return refusalOf(slot, hideUrl(reason, url), hideUrl(answer, url))
+      if (!isOk(answer)) return refusalOf(slot, reason, answer)
       const isIn = (seen: Slot | undefined) => seen !== undefined && holds(seen, url)
       const now = await pollUntil(() => read(slot, signal), isIn, polling, signal)
       if (!isIn(now)) return notInserted(slot, now)
@@ -104,16 +104,6 @@ async function attach(client: RedfishClient, { managers }: Discovery, signal: Ab
   const attributes = link === undefined ? undefined : await client.find(link, signal)
   if (attributes === undefined) return false
   return isOk(await client.patch(attributes, { Attributes: { 'VirtualMedia.1.Attached': 'Attached' } }, signal))
-}
-
-/** The media URL has a token in its path: it is no secret of the BMC's, but one of the job. */
-function hideUrl(answer: RedfishAnswer, url: string): RedfishAnswer {
-  const messages = answer.messages.map(({ text, shown = text, ...message }) => ({
-    ...message,
-    text,
-    shown: shown.replaceAll(url, 'the URL'),
-  }))
-  return { ...answer, messages }
 }
 
 /** What the BMC said at first, and what it said at last when that was something else. */

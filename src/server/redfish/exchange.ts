@@ -74,7 +74,13 @@ function readAnswer({ method, path }: Request, raw: RawAnswer, password: string)
   }
   const messages = parseMessages(raw.body).map((message) => ({
     ...message,
-    shown: password === '' ? message.text : message.text.replaceAll(password, '[redacted]'),
+    shown: withoutSecrets(message.text, password),
   }))
   return { method, path, status: raw.status, headers: raw.headers, body: raw.body, messages }
+}
+
+/** The token of a media URL is a secret as well, whichever request the BMC repeats it to. */
+function withoutSecrets(text: string, password: string): string {
+  const shown = password === '' ? text : text.replaceAll(password, '[redacted]')
+  return shown.replace(/(\/media\/)[^/\s]+/g, '$1[redacted]')
 }
