@@ -83,6 +83,8 @@ test('silence ends in a timeout', async () => {
   worker.kill()
   await worker.ended
   expect(done).toMatchObject({ outcome: 'timeout', failedStep: 'webhook.wait' })
+  // What the media know of the boot: how far the server came.
+  expect(done.message).toBe('no report came from the maintenance OS: nothing is known')
 })
 
 test('a cancelled job is cleaned up and keeps its outcome when the report comes late', async () => {
