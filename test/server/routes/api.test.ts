@@ -91,7 +91,8 @@ beforeEach(async () => {
 afterAll(async () => {
   await registry.close()
   rmSync(directory, { recursive: true })
-})
+  // Each registry has some hundred directories for its blobs.
+}, 60_000)
 
 async function call(
   method: string,
