@@ -1,5 +1,7 @@
 import { isUtf8 } from 'node:buffer'
-import { lstat, readdir, readlink } from 'node:fs/promises'
+import type { Stats } from 'node:fs'
+import { lstatSync } from 'node:fs'
+import { readdir, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Problem } from '../shared/errors.ts'
 import { AppError } from '../shared/errors.ts'
@@ -27,7 +29,7 @@ export async function entriesOf(directory: string, signal: AbortSignal, files?: 
   }
   async function add(path: string): Promise<void> {
     const full = join(directory, path)
-    const stat = await lstat(full).catch(cannot('iso-plan', `read "${full}"`))
+    const stat = kindOf(full)
     if (stat.isSymbolicLink()) {
       entries.push({ path, symlink: await readlink(full).catch(cannot('iso-plan', `read "${full}"`)) })
     } else if (stat.isFile()) entries.push({ path, source: await fileSourceOf(full, signal, files) })
@@ -44,6 +46,15 @@ export async function entriesOf(directory: string, signal: AbortSignal, files?: 
     })
   }
   return entries
+}
+
+/** Without the thread pool, as small files are read: a tree has thousands of them. */
+function kindOf(path: string): Stats {
+  try {
+    return lstatSync(path)
+  } catch (error) {
+    return cannot('iso-plan', `read "${path}"`)(error)
+  }
 }
 
 async function namesIn(directory: string): Promise<Buffer[]> {

@@ -1,11 +1,17 @@
 import type { BigIntStats } from 'node:fs'
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, lstatSync, openSync, readSync } from 'node:fs'
 
 /**
  * Files of a tree are mostly small, and each trip to the thread pool costs more than such a read: twenty thousand files
  * take half a second this way, ten seconds the other.
  */
 export const SMALL_BYTES = 64 * 1024
+
+/** Asked before it is opened: to open a pipe is to wait for its other end. */
+export function isSmallFile(path: string): boolean {
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  return found?.isFile() === true && found.size <= SMALL_BYTES
+}
 
 /** A small file, read at once without the thread pool. */
 export interface SmallRead {

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { BigIntStats } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
-import { lstat, open } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import type { Digest } from '../shared/digest.ts'
 import { sha256 } from '../shared/digest.ts'
 import { AppError } from '../shared/errors.ts'
 import type { OpenFiles } from './open-files.ts'
-import { readSmall, SMALL_BYTES } from './small-file.ts'
+import { isSmallFile, readSmall, SMALL_BYTES } from './small-file.ts'
 import { cannot } from './system-error.ts'
 
 const HASHED_AT_A_TIME = 1024 * 1024
@@ -49,7 +49,7 @@ export function fileSource(path: string, size: number, digest: Digest, files?: O
 /** Reads the file once to learn its size and digest. @throws `iso-plan` when it changes meanwhile or is no file. */
 export async function fileSourceOf(path: string, signal: AbortSignal, files?: OpenFiles): Promise<Source> {
   signal.throwIfAborted()
-  const small = files === undefined ? await smallSourceOf(path) : undefined
+  const small = files === undefined ? smallSourceOf(path) : undefined
   if (small !== undefined) return small
   return withFile(path, async (file) => {
     const before = await file.stat({ bigint: true })
@@ -65,12 +65,8 @@ export async function fileSourceOf(path: string, signal: AbortSignal, files?: Op
 }
 
 /** A small file of a tree, read without the thread pool both times; undefined when the file is not small. */
-async function smallSourceOf(path: string): Promise<Source | undefined> {
-  const isSmall = await lstat(path).then(
-    (found) => found.isFile() && found.size <= SMALL_BYTES,
-    () => false,
-  )
-  return isSmall ? smallSource(path) : undefined
+function smallSourceOf(path: string): Source | undefined {
+  return reading(path, () => isSmallFile(path)) ? smallSource(path) : undefined
 }
 
 function smallSource(path: string): Source | undefined {
