@@ -35,9 +35,13 @@ test('any byte of a data image that is changed is noticed, contents and labels i
   )
 })
 
-test('of an image that boots, any byte before the contents is noticed, but for the end of a long label', async () => {
+// The targets of links and the end of a long label stand in one place only, and such an image has no digest of them.
+test('of an image that boots, any byte before the contents is noticed, but for targets and the end of a long label', async () => {
   const boot = { esp: bytesSource(Buffer.alloc(65_536, 'esp')) }
-  const result = planIso(TREE, { label: LABEL, boot })
+  const result = planIso(
+    TREE.filter((entry) => !('symlink' in entry)),
+    { label: LABEL, boot },
+  )
   if (!result.ok) expect.fail(JSON.stringify(result.problems))
   const image = await bytesOf(result.plan)
   const end = image.indexOf('a'.repeat(3000)) - 2048
