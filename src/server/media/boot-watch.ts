@@ -83,6 +83,8 @@ export function mediaSensor(deps: BootWatchDeps, maintenanceBytes: number): Medi
       if (isFirst) void note(job, 'the BMC reads the media')
       return
     }
+    // Later the maintenance OS tells itself; and a controller that was restarted does not tell everything twice.
+    if (job.phase !== 'booting') return
     for (const stage of begun) void note(job, EVENTS[stage])
     if (begun.length > 0 || at - boot.publishedAt >= PUBLISH_MS) void publish(job, boot)
   }

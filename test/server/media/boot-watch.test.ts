@@ -78,6 +78,13 @@ test('each region is noted once, and what was read at the insert says nothing ab
   ])
 })
 
+test('once the maintenance OS reports, its reads are no news', async () => {
+  const { sensor, notes, progress } = await watched()
+  const running = sampleJob({ status: 'provisioning', phase: 'running:partition' })
+  await read(sensor.watched(running, planMedium(plan), 'maintenance'), 0, plan.size)
+  expect([notes, progress]).toEqual([[], []])
+})
+
 test('the task behind the maintenance medium is known as the task', async () => {
   const { sensor, notes } = await watched()
   const size = plan.size + task.size
