@@ -38,8 +38,9 @@ const STEP = 100
 export async function scrub(deps: ScrubDeps, { bytesPerSecond, signal }: ScrubOptions): Promise<ScrubReport> {
   const { metadata, clock } = deps
   const report: ScrubReport = { blobs: 0, manifests: 0, bytes: 0, damaged: [] }
-  // What was stored in this very millisecond, too.
-  const started = new Date(clock.now().getTime() + 1)
+  // After all that was stored or checked, in this very millisecond too, and also when the clock was set back.
+  const latest = await metadata.latestCheck()
+  const started = new Date(Math.max(clock.now().getTime(), latest.getTime()) + 1)
   const pace = pacer(bytesPerSecond, signal)
   for (;;) {
     const step = await metadata.blobsToCheck(started, STEP)

@@ -72,3 +72,12 @@ test('a scrub reads no faster than it may, and an interrupted one goes on where 
   stop.abort(new Error('enough'))
   await expect(broken).rejects.toThrow('enough')
 })
+
+test('a round that begins in the millisecond in which another ended reads everything again', async () => {
+  const clock = { now: () => new Date('2026-01-02T03:04:05Z') }
+  const registry = await testRegistry({ clock })
+  const { digest } = await pushBlob(registry, 'a', 'content')
+  expect(await registry.scrub(FAST)).toMatchObject({ blobs: 1, damaged: [] })
+  await truncate(blobPath(registry.root, digest), 3)
+  expect(await registry.scrub(FAST)).toMatchObject({ blobs: 1, damaged: [digest] })
+})

@@ -18,6 +18,9 @@ export function sqliteScrub(db: Database): Omit<ScrubIndex, 'condemnBlob'> {
         version: Number(row['version']),
       }))
     },
+    async latestCheck() {
+      return new Date(Number(db.get('SELECT MAX(checked_at) AS at FROM blobs')?.['at'] ?? 0))
+    },
     async noteChecked(digest, version, at) {
       db.note('UPDATE blobs SET checked_at = ? WHERE digest = ? AND version = ?', at.getTime(), digest, version)
     },

@@ -254,6 +254,8 @@ export interface TagFacts {
 export interface ScrubIndex extends Pick<BlobIndex, 'condemnBlob'> {
   /** Stored blobs that were not checked since `before`, those first that waited longest. */
   blobsToCheck(before: Date, limit: number): Promise<readonly (StoredBlob & { readonly version: number })[]>
+  /** The newest time that any blob was checked or stored at; a round begins after it. */
+  latestCheck(): Promise<Date>
   /** Found right. Need not be durable. */
   noteChecked(digest: Digest, version: number, at: Date): Promise<void>
   /** In row order after `from`. */
