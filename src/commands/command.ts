@@ -32,6 +32,13 @@ export interface CommandGroup {
   readonly otherwise?: Command
 }
 
+/** One first word of the command line. Its code is loaded when it is used, so `--version` stays fast. */
+export interface CommandRow {
+  readonly name: string
+  readonly summary: string
+  load(): Promise<Command | CommandGroup>
+}
+
 /** What a command is given: its arguments, checked, and the outside world. */
 export interface Invocation {
   /** The positional argument of that name; `''` for an optional one that was left out. */

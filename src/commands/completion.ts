@@ -1,5 +1,4 @@
-import type { Command, CommandGroup } from './command.ts'
-import { COMMANDS } from './table.ts'
+import type { Command, CommandGroup, CommandRow } from './command.ts'
 
 const SHELLS = ['bash', 'zsh', 'fish'] as const
 
@@ -12,20 +11,22 @@ const EXAMPLES: Readonly<Record<Shell, string>> = {
 }
 
 /** `provisioner completion SHELL`: a script made from the same table that the commands are read with. */
-export const completion: CommandGroup = {
-  name: 'completion',
-  summary: 'Print a shell completion script',
-  commands: SHELLS.map((shell) => ({
-    name: `completion ${shell}`,
-    summary: `Completion for ${shell}`,
-    positionals: [],
-    options: {},
-    examples: [EXAMPLES[shell]],
-    async run({ io }) {
-      io.out(SCRIPTS[shell](await wordsOfAll()))
-      return 0
-    },
-  })),
+export function completionOf(rows: readonly CommandRow[]): CommandGroup {
+  return {
+    name: 'completion',
+    summary: 'Print a shell completion script',
+    commands: SHELLS.map((shell) => ({
+      name: `completion ${shell}`,
+      summary: `Completion for ${shell}`,
+      positionals: [],
+      options: {},
+      examples: [EXAMPLES[shell]],
+      async run({ io }) {
+        io.out(SCRIPTS[shell](await wordsOfAll(rows)))
+        return 0
+      },
+    })),
+  }
 }
 
 /** One place on the command line and what may follow there. `path` is empty for the first word. */
@@ -36,9 +37,9 @@ export interface Words {
 
 const SCRIPTS: Readonly<Record<Shell, (all: readonly Words[]) => string>> = { bash, zsh, fish }
 
-async function wordsOfAll(): Promise<Words[]> {
-  const loaded = await Promise.all(COMMANDS.map((row) => row.load()))
-  const first = COMMANDS.map(({ name, summary }) => ({ word: name, about: summary }))
+async function wordsOfAll(rows: readonly CommandRow[]): Promise<Words[]> {
+  const loaded = await Promise.all(rows.map((row) => row.load()))
+  const first = rows.map(({ name, summary }) => ({ word: name, about: summary }))
   return [{ path: '', words: first }, ...loaded.flatMap(wordsOf)]
 }
 

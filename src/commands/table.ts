@@ -1,11 +1,4 @@
-import type { Command, CommandGroup } from './command.ts'
-
-/** One first word of the command line. Its code is loaded when it is used, so `--version` stays fast. */
-export interface CommandRow {
-  readonly name: string
-  readonly summary: string
-  load(): Promise<Command | CommandGroup>
-}
+import type { CommandRow } from './command.ts'
 
 /** Every role of the executable; `provisioner` alone prints this table. */
 export const COMMANDS: readonly CommandRow[] = [
@@ -82,6 +75,6 @@ export const COMMANDS: readonly CommandRow[] = [
   {
     name: 'completion',
     summary: 'Print a shell completion script',
-    load: async () => (await import('./completion.ts')).completion,
+    load: async () => (await import('./completion.ts')).completionOf(COMMANDS),
   },
 ]

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import type { Command, CommandGroup, Io } from '../../src/commands/command.ts'
-import { completion } from '../../src/commands/completion.ts'
+import { completionOf } from '../../src/commands/completion.ts'
 import { docs } from '../../src/commands/docs.ts'
 import { licenses } from '../../src/commands/licenses.ts'
 import { parseInvocation } from '../../src/commands/parse.ts'
@@ -40,7 +40,7 @@ test('every command has a summary and an example that begins with its name', asy
 })
 
 test('bash completes commands, subcommands and options from the same table', async () => {
-  const script = await output(completion.commands.find(({ name }) => name === 'completion bash'))
+  const script = await output(completionOf(COMMANDS).commands.find(({ name }) => name === 'completion bash'))
   const complete = (...words: string[]) => {
     const line = words.map((word) => `'${word}'`).join(' ')
     const run = `${script}\ncompopt() { :; }\nCOMP_WORDS=(${line}); COMP_CWORD=${words.length - 1}; _provisioner; echo "\${COMPREPLY[@]}"`
@@ -52,7 +52,7 @@ test('bash completes commands, subcommands and options from the same table', asy
 })
 
 test('the fish script has a line for every option of every command', async () => {
-  const script = await output(completion.commands.find(({ name }) => name === 'completion fish'))
+  const script = await output(completionOf(COMMANDS).commands.find(({ name }) => name === 'completion fish'))
   for (const { options } of await allCommands()) {
     for (const option of Object.keys(options)) expect(script).toContain(`-l ${option} `)
   }

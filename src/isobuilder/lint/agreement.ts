@@ -1,5 +1,5 @@
 import type { Report } from './finding.ts'
-import type { DirectoryNode, Node, Tree } from './tree.ts'
+import type { DirectoryNode, Node, Tree } from './node.ts'
 
 /**
  * Compares the two trees, directory by directory: the same files under the same names, with the same contents. Symbolic

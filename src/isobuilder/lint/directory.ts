@@ -1,5 +1,6 @@
 import type { Report } from './finding.ts'
 import type { Style } from './identifiers.ts'
+import type { DirectoryNode, Dot, Node, Opening } from './node.ts'
 import type { RawRecord } from './records.ts'
 import { FLAG } from './records.ts'
 import type { RockRidge } from './rock-ridge.ts'
@@ -7,7 +8,6 @@ import { lintRockRidge, lintRootEntries, MODE } from './rock-ridge.ts'
 import { groupSections, lintSections } from './sections.ts'
 import type { Lint } from './susp.ts'
 import { systemUseEntries } from './susp.ts'
-import type { DirectoryNode, Dot, Node, Opening } from './tree.ts'
 
 /** A directory with its records. */
 export interface Given {

@@ -1,7 +1,7 @@
 import type { Block } from './block.ts'
 import { BLOCK, byteAt, le16, le32, mustBeZero, part } from './block.ts'
+import type { Tree } from './node.ts'
 import type { Lint } from './susp.ts'
-import type { Tree } from './tree.ts'
 
 /** An image the catalog names. */
 export interface BootImage {

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import { BLOCK } from './block.ts'
 import type { Report } from './finding.ts'
 import type { LintMedium } from './medium.ts'
+import type { DirectoryNode, Node, Tree } from './node.ts'
 import type { Lint } from './susp.ts'
-import type { DirectoryNode, Node, Tree } from './tree.ts'
 import type { Volume } from './volume.ts'
 
 /** Where a Joliet descriptor of ours has the identity once more (ECMA-119 8.4.32). */

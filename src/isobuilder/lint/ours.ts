@@ -1,7 +1,7 @@
 import { isShortened } from './agreement.ts'
 import type { Report } from './finding.ts'
+import type { Node, Tree } from './node.ts'
 import { MODE } from './rock-ridge.ts'
-import type { Node, Tree } from './tree.ts'
 
 /** Modify, access and attribute change. */
 const TIMES = 0x0e

@@ -1,8 +1,8 @@
 import type { Block } from './block.ts'
 import { BLOCK, be16, be32, byteAt, le16, le32, part } from './block.ts'
 import type { Report } from './finding.ts'
+import type { DirectoryNode, Tree } from './node.ts'
 import type { Lint } from './susp.ts'
-import type { DirectoryNode, Tree } from './tree.ts'
 import type { Volume } from './volume.ts'
 
 /** One record of a path table (ECMA-119 9.4). */
