@@ -20,6 +20,7 @@ export const FINDINGS = {
   'descriptor-text': 'warning',
   'descriptor-date': 'error',
   'joliet-escape': 'error',
+  'joliet-level': 'ours', // UCS-2 of another level than 3
   'path-table': 'error', // size, place, order, parents, identifiers, agreement with the tree
   'path-table-order': 'warning',
   'record-length': 'error',

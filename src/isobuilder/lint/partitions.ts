@@ -74,8 +74,8 @@ function compareWithElTorito({ report }: Lint, images: readonly BootImage[], par
     const image = efi.find(({ sector }) => sector * BLOCK === first * SECTOR)
     if (image === undefined) {
       report.add('boot-agreement', offset, 'the system partition is no boot image of El Torito')
-    } else if (image.blocks > last - first + 1) {
-      report.add('boot-agreement', offset, 'the boot image of El Torito is larger than the system partition')
+    } else if (image.blocks !== 0 && image.blocks !== last - first + 1) {
+      report.add('boot-agreement', offset, 'the boot image of El Torito is not as large as the system partition')
     }
     if (image?.blocks === 0 && last - first + 1 <= 0xffff) {
       report.add('boot-agreement', image.offset + 6, 'El Torito does not say how large the system partition is')

@@ -110,6 +110,7 @@ export function compareVolumes(report: Report, primary: Volume, joliet: Volume):
 /** No flags; "%/@", "%/C" or "%/E" and nothing behind it (Joliet "SVD Escape Sequences"). */
 function lintJoliet(report: Report, block: Block): void {
   if (byteAt(block, 7) !== 0) report.add('joliet-escape', block.offset + 7, 'the volume flags are not 0')
+  if (byteAt(block, 90) !== 0x45) report.add('joliet-level', block.offset + 90, 'the escape sequence is not %/E')
   mustBeZero(report, 'joliet-escape', part(block, 91, 120), 'what is behind the escape sequence')
 }
 
