@@ -3,6 +3,7 @@ import type { Problem } from '../shared/errors.ts'
 import { AppError, isAppError } from '../shared/errors.ts'
 import { lintRecipe } from '../shared/recipe/lint.ts'
 import { parseRecipeText } from '../shared/recipe/parse.ts'
+import type { Recipe } from '../shared/recipe/schema.ts'
 import { RECIPE_SCHEMA } from '../shared/recipe/schema.ts'
 import type { Command, CommandGroup, Invocation } from './command.ts'
 
@@ -44,25 +45,31 @@ export const recipe: CommandGroup = {
   commands: [validate, lint, schema],
 }
 
-async function check(invocation: Invocation, more: (recipe: ReturnType<typeof parseRecipeText>) => readonly Problem[]) {
+/** Problems make a recipe invalid; warnings are findings about a valid one. Either ends in exit code 1. */
+async function check(invocation: Invocation, lint: (recipe: Recipe) => readonly Problem[]): Promise<number> {
   const { io } = invocation
   const file = invocation.arg('FILE')
-  const findings = findingsOf(await readRecipeFile(file), more)
-  if (invocation.flag('json')) io.out(`${JSON.stringify({ valid: findings.length === 0, details: findings })}\n`)
-  else if (findings.length === 0) io.out(`${file}: valid\n`)
+  const { problems, warnings } = inspect(await readRecipeFile(file), lint)
+  const findings = [...problems, ...warnings]
+  if (invocation.flag('json')) {
+    io.out(`${JSON.stringify({ valid: problems.length === 0, details: problems, warnings })}\n`)
+  } else if (findings.length === 0) io.out(`${file}: valid\n`)
   else io.err(findings.map(({ path, message }) => `${file}: ${path || '/'}: ${message}\n`).join(''))
   return findings.length === 0 ? 0 : 1
 }
 
-function findingsOf(
-  text: string,
-  more: (recipe: ReturnType<typeof parseRecipeText>) => readonly Problem[],
-): readonly Problem[] {
+interface Findings {
+  readonly problems: readonly Problem[]
+  readonly warnings: readonly Problem[]
+}
+
+function inspect(text: string, lint: (recipe: Recipe) => readonly Problem[]): Findings {
   try {
-    return more(parseRecipeText(text))
+    return { problems: [], warnings: lint(parseRecipeText(text)) }
   } catch (error) {
     if (!isAppError(error, 'recipe-invalid')) throw error
-    return error.problems.length > 0 ? error.problems : [{ path: '', code: error.code, message: error.message }]
+    const whole = { path: '', code: error.code, message: error.message }
+    return { problems: error.problems.length > 0 ? error.problems : [whole], warnings: [] }
   }
 }
 
