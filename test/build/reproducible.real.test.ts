@@ -7,7 +7,17 @@ import { pipeline } from 'node:stream/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { end, executable, NODE, ROOT } from './executable.ts'
 
-const PARTS = ['src', 'assets', 'build', 'docs', 'LICENSE', 'package.json', 'package-lock.json', 'tsconfig.json']
+const PARTS = [
+  'src',
+  'assets',
+  'build',
+  'docs',
+  'Containerfile',
+  'LICENSE',
+  'package.json',
+  'package-lock.json',
+  'tsconfig.json',
+]
 
 let directory: string
 
