@@ -46,7 +46,7 @@ const build: Command = {
     ...REGISTRY_OPTIONS,
   },
   examples: [
-    'provisioner maintenance build --from oci://registry.example.org/os/maintenance:1 --output maintenance.iso',
+    'provisioner maintenance build --from oci://192.0.2.1:8443/os/maintenance:1 --output maintenance.iso',
     'podman save --format oci-archive -o m.tar maintenance && provisioner maintenance build --from oci-archive:m.tar --output m.iso',
   ],
   run: runBuild,

@@ -1,8 +1,7 @@
 import type { SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite'
-import { DatabaseSync } from 'node:sqlite'
 import type { Digest } from '../../shared/digest.ts'
 import { parseDigest } from '../../shared/digest.ts'
-import { AppError } from '../../shared/errors.ts'
+import { openSqlite, transaction } from '../../shared/sqlite.ts'
 
 export type Row = Readonly<Record<string, SQLOutputValue>>
 
@@ -24,14 +23,9 @@ export interface Database {
   close(): void
 }
 
-/**
- * Opens or creates the database and brings its schema up to date. WAL with `synchronous=FULL`: a transaction that
- * returned survives a power failure (SQLite, "PRAGMA synchronous").
- * @throws `config-invalid` when a newer program wrote it
- */
+/** Opens or creates the database and brings its schema up to date. @throws `config-invalid` when a newer program wrote it */
 export function openDatabase(path: string, migrations: readonly string[]): Database {
-  const db = new DatabaseSync(path)
-  db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000;`)
+  const db = openSqlite(path, migrations)
   const statements = new Map<string, StatementSync>()
   function prepared(sql: string): StatementSync {
     const known = statements.get(sql)
@@ -44,19 +38,7 @@ export function openDatabase(path: string, migrations: readonly string[]): Datab
     get: (sql, ...values) => prepared(sql).get(...values),
     all: (sql, ...values) => prepared(sql).all(...values),
     run: (sql, ...values) => Number(prepared(sql).run(...values).changes),
-    transaction(action) {
-      // IMMEDIATE: the write lock is taken at once, so what was read stays true until the commit.
-      db.exec('BEGIN IMMEDIATE')
-      try {
-        const result = action()
-        db.exec('COMMIT')
-        return result
-      } catch (error) {
-        // SQLite has rolled back already after some errors, a full disk for one.
-        if (db.isTransaction) db.exec('ROLLBACK')
-        throw error
-      }
-    },
+    transaction: (action) => transaction(db, action),
     note(sql, ...values) {
       db.exec('PRAGMA synchronous = NORMAL')
       try {
@@ -73,26 +55,7 @@ export function openDatabase(path: string, migrations: readonly string[]): Datab
     },
     close: () => db.close(),
   }
-  try {
-    migrate(database, db, path, migrations)
-  } catch (error) {
-    db.close()
-    throw error
-  }
   return database
-}
-
-function migrate(database: Database, db: DatabaseSync, path: string, migrations: readonly string[]): void {
-  const version = Number(database.get('PRAGMA user_version')?.['user_version'] ?? 0)
-  if (version > migrations.length) {
-    throw new AppError(
-      'config-invalid',
-      `Cannot open "${path}": it has schema ${version}, this program knows up to ${migrations.length}`,
-    )
-  }
-  migrations.slice(version).forEach((sql, index) => {
-    database.transaction(() => db.exec(`${sql}; PRAGMA user_version = ${version + index + 1}`))
-  })
 }
 
 /** The row id of a repository, which comes into being with its first content. */

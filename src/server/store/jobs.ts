@@ -1,8 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { AppError } from '../../shared/errors.ts'
+import { transaction } from '../../shared/sqlite.ts'
 import type { Job } from '../jobs/machine.ts'
 import type { HistoryEntry, JobFilter, JobStore, NewEntry } from '../jobs/ports.ts'
-import { isConstraint, transaction } from './database.ts'
+import { isConstraint } from './database.ts'
 import type { Row } from './job-row.ts'
 import { JOB_COLUMNS, jobFromRow, jobValues, text } from './job-row.ts'
 
