@@ -103,18 +103,18 @@ async function artifact(...args: string[]): Promise<string> {
   return (await promisify(execFile)(process.execPath, argv, { env, cwd: directory })).stdout
 }
 
-/** A script in the tools root, with `directory/NAME` as its /work. */
+/** A script in the tools root, with `directory/NAME` as its /job. */
 async function sh(name: string, script: string): Promise<string> {
   const path = join(directory, name)
   await mkdir(path, { recursive: true })
-  const binds = [{ host: path, inside: '/work' }]
-  const env = { R: ours.host, D: theirs.host, TMPDIR: '/work', STORAGE_DRIVER: 'vfs' }
-  return mustInTools(['sh', '-euc', script], { binds, cwd: '/work', env, cgroup: true })
+  const binds = [{ host: path, inside: '/job' }]
+  const env = { R: ours.host, D: theirs.host, TMPDIR: '/job', STORAGE_DRIVER: 'vfs' }
+  return mustInTools(['sh', '-euc', script], { binds, cwd: '/job', env, cgroup: true })
 }
 
 /** An image of one layer that podman made, as `made:v1` in an OCI layout. */
 const MAKE_IMAGE = `
-  podman() { command podman --root /work/storage --runroot /work/run --cgroup-manager cgroupfs "$@"; }
+  podman() { command podman --root /job/storage --runroot /job/run --cgroup-manager cgroupfs "$@"; }
   mkdir -p root/etc; head -c 3000000 /dev/urandom >root/etc/data; tar -C root -cf layer.tar .
   podman import -q layer.tar localhost/made:v1 >/dev/null`
 
@@ -182,7 +182,7 @@ test('podman pulls through the mirror, and again when the upstream is gone', asy
   await stop(theirs.process)
   const again = await sh(
     'podman',
-    `podman() { command podman --root /work/storage --runroot /work/run --cgroup-manager cgroupfs "$@"; }
+    `podman() { command podman --root /job/storage --runroot /job/run --cgroup-manager cgroupfs "$@"; }
      ${pull}; ${remove}`,
   )
   expect(again).toBe(id)

@@ -103,7 +103,7 @@ async function sh({ host, tls }: Site, script: string): Promise<string> {
   const path = await mkdtemp(join(directory, 'work-'))
   const ca = `/etc/containers/certs.d/${host}/ca.crt`
   const binds = [
-    { host: path, inside: '/work' },
+    { host: path, inside: '/job' },
     { host: caFile, inside: ca, readonly: true },
   ]
   const [V, SV, DV, O, OCP] = tls
@@ -115,14 +115,14 @@ async function sh({ host, tls }: Site, script: string): Promise<string> {
         '--plain-http',
         '--from-plain-http --to-plain-http',
       ]
-  const env = { R: host, V, SV, DV, O, OCP, TMPDIR: '/work', REGISTRY_AUTH_FILE: '/work/auth.json' }
-  return mustInTools(['sh', '-euc', `${PODMAN}${script}`], { binds, cwd: '/work', env, cgroup: true })
+  const env = { R: host, V, SV, DV, O, OCP, TMPDIR: '/job', REGISTRY_AUTH_FILE: '/job/auth.json' }
+  return mustInTools(['sh', '-euc', `${PODMAN}${script}`], { binds, cwd: '/job', env, cgroup: true })
 }
 
 /** `must_fail COMMAND…` prints what the command says and wants it to fail. */
 const PODMAN = `
   export STORAGE_DRIVER=vfs
-  podman() { command podman --root /work/storage --runroot /work/run --cgroup-manager cgroupfs "$@"; }
+  podman() { command podman --root /job/storage --runroot /job/run --cgroup-manager cgroupfs "$@"; }
   must_fail() { if "$@" 2>&1; then echo "UNEXPECTED SUCCESS: $*"; exit 1; fi; }
   make_image() {
     mkdir -p root/etc; echo hello >root/etc/greeting; tar -C root -cf layer.tar .
@@ -210,7 +210,7 @@ test.for(BOTH)(
 test.for(BOTH)('oras over %s logs in, pushes, copies, lists; without a login it only pulls', async ([, tls]) => {
   const out = await sh(
     site('open', tls),
-    `export HOME=/work
+    `export HOME=/job
      echo content >file
      must_fail oras push $O $R/team/files:v0 file:text/plain
      must_fail oras login $O -u carla -p wrong $R
@@ -250,7 +250,7 @@ test('podman that is told 429 waits as long as Retry-After says, and then has it
   const busy = site('one-download', false)
   await sh(
     busy,
-    `export HOME=/work
+    `export HOME=/job
      head -c 67108864 /dev/zero >large
      oras login $O -u carla -p secret-c $R
      oras push $O $R/team/large:v1 large:application/octet-stream >/dev/null

@@ -37,9 +37,9 @@ afterAll(async () => {
 async function sh(name: string, script: string): Promise<string> {
   const path = join(directory, name)
   await mkdir(path, { recursive: true })
-  const binds = [{ host: path, inside: '/work' }]
-  const env = { R: host, TMPDIR: '/work' }
-  return mustInTools(['sh', '-euc', script], { binds, cwd: '/work', env, cgroup: true })
+  const binds = [{ host: path, inside: '/job' }]
+  const env = { R: host, TMPDIR: '/job' }
+  return mustInTools(['sh', '-euc', script], { binds, cwd: '/job', env, cgroup: true })
 }
 
 async function sentBytes(): Promise<number> {
@@ -55,8 +55,8 @@ async function writeTree(tree: string, changed: number): Promise<void> {
 }
 
 const PODMAN = `
-  podman() { command podman --root /work/storage --runroot /work/run --cgroup-manager cgroupfs "$@"; }
-  export CONTAINERS_STORAGE_CONF=/work/storage.conf`
+  podman() { command podman --root /job/storage --runroot /job/run --cgroup-manager cgroupfs "$@"; }
+  export CONTAINERS_STORAGE_CONF=/job/storage.conf`
 
 const PUSH = `${PODMAN}
   podman push -q --tls-verify=false --compression-format zstd:chunked --force-compression localhost/made:$V docker://$R/partial/app:$V`
@@ -94,10 +94,10 @@ test('ctr of containerd pulls, tags and pushes', async () => {
     'ctr',
     `export STORAGE_DRIVER=vfs
      mkdir -p root/etc; echo hello >root/etc/greeting; tar -C root -cf layer.tar .
-     podman --root /work/storage --runroot /work/run --cgroup-manager cgroupfs import -q layer.tar localhost/made:v1 >/dev/null
-     podman --root /work/storage --runroot /work/run --cgroup-manager cgroupfs push -q --tls-verify=false localhost/made:v1 docker://$R/ctr/app:v1
+     podman --root /job/storage --runroot /job/run --cgroup-manager cgroupfs import -q layer.tar localhost/made:v1 >/dev/null
+     podman --root /job/storage --runroot /job/run --cgroup-manager cgroupfs push -q --tls-verify=false localhost/made:v1 docker://$R/ctr/app:v1
      mkdir -p data state
-     printf 'version = 2\\nroot = "/work/data"\\nstate = "/work/state"\\n[grpc]\\n  address = "/run/c.sock"\\n' >config.toml
+     printf 'version = 2\\nroot = "/job/data"\\nstate = "/job/state"\\n[grpc]\\n  address = "/run/c.sock"\\n' >config.toml
      containerd --config config.toml >containerd.log 2>&1 &
      for _ in $(seq 100); do ctr --address /run/c.sock version >/dev/null 2>&1 && break; sleep 0.1; done
      ctr="ctr --address /run/c.sock"

@@ -35,7 +35,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
-/** A directory that the programs see as /work; they trust the CA. `script` runs in it, with the registry as $R. */
+/** A directory that the programs see as /job; they trust the CA. `script` runs in it, with the registry as $R. */
 async function sh(name: string, script: string, files: Record<string, Uint8Array | string> = {}): Promise<string> {
   const path = join(directory, name)
   const trust = join(path, 'certs.d', host)
@@ -43,16 +43,16 @@ async function sh(name: string, script: string, files: Record<string, Uint8Array
   await writeFile(join(trust, 'ca.crt'), await readFile(join(directory, 'tls', 'ca.pem')))
   for (const [file, content] of Object.entries(files)) await writeFile(join(path, file), content)
   const binds = [
-    { host: path, inside: '/work' },
+    { host: path, inside: '/job' },
     { host: join(path, 'certs.d'), inside: '/etc/containers/certs.d' },
   ]
-  const env = { R: host, TMPDIR: '/work', SSL_CERT_FILE: `/etc/containers/certs.d/${host}/ca.crt` }
-  return mustInTools(['sh', '-euc', script], { binds, cwd: '/work', env, cgroup: true })
+  const env = { R: host, TMPDIR: '/job', SSL_CERT_FILE: `/etc/containers/certs.d/${host}/ca.crt` }
+  return mustInTools(['sh', '-euc', script], { binds, cwd: '/job', env, cgroup: true })
 }
 
 const PODMAN = `
   export STORAGE_DRIVER=vfs
-  podman() { command podman --root /work/storage --runroot /work/run --cgroup-manager cgroupfs "$@"; }`
+  podman() { command podman --root /job/storage --runroot /job/run --cgroup-manager cgroupfs "$@"; }`
 
 /** Makes an image of one layer by the name localhost/made:v1. */
 const MAKE_IMAGE = `${PODMAN}
@@ -86,7 +86,7 @@ test('podman and skopeo sign with a key, and pull only what is signed with it', 
      podman rmi -fa >/dev/null
      podman pull -q $R/signed/app:v1 >/dev/null && echo podman: verified
      podman pull -q $R/signed/bare:v1 2>/dev/null || echo podman: refused`,
-    { 'policy.json': policy('/work/ours.pub'), 'other.json': policy('/work/other.pub') },
+    { 'policy.json': policy('/job/ours.pub'), 'other.json': policy('/job/other.pub') },
   )
   expect(out.trim().split('\n')).toEqual([
     'app: verified',
@@ -118,7 +118,7 @@ test('buildah builds and pushes, and a tag that moved is seen by its digest with
   const out = await sh(
     'buildah',
     `export STORAGE_DRIVER=vfs
-     buildah() { command buildah --root /work/storage --runroot /work/run "$@"; }
+     buildah() { command buildah --root /job/storage --runroot /job/run "$@"; }
      printf 'FROM scratch\\nCOPY greeting /\\n' >Containerfile
      echo one >greeting; buildah build -q --isolation chroot -t $R/built/app:latest . >/dev/null
      buildah push -q $R/built/app:latest

@@ -39,13 +39,13 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
-/** A directory that the programs see as /work; `script` runs in it, with the registry as $R. */
+/** A directory that the programs see as /job; `script` runs in it, with the registry as $R. */
 async function sh(name: string, script: string, files: Record<string, Uint8Array | string> = {}) {
   const path = join(directory, name)
   await mkdir(path, { recursive: true })
   for (const [file, content] of Object.entries(files)) await writeFile(join(path, file), content)
-  const binds = [{ host: path, inside: '/work' }]
-  const options = { binds, cwd: '/work', env: { R: host, TMPDIR: '/work' }, cgroup: true }
+  const binds = [{ host: path, inside: '/job' }]
+  const options = { binds, cwd: '/job', env: { R: host, TMPDIR: '/job' }, cgroup: true }
   const out = await mustInTools(['sh', '-euc', script], options)
   return { out, path }
 }
@@ -53,7 +53,7 @@ async function sh(name: string, script: string, files: Record<string, Uint8Array
 /** Makes an image of one layer in containers/storage's own directory, by the name localhost/made:v1. */
 const MAKE_IMAGE = `
   export STORAGE_DRIVER=vfs
-  podman() { command podman --root /work/storage --runroot /work/run --cgroup-manager cgroupfs "$@"; }
+  podman() { command podman --root /job/storage --runroot /job/run --cgroup-manager cgroupfs "$@"; }
   mkdir -p root/etc; echo hello >root/etc/greeting; tar -C root -cf layer.tar .
   podman import -q layer.tar localhost/made:v1 >/dev/null`
 

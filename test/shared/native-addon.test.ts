@@ -17,7 +17,7 @@ beforeEach(async () => {
 
 test('the service directory comes first, then /run, temporary directories, and the present one', () => {
   const env = { RUNTIME_DIRECTORY: '/run/a:/run/b', TMPDIR: '/data/tmp' }
-  expect(addonDirectories(env, '/work')).toEqual([
+  expect(addonDirectories(env, '/elsewhere')).toEqual([
     '/run/a',
     '/run/b',
     '/run/provision',
@@ -26,7 +26,7 @@ test('the service directory comes first, then /run, temporary directories, and t
     '/tmp',
     '/dev/shm',
     '/var/tmp',
-    '/work',
+    '/elsewhere',
   ])
 })
 

@@ -156,7 +156,8 @@ function until(directory: string, undo: () => void): void {
 
 /** A second name for what is about to lose its only one. */
 function keep(path: string): string | undefined {
-  if (plan?.power !== true || !fs.existsSync(path)) return undefined
+  // The socket of a dead process is nothing that a power cut could bring back.
+  if (plan?.power !== true || !fs.existsSync(path) || !fs.lstatSync(path).isFile()) return undefined
   const shadow = join(shadowDirectory, String(shadows++))
   fs.rmSync(shadow, { force: true })
   fs.linkSync(path, shadow)
