@@ -8,7 +8,16 @@ export default defineConfig({
   test: {
     projects: [
       {
-        test: { name: 'fast', include: ['test/**/*.test.ts'], exclude: ['**/*.real.test.ts', '**/*.vm.test.ts'] },
+        test: {
+          name: 'fast',
+          include: ['test/**/*.test.ts'],
+          exclude: ['**/*.real.test.ts', '**/*.vm.test.ts'],
+          // No module keeps state, so files may share a process; waiting tests leave room for a third one on two cores.
+          isolate: false,
+          maxWorkers: 3,
+          testTimeout: 20_000,
+          expect: { poll: { timeout: 10_000 } },
+        },
       },
       {
         test: { name: 'real', include: ['test/**/*.real.test.ts'], testTimeout: 120_000, hookTimeout: 600_000 },
