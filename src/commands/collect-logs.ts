@@ -1,3 +1,4 @@
+import { RUN_DIRECTORY } from '../dispatcher/paths.ts'
 import { formatBytes } from '../shared/byte-size.ts'
 import { withTimeout } from '../shared/time.ts'
 import type { Command } from './command.ts'
@@ -9,7 +10,7 @@ export const collectLogs: Command = {
   summary: 'Send the journal of this boot and the state of its steps to the controller',
   positionals: [],
   options: {
-    'run-dir': { value: 'DIR', default: '/run/provision', doc: 'Where the dispatcher wrote' },
+    'run-dir': { value: 'DIR', default: RUN_DIRECTORY, doc: 'Where the dispatcher wrote' },
     print: { doc: 'Print them instead, without secrets' },
   },
   examples: ['provisioner collect-logs', 'provisioner collect-logs --print'],

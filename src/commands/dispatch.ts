@@ -1,3 +1,4 @@
+import { RUN_DIRECTORY } from '../dispatcher/paths.ts'
 import type { Command } from './command.ts'
 
 /** The exit codes are those of docs/contracts.md section 5. */
@@ -6,7 +7,7 @@ export const dispatchCommand: Command = {
   summary: 'Find the task medium, check it, prepare its steps and start its target',
   positionals: [],
   options: {
-    'run-dir': { value: 'DIR', default: '/run/provision', doc: 'Where the inputs of the steps are written' },
+    'run-dir': { value: 'DIR', default: RUN_DIRECTORY, doc: 'Where the inputs of the steps are written' },
     medium: { value: 'PATH', doc: 'A task ISO or device to read instead of looking for one' },
     'no-start': { doc: 'Write everything and start nothing; needs no root rights' },
     serial: { value: 'SERIAL', doc: 'With --no-start: the serial number the medium must be for' },

@@ -1,3 +1,4 @@
+import { RUN_DIRECTORY } from '../dispatcher/paths.ts'
 import { AppError } from '../shared/errors.ts'
 import type { Command } from './command.ts'
 
@@ -5,7 +6,7 @@ export const notify: Command = {
   name: 'notify',
   summary: 'Report the outcome of this boot to the controller, exactly once; started by provision-*.service',
   positionals: ['OUTCOME'],
-  options: { 'run-dir': { value: 'DIR', default: '/run/provision', doc: 'Where the dispatcher wrote' } },
+  options: { 'run-dir': { value: 'DIR', default: RUN_DIRECTORY, doc: 'Where the dispatcher wrote' } },
   examples: ['provisioner notify success', 'provisioner notify failed'],
   async run(invocation) {
     const { io, signal } = invocation

@@ -1,38 +1,25 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Registry } from '../../src/registry/registry.ts'
-import { openRegistry } from '../../src/registry/registry.ts'
-import type { RunningServer } from '../../src/shared/http-server.ts'
-import { startServer } from '../../src/shared/http-server.ts'
-import { systemClock } from '../../src/shared/time.ts'
-import { labCacheDirectory } from '../lab/cache.ts'
 import { mustInTools } from '../lab/programs.ts'
-import { silent } from './support/open-registry.ts'
+import type { LabRegistry } from './support/lab-registry.ts'
+import { startLabRegistry } from './support/lab-registry.ts'
 
 /* podman's partial pulls of zstd:chunked layers by many ranges in one request, and containerd's own client. */
 
+let lab: LabRegistry
 let directory: string
 let registry: Registry
-let server: RunningServer
 let host: string
 
 beforeAll(async () => {
-  await mkdir(labCacheDirectory(), { recursive: true })
-  directory = await mkdtemp(join(labCacheDirectory(), 'clients-'))
-  registry = await openRegistry({ root: join(directory, 'registry'), log: silent, clock: systemClock })
-  const { app, direct } = registry
-  const listen = { host: '127.0.0.1', port: 0 }
-  server = await startServer({ fetch: (request, env) => app.fetch(request, env), direct, listen, log: silent })
-  host = `127.0.0.1:${server.port}`
+  lab = await startLabRegistry({ tls: false })
+  ;({ directory, registry, host } = lab)
 })
 
-afterAll(async () => {
-  await server?.close()
-  await registry?.close()
-  await rm(directory, { recursive: true, force: true })
-})
+afterAll(() => lab?.close())
 
 async function sh(name: string, script: string): Promise<string> {
   const path = join(directory, name)

@@ -1,43 +1,24 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Registry } from '../../src/registry/registry.ts'
-import { openRegistry } from '../../src/registry/registry.ts'
 import { sha256 } from '../../src/shared/digest.ts'
-import type { RunningServer } from '../../src/shared/http-server.ts'
-import { startServer } from '../../src/shared/http-server.ts'
-import { systemClock } from '../../src/shared/time.ts'
-import { labCacheDirectory } from '../lab/cache.ts'
 import { mustInTools } from '../lab/programs.ts'
-import { silent } from './support/open-registry.ts'
+import type { LabRegistry } from './support/lab-registry.ts'
+import { startLabRegistry } from './support/lab-registry.ts'
 
 /* The clients people use, as Debian ships them, against the registry over plain HTTP on the loopback interface. */
 
+let lab: LabRegistry
 let directory: string
-let registry: Registry
-let server: RunningServer
 let host: string
 
 beforeAll(async () => {
-  await mkdir(labCacheDirectory(), { recursive: true })
-  directory = await mkdtemp(join(labCacheDirectory(), 'clients-'))
-  registry = await openRegistry({ root: join(directory, 'registry'), log: silent, clock: systemClock })
-  const listen = { host: '127.0.0.1', port: 0 }
-  server = await startServer({
-    fetch: (request, env) => registry.app.fetch(request, env),
-    direct: registry.direct,
-    listen,
-    log: silent,
-  })
-  host = `127.0.0.1:${server.port}`
+  lab = await startLabRegistry({ tls: false })
+  ;({ directory, host } = lab)
 })
 
-afterAll(async () => {
-  await server?.close()
-  await registry?.close()
-  await rm(directory, { recursive: true, force: true })
-})
+afterAll(() => lab?.close())
 
 /** A directory that the programs see as /job; `script` runs in it, with the registry as $R. */
 async function sh(name: string, script: string, files: Record<string, Uint8Array | string> = {}) {
