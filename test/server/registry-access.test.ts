@@ -7,21 +7,12 @@ import { openDatabase } from '../../src/server/store/database.ts'
 import { sqliteTokenStore } from '../../src/server/store/tokens.ts'
 import { systemClock } from '../../src/shared/time.ts'
 import { testRegistry } from '../registry/support/open-registry.ts'
+import { LINUX_RECIPE } from './support/recipe.ts'
 import { SECRETS } from './support/with-worker.ts'
-
-const RECIPE = {
-  task_target: 'install-linux.target',
-  target_disk: '/dev/vda',
-  oci_url: 'oci://192.0.2.1/os/debian:13',
-  partition_layout: [
-    { size: '64MiB', format: 'vfat', mountpoint: '/boot/efi' },
-    { size: '100%', format: 'ext4', mountpoint: '/' },
-  ],
-}
 
 /** A controller with one job, an operator and a reader. */
 function controller() {
-  let job = { id: 'J1', attempt: 1, status: 'provisioning', recipeText: JSON.stringify(RECIPE) } as Job
+  let job = { id: 'J1', attempt: 1, status: 'provisioning', recipeText: JSON.stringify(LINUX_RECIPE) } as Job
   const tokens = sqliteTokenStore(openDatabase(':memory:'))
   const jobs = { find: async (id: string) => (id === job.id ? job : undefined) }
   const callers = registryCallers({ tokens, jobs, secrets: SECRETS })

@@ -2,10 +2,10 @@ import { onTestFinished } from 'vitest'
 import type { BmcAddress } from '../../src/server/jobs/ports.ts'
 import { SIMULATED_TIMING } from '../../src/server/redfish/timing.ts'
 import { systemClock } from '../../src/shared/time.ts'
-import { idleMachine } from '../../src/simulators/idle-machine.ts'
 import type { SimulatedMachine } from '../../src/simulators/machine.ts'
 import { parseSimulation } from '../../src/simulators/profiles.ts'
 import { type Simulator, startSimulator } from '../../src/simulators/simulator.ts'
+import { idleMachine } from './idle-machine.ts'
 
 /** Nothing is waited for, and much time is given: a busy test machine must not look like a broken BMC. */
 export const QUICK = { ...SIMULATED_TIMING, pollMs: 1, waitFactor: 0.0001 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { bmcConnector } from '../../../src/server/redfish/bmc.ts'
-import { idleMachine } from '../../../src/simulators/idle-machine.ts'
 import { refusal } from '../../lab/bmc/state.ts'
+import { idleMachine } from '../../simulators/idle-machine.ts'
 import { simulated } from '../../simulators/simulated.ts'
 import { changes, connected, FAST, lab, MEDIA, never } from './connected.ts'
 

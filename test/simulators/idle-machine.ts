@@ -1,4 +1,4 @@
-import type { SimulatedMachine } from './machine.ts'
+import type { SimulatedMachine } from '../../src/simulators/machine.ts'
 
 /** A machine that reads nothing, for tests of what talks to the BMC. */
 export function idleMachine(power: 'on' | 'off' = 'off'): SimulatedMachine {

@@ -1,0 +1,71 @@
+import { beforeEach, expect, test } from 'vitest'
+import type { Created } from '../support/api-call.ts'
+import { addJob, addServer } from '../support/api-call.ts'
+import type { Api } from '../support/api-in-process.ts'
+import { openApi } from '../support/api-in-process.ts'
+import { LINUX_RECIPE } from '../support/recipe.ts'
+
+let api: Api
+
+beforeEach(async () => {
+  api = await openApi()
+  return api.close
+})
+
+test('a job is accepted with 202 and a location, and found there with its events', async () => {
+  await addServer(api.call)
+  const answer = await api.call('POST', '/api/v1/jobs', { server_serial: 'SN1', recipe: LINUX_RECIPE })
+  expect(answer.status).toBe(202)
+  const created = (await answer.json()) as Created
+  expect(answer.headers.get('location')).toBe(`/api/v1/jobs/${created.job_id}`)
+  expect(await (await api.call('GET', `/api/v1/jobs/${created.job_id}`)).json()).toMatchObject({
+    status: 'queued',
+    server_serial: 'SN1',
+    events: [{ seq: 1, message: 'queued' }],
+  })
+})
+
+test('a YAML body is a job too', async () => {
+  await addServer(api.call)
+  const yaml =
+    'server_serial: SN1\nrecipe:\n  task_target: firmware-update.target\n  firmware_url: https://192.0.2.1/fw\n'
+  expect((await api.call('POST', '/api/v1/jobs', yaml, { 'content-type': 'application/yaml' })).status).toBe(202)
+})
+
+test.for<[string, unknown, number, string]>([
+  ['an invalid recipe', { server_serial: 'SN1', recipe: { task_target: 'x' } }, 400, 'recipe-invalid'],
+  ['an unknown server', { server_serial: 'SN9', recipe: LINUX_RECIPE }, 404, 'server-not-found'],
+  ['no recipe', { server_serial: 'SN1' }, 400, 'request-invalid'],
+  ['an unknown field', { server_serial: 'SN1', recipe: LINUX_RECIPE, when: 'now' }, 400, 'request-invalid'],
+  ['no JSON', '{"server_serial":', 400, 'request-invalid'],
+])('%s is answered with its status and code', async ([, body, status, code]) => {
+  await addServer(api.call)
+  const answer = await api.call('POST', '/api/v1/jobs', body)
+  expect(answer.status).toBe(status)
+  expect(await answer.json()).toMatchObject({ code })
+})
+
+test('a second job for a busy server is a conflict; the same idempotency key gives the first with 200', async () => {
+  await addServer(api.call)
+  const first = await addJob(api.call, 'SN1', { 'idempotency-key': 'k1' })
+  const conflict = await api.call('POST', '/api/v1/jobs', { server_serial: 'SN1', recipe: LINUX_RECIPE })
+  expect([conflict.status, await conflict.json()]).toMatchObject([409, { code: 'job-active' }])
+  const again = await api.call(
+    'POST',
+    '/api/v1/jobs',
+    { server_serial: 'SN1', recipe: LINUX_RECIPE },
+    { 'idempotency-key': 'k1' },
+  )
+  expect([again.status, await again.json()]).toMatchObject([200, { job_id: first.job_id }])
+})
+
+test('an idempotency key is of one server and recipe; an empty one is none', async () => {
+  await addServer(api.call)
+  await addServer(api.call, 'SN2')
+  await addJob(api.call, 'SN1', { 'idempotency-key': 'k1' })
+  const other = { server_serial: 'SN2', recipe: LINUX_RECIPE }
+  const answer = await api.call('POST', '/api/v1/jobs', other, { 'idempotency-key': 'k1' })
+  expect([answer.status, await answer.json()]).toMatchObject([400, { code: 'request-invalid' }])
+  expect((await api.call('POST', '/api/v1/jobs', other, { 'idempotency-key': '' })).status).toBe(400)
+  expect((await api.call('POST', '/api/v1/jobs', other, { 'idempotency-key': 'x'.repeat(256) })).status).toBe(400)
+})

@@ -1,0 +1,62 @@
+import { beforeEach, expect, test } from 'vitest'
+import { addJob, addServer } from '../support/api-call.ts'
+import type { Api } from '../support/api-in-process.ts'
+import { openApi } from '../support/api-in-process.ts'
+
+let api: Api
+
+beforeEach(async () => {
+  api = await openApi()
+  return api.close
+})
+
+const webhook = (serial: string, body: unknown, secret: string) =>
+  api.app.request(`/api/v1/status-webhook/${serial}`, {
+    method: 'POST',
+    headers: { 'x-webhook-secret': secret },
+    body: JSON.stringify(body),
+  })
+
+test('the webhook is believed with the secret of the job only, and repeats change nothing', async () => {
+  await addServer(api.call)
+  const { job_id: id } = await addJob(api.call)
+  await api.record.apply(id, { type: 'claimed' })
+  const failed = {
+    status: 'failed',
+    failed_step: 'partition.service',
+    message: 'no such disk',
+    delivery_id: 'd',
+    extra: 1,
+  }
+  expect((await webhook('SN1', failed, 'guess')).status).toBe(401)
+  expect((await webhook('SN9', failed, 'guess')).status).toBe(404)
+  expect((await webhook('SN1', { status: 'failed' }, `webhook-${id}`)).status).toBe(400)
+  expect((await webhook('SN1', { status: 'done' }, `webhook-${id}`)).status).toBe(400)
+  for (const report of [failed, failed, { status: 'success' }]) {
+    const answer = await webhook('SN1', report, `webhook-${id}`)
+    expect([answer.status, await answer.json()]).toEqual([200, { ok: true }])
+  }
+  expect(await (await api.call('GET', `/api/v1/jobs/${id}`)).json()).toMatchObject({
+    status: 'failed',
+    failed_step: 'partition.service',
+    message: 'no such disk',
+  })
+})
+
+test('progress moves the phase and is shown; logs are kept', async () => {
+  await addServer(api.call)
+  const { job_id: id } = await addJob(api.call)
+  await api.record.apply(id, { type: 'claimed' })
+  const headers = { 'x-webhook-secret': `webhook-${id}`, authorization: '' }
+  const report = { step: 'image-linux', bytes: 10, total_bytes: 100 }
+  expect((await api.call('POST', `/api/v1/jobs/${id}/progress`, report, headers)).status).toBe(200)
+  expect(
+    (await api.call('POST', `/api/v1/jobs/${id}/progress`, report, { ...headers, 'x-webhook-secret': 'no' })).status,
+  ).toBe(401)
+  expect((await api.call('POST', `/api/v1/jobs/${id}/logs`, 'line one\n', headers)).status).toBe(201)
+  expect(await (await api.call('GET', `/api/v1/jobs/${id}`)).json()).toMatchObject({
+    phase: 'running:image-linux',
+    progress: { bytes: 10, total_bytes: 100 },
+  })
+  expect(await (await api.call('GET', `/api/v1/jobs/${id}/logs`)).text()).toContain('line one')
+})

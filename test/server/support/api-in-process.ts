@@ -1,0 +1,95 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Hono } from 'hono'
+import { pino } from 'pino'
+import { openRegistry } from '../../../src/registry/registry.ts'
+import { controllerApp } from '../../../src/server/app.ts'
+import { testMedia } from '../../../src/server/doctor/test-media.ts'
+import type { JobRecord } from '../../../src/server/jobs/record.ts'
+import { jobRecord } from '../../../src/server/jobs/record.ts'
+import { jobMedia } from '../../../src/server/media/job-media.ts'
+import { planMedium } from '../../../src/server/media/medium.ts'
+import { registryCallers } from '../../../src/server/registry-access.ts'
+import { checkSimulation } from '../../../src/server/simulated.ts'
+import { openDatabase } from '../../../src/server/store/database.ts'
+import { sqliteJobStore } from '../../../src/server/store/jobs.ts'
+import { sqliteServerStore } from '../../../src/server/store/servers.ts'
+import { sqliteTokenStore } from '../../../src/server/store/tokens.ts'
+import { systemClock } from '../../../src/shared/time.ts'
+import { bodyOf, type Call } from './api-call.ts'
+import { PLAIN_SEAL, SECRETS } from './with-worker.ts'
+
+/** Every route of the controller over a database in memory; nobody works on the jobs. */
+export interface Api {
+  readonly app: Hono
+  readonly record: JobRecord
+  /** As the administrator. */
+  readonly call: Call
+  readonly token: string
+  /** Of somebody who may only look. */
+  readonly reader: string
+  /** What a power order of the API waits for. */
+  switching: Promise<void>
+  close(): Promise<void>
+}
+
+export async function openApi(): Promise<Api> {
+  const directory = mkdtempSync(join(tmpdir(), 'provisioner-api-'))
+  const db = openDatabase(':memory:')
+  const jobs = sqliteJobStore(db)
+  const servers = sqliteServerStore(db, PLAIN_SEAL)
+  const tokens = sqliteTokenStore(db)
+  const log = pino({ level: 'silent' })
+  const clock = systemClock
+  const record = jobRecord(jobs, clock, () => undefined)
+  const endpoints = { publicUrl: 'https://192.0.2.1:8443', mediaUrl: 'http://192.0.2.2', caPem: null }
+  const media = jobMedia({ endpoints, secrets: SECRETS, taskKey: generateKeyPairSync('ed25519').privateKey })
+  const registry = await openRegistry({
+    root: join(directory, 'registry'),
+    log,
+    clock,
+    callers: registryCallers({ tokens, jobs, secrets: SECRETS }),
+  })
+  const app = controllerApp({
+    jobs,
+    servers,
+    tokens,
+    record,
+    secrets: SECRETS,
+    clock,
+    log,
+    registry,
+    ready: async () => undefined,
+    medium: async (job, name) => {
+      const server = await servers.find(job.serverSerial)
+      return name === 'task.iso' && server !== undefined ? planMedium(media.plan(job, server)) : undefined
+    },
+    testMedia: testMedia(endpoints.mediaUrl),
+    diagnose: async () => [],
+    power: async () => 'off',
+    bring: async () => api.switching,
+    reserved: new Set(),
+    checkBmc: checkSimulation,
+  })
+  const token = tokens.create('admin', 'admin', clock.now())
+  const api: Api = {
+    app,
+    record,
+    token,
+    reader: tokens.create('look', 'reader', clock.now()),
+    switching: Promise.resolve(),
+    async call(method, path, body, headers) {
+      const text = bodyOf(body)
+      const init = { method, headers: { authorization: `Bearer ${token}`, ...headers } }
+      return app.request(path, text === undefined ? init : { ...init, body: text })
+    },
+    async close() {
+      await registry.close()
+      db.close()
+      rmSync(directory, { recursive: true })
+    },
+  }
+  return api
+}
