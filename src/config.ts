@@ -1,9 +1,12 @@
 import { join } from 'node:path'
 import type { Invocation, OptionSpec } from './commands/command.ts'
+import type { Problem } from './shared/errors.ts'
 import { AppError } from './shared/errors.ts'
 
 /** Every option of `provisioner serve`: its help, its environment twin and docs/configuration.md come from this table. */
 export const SERVE_OPTIONS = {
+  config: { value: 'FILE', doc: 'YAML file with these options by name; what is given here or in the environment wins' },
+  check: { doc: 'Only check the configuration and print it, with where each value comes from' },
   listen: { value: 'ADDR:PORT', default: '127.0.0.1:8443', doc: 'Address and port to serve on' },
   data: { value: 'DIR', default: '/var/lib/provisioner', doc: 'Database, keys, certificates and blobs' },
   'public-url': { value: 'URL', doc: 'How the maintenance OS reaches this controller (from --listen)' },
@@ -33,18 +36,21 @@ export interface ServeConfig {
 
 /** Reads and checks everything before anything starts. @throws `config-invalid` with every problem */
 export function readServeConfig(invocation: Invocation): ServeConfig {
-  const problems: string[] = []
+  const problems: Problem[] = []
+  const wrong = (name: string, message: string) => {
+    problems.push({ path: invocation.origin(name), code: 'setting', message })
+  }
   const listen = parseListen(invocation.required('listen'))
-  if (listen === undefined) problems.push(`--listen: "${invocation.required('listen')}" is not ADDR:PORT`)
+  if (listen === undefined) wrong('listen', `"${invocation.required('listen')}" is not ADDR:PORT`)
   const url = (name: 'public-url' | 'media-url') => {
     const text = invocation.text(name)?.replace(/\/+$/, '')
-    if (text !== undefined && !isBareUrl(text)) problems.push(`--${name}: "${text}" is not http(s)://HOST:PORT`)
+    if (text !== undefined && !isBareUrl(text)) wrong(name, `"${text}" is not http(s)://HOST:PORT`)
     return text
   }
   const workers = Number(invocation.required('workers'))
-  if (!Number.isSafeInteger(workers) || workers < 1) problems.push('--workers: a whole number above 0 is expected')
+  if (!Number.isSafeInteger(workers) || workers < 1) wrong('workers', 'a whole number above 0 is expected')
   const level = invocation.required('log-level')
-  if (!['debug', 'info', 'warn', 'error'].includes(level)) problems.push(`--log-level: "${level}" is not a level`)
+  if (!['debug', 'info', 'warn', 'error'].includes(level)) wrong('log-level', `"${level}" is not a level`)
   const config = {
     host: listen?.host ?? '',
     port: listen?.port ?? 0,
@@ -58,7 +64,7 @@ export function readServeConfig(invocation: Invocation): ServeConfig {
     logLevel: level,
     tls: !invocation.flag('no-tls'),
   }
-  if (problems.length > 0) throw new AppError('config-invalid', `Cannot start: ${problems.join('; ')}`)
+  if (problems.length > 0) throw new AppError('config-invalid', 'Cannot use the configuration', { problems })
   return config
 }
 

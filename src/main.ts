@@ -1,6 +1,6 @@
 import type { Command, CommandGroup, Io } from './commands/command.ts'
 import { commandHelp, groupHelp, topHelp } from './commands/help.ts'
-import { parseInvocation } from './commands/parse.ts'
+import { readInvocation } from './commands/parse.ts'
 import { COMMANDS } from './commands/table.ts'
 import { AppError, errorText, isAppError } from './shared/errors.ts'
 import { VERSION } from './shared/version.ts'
@@ -36,7 +36,7 @@ async function runLoaded(
       io.out(commandHelp(loaded))
       return 0
     }
-    return (await loaded.run(parseInvocation(loaded, argv, io, signal))) ?? 0
+    return (await loaded.run(await readInvocation(loaded, argv, io, signal))) ?? 0
   }
   const [word, ...rest] = argv
   const command = loaded.commands.find(({ name }) => name === `${loaded.name} ${word}`)

@@ -45,11 +45,15 @@ export interface Invocation {
   arg(name: string): string
   /** The positional arguments of that name, which may be repeated. */
   args(name: string): readonly string[]
-  /** The value of an option: command line, else environment, else default, else undefined. */
+  /** The value of an option: command line, else environment, else file of --config, else default, else undefined. */
   text(name: string): string | undefined
   /** The same for an option that has a default or is required. */
   required(name: string): string
   flag(name: string): boolean
+  /** Where its value comes from, for messages: `--listen`, `PROVISIONER_LISTEN`, `/etc/provisioner/provisioner.yaml line 3 listen`. */
+  origin(name: string): string
+  /** The same with what the file of --config says now. @throws `config-invalid` */
+  again(): Promise<Invocation>
   /** Whether the command has that option at all; for code that several commands share. */
   isOption(name: string): boolean
   readonly io: Io

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { AppError } from '../shared/errors.ts'
 import type { Command, Invocation, Io } from './command.ts'
+import type { Settings } from './config-file.ts'
 
 /** Options every command has. */
 export const COMMON = ['help', 'version'] as const
@@ -11,11 +12,39 @@ export function environmentName(option: string): string {
 }
 
 /**
+ * The arguments of `command`, and what the file of its `--config` says where neither they nor the environment do.
+ * @throws `usage`, `config-invalid`
+ */
+export async function readInvocation(
+  command: Command,
+  argv: readonly string[],
+  io: Io,
+  signal: AbortSignal,
+): Promise<Invocation> {
+  const { values } = parseOrExplain(command, argv)
+  const given = typeof values['config'] === 'string' ? values['config'] : io.env[environmentName('config')]
+  const path = 'config' in command.options && given !== '' ? given : undefined
+  // The YAML reader is loaded by those who use it.
+  const settings =
+    path === undefined
+      ? undefined
+      : await (await import('./config-file.ts')).readSettings(path, command.options, command.name)
+  const again = () => readInvocation(command, argv, io, signal)
+  return { ...parseInvocation(command, argv, io, signal, settings), again }
+}
+
+/**
  * Reads the arguments of `command` strictly: an unknown option, a missing or a surplus argument is an error that names
  * it, all of them at once.
  * @throws `usage`
  */
-export function parseInvocation(command: Command, argv: readonly string[], io: Io, signal: AbortSignal): Invocation {
+export function parseInvocation(
+  command: Command,
+  argv: readonly string[],
+  io: Io,
+  signal: AbortSignal,
+  settings?: Settings,
+): Invocation {
   const { values, positionals } = parseOrExplain(command, argv)
   const problems: string[] = []
   const named = new Map<string, readonly string[]>()
@@ -30,13 +59,18 @@ export function parseInvocation(command: Command, argv: readonly string[], io: I
   }
   for (const extra of left) problems.push(`"${extra}" is not expected`)
 
-  const text = (name: string): string | undefined => {
+  /** Command line, then environment, then file, then default. */
+  function found(name: string): { readonly text: string | undefined; readonly origin: string } {
     const given = values[name]
+    if (given !== undefined) return { text: String(given), origin: `--${name}` }
     const twin = io.env[environmentName(name)]
-    return typeof given === 'string' ? given : twin !== undefined && twin !== '' ? twin : command.options[name]?.default
+    if (twin !== undefined && twin !== '') return { text: twin, origin: environmentName(name) }
+    const setting = settings?.values.get(name)
+    if (setting !== undefined) return { text: setting.text, origin: `${settings?.path} line ${setting.line} ${name}` }
+    return { text: command.options[name]?.default, origin: `--${name}` }
   }
   for (const [name, spec] of Object.entries(command.options)) {
-    if (spec.required && text(name) === undefined) {
+    if (spec.required && found(name).text === undefined) {
       problems.push(`--${name} ${spec.value} is missing (or ${environmentName(name)})`)
     }
   }
@@ -45,15 +79,16 @@ export function parseInvocation(command: Command, argv: readonly string[], io: I
   return {
     arg: (name) => named.get(name)?.[0] ?? '',
     args: (name) => named.get(name) ?? [],
-    text,
-    required: (name) => text(name) ?? '',
-    flag: (name) => values[name] === true || isTrue(io.env[environmentName(name)]),
+    text: (name) => found(name).text,
+    required: (name) => found(name).text ?? '',
+    flag: (name) => isTrue(found(name).text),
+    origin: (name) => found(name).origin,
+    again: async () => parseInvocation(command, argv, io, signal, settings),
     isOption: (name) => name in command.options,
     io,
     signal,
   }
 }
-
 function parseOrExplain(command: Command, argv: readonly string[]) {
   const options = Object.fromEntries(
     Object.entries(command.options).map(([name, spec]) => [

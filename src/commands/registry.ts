@@ -6,6 +6,7 @@ import type { MaintenanceOptions } from '../registry/maintenance.ts'
 import { openRegistry } from '../registry/registry.ts'
 import { AppError } from '../shared/errors.ts'
 import { startServer } from '../shared/http-server.ts'
+import { reloadOnHangup } from '../shared/reload.ts'
 import { systemClock } from '../shared/time.ts'
 import { loadOrCreateTls } from '../shared/tls.ts'
 import type { Command, CommandGroup, Invocation } from './command.ts'
@@ -17,6 +18,10 @@ const serve: Command = {
   summary: 'Run the OCI registry alone; "serve" may be left out',
   positionals: [],
   options: {
+    config: {
+      value: 'FILE',
+      doc: 'YAML file with these options by name; what is given here or in the environment wins',
+    },
     listen: { value: 'ADDR:PORT', required: true, doc: 'Where to listen; clients must reach it by this address' },
     data: { value: 'DIR', required: true, doc: 'Directory for blobs and metadata' },
     'no-tls': { doc: 'Speak plain HTTP instead of making a CA and a certificate in DIR/tls' },
@@ -46,6 +51,15 @@ const serve: Command = {
     const maintenance = maintenanceOf(invocation)
     const settings = { root, log, clock: systemClock, sparse: flag('sparse'), policyFile: text('policy'), maintenance }
     const opened = await openRegistry(settings)
+    const reloading = reloadOnHangup(givenSettings(invocation), {
+      read: async () => givenSettings(await invocation.again()),
+      apply: {
+        'log-level'(level = 'info') {
+          log.level = level
+        },
+      },
+      log,
+    })
     try {
       const tls = flag('no-tls') ? undefined : await loadOrCreateTls(join(root, 'tls'), tlsNames(host), systemClock)
       const fetch = (request: Request, env: object) => opened.app.fetch(request, env)
@@ -56,6 +70,7 @@ const serve: Command = {
       if (!signal.aborted) await new Promise((stop) => signal.addEventListener('abort', stop, { once: true }))
       await server.close()
     } finally {
+      await reloading.close()
       await opened.close()
     }
     return 0
@@ -68,6 +83,11 @@ export const registry: CommandGroup = {
   summary: 'Run the OCI registry alone; give back space; look for rot',
   commands: [serve, registryGc, registryScrub],
   otherwise: serve,
+}
+
+/** What is compared when the configuration is read again. */
+function givenSettings({ text }: Invocation): Readonly<Record<string, string | undefined>> {
+  return Object.fromEntries(Object.keys(serve.options).map((name) => [name, text(name)]))
 }
 
 function maintenanceOf(invocation: Invocation): Partial<MaintenanceOptions> {

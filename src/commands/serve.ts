@@ -1,4 +1,5 @@
 import { readServeConfig, SERVE_OPTIONS } from '../config.ts'
+import { checkFiles, settingsText } from './check-config.ts'
 import type { Command } from './command.ts'
 
 /** `provisioner serve`: the controller. */
@@ -10,13 +11,19 @@ export const serve: Command = {
   examples: [
     'provisioner serve --listen 192.0.2.1:8443 --data /var/lib/provisioner --maintenance-iso maintenance.iso',
     'provisioner serve --no-tls --listen 127.0.0.1:8080 --data ./data',
+    'provisioner serve --config /etc/provisioner/provisioner.yaml --check',
   ],
   async run(invocation) {
     const { io, signal } = invocation
     const config = readServeConfig(invocation)
+    const log = await io.logger(config.logLevel)
+    if (invocation.flag('check')) {
+      await checkFiles(config, log)
+      io.out(settingsText(invocation, SERVE_OPTIONS))
+      return 0
+    }
     // Loaded here, so that --help does not pay for the whole server.
     const { runController } = await import('../server/compose.ts')
-    const log = await io.logger(config.logLevel)
     await runController(
       config,
       log,
@@ -25,6 +32,7 @@ export const serve: Command = {
         if (adminToken !== undefined) io.err(`First admin token (shown only now): ${adminToken}\n`)
       },
       signal,
+      async () => readServeConfig(await invocation.again()),
     )
     return 0
   },

@@ -7,6 +7,7 @@ import { AppError, isAppError } from '../shared/errors.ts'
 import { writeFileAtomic } from '../shared/files.ts'
 import { startServer } from '../shared/http-server.ts'
 import type { Logger } from '../shared/log.ts'
+import { reloadOnHangup } from '../shared/reload.ts'
 import { sleep, systemClock } from '../shared/time.ts'
 import { loadOrCreateTls } from '../shared/tls.ts'
 import { controllerApp } from './app.ts'
@@ -54,11 +55,23 @@ export async function runController(
   log: Logger,
   onStarted: (started: Started) => void,
   signal: AbortSignal,
+  readAgain: () => Promise<ServeConfig> = async () => config,
 ): Promise<void> {
   const data = await openData(config)
+  const reloading = reloadOnHangup(config, {
+    read: readAgain,
+    apply: {
+      logLevel(level) {
+        log.level = level
+      },
+      // The registry itself reads its policy again on SIGHUP.
+    },
+    log,
+  })
   try {
     await serveData(data, config, log, onStarted, signal)
   } finally {
+    await reloading.close()
     data.db.close()
     data.held.close()
   }
