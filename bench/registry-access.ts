@@ -1,12 +1,12 @@
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { hash } from 'bcryptjs'
-import { labCacheDirectory } from '../test/lab/cache.ts'
+import { labScratch } from '../test/lab/cache.ts'
 import { mustInTools, spawnInTools } from '../test/lab/programs.ts'
 import { cpuSeconds, stop } from './registry/process.ts'
 
@@ -23,7 +23,7 @@ interface Server {
   readonly child: ChildProcess
 }
 
-const directory = await mkdtemp(join(labCacheDirectory(), 'bench-access-'))
+const directory = await labScratch('bench-access')
 try {
   await writeFile(join(directory, 'people'), `ann:${(await hash('secret', 10)).replace('$2b', '$2y')}\n`)
   const [ours, rival] = [await startOurs(), await startDockerRegistry()]

@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, open, rm, statfs, writeFile as writeText } from 'node:fs/promises'
+import { mkdir, open, rm, statfs, writeFile as writeText } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { openFiles } from '../../src/isobuilder/open-files.ts'
-import { labCacheDirectory } from '../../test/lab/cache.ts'
+import { labScratch } from '../../test/lab/cache.ts'
 import { rangesPerSecond, taskImages, writeFile, writeTree } from './ours.ts'
 import { COMMAND, timeRival } from './rivals.ts'
 
@@ -122,8 +122,7 @@ async function benchMemory(directory: string): Promise<void> {
   row('peak memory, 2 GiB file', `${large.toFixed(0)} MiB`)
 }
 
-await mkdir(labCacheDirectory(), { recursive: true })
-const directory = await mkdtemp(join(labCacheDirectory(), 'bench-iso-'))
+const directory = await labScratch('bench-iso')
 try {
   const { bavail, bsize } = await statfs(directory)
   if (bavail * bsize < 16 * GIB) throw new Error('the benchmark needs 16 GiB of free disk')

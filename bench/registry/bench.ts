@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { labCacheDirectory } from '../../test/lab/cache.ts'
+import { labScratch } from '../../test/lab/cache.ts'
 import { makeContent, seed } from './content.ts'
 import type { Bench, Measured, Row } from './rows.ts'
 import { ROWS } from './rows.ts'
@@ -14,8 +14,7 @@ import { startDockerRegistry, startNginx, startOurs } from './servers.ts'
  * what the server's process spends, since the wall clock also knows what else the machine does. Takes some three minutes.
  */
 
-await mkdir(labCacheDirectory(), { recursive: true })
-const directory = await mkdtemp(join(labCacheDirectory(), 'bench-'))
+const directory = await labScratch('bench')
 const rivals: Rival[] = []
 let failed = false
 try {

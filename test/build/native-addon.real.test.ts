@@ -1,12 +1,12 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { bundle } from '../../build/bundle.ts'
 import { ZSTD_ADDON } from '../../build/inputs.ts'
 import { ZSTD_ASSET } from '../../build/native-addon-plugin.ts'
 import { makeExecutable } from '../../build/sea.ts'
-import { labCacheDirectory } from '../lab/cache.ts'
+import { labScratch } from '../lab/cache.ts'
 import { executable, ROOT } from './executable.ts'
 
 /** Two frames, "hello" and "world": see test/shared/zstd.test.ts. */
@@ -18,8 +18,7 @@ let stage: string
 
 beforeAll(async () => {
   await executable() // says first when the build itself is broken
-  await mkdir(labCacheDirectory(), { recursive: true })
-  stage = await mkdtemp(join(labCacheDirectory(), 'native-addon-'))
+  stage = await labScratch('native-addon')
   const { code } = await bundle('test/build/zstd-entry.ts', 'test')
   makeExecutable(stage, 'zstd', code, new Map([[ZSTD_ASSET, join(ROOT, ZSTD_ADDON)]]))
 })

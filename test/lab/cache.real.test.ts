@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { cached, contentKey, labCacheDirectory, type Recipe } from './cache.ts'
+import { cached, contentKey, labCacheDirectory, labScratch, type Recipe } from './cache.ts'
 
 let directory: string
 
@@ -17,6 +17,13 @@ test.for([
   [{ XDG_CACHE_HOME: '/xdg' }, '/xdg/provisioner-lab'],
 ] as const)('%j puts the cache at %s', ([env, expected]) => {
   expect(labCacheDirectory(env)).toBe(expected)
+})
+
+test('a run gets room of its own on a machine that never had a cache', async () => {
+  const cache = join(directory, 'not', 'there', 'yet')
+  const rooms = [await labScratch('demo', cache), await labScratch('demo', cache)]
+  expect(new Set(rooms).size).toBe(2)
+  expect((await readdir(cache)).length).toBe(2)
 })
 
 test('two callers at once build once, and get the same path', async () => {

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, readdir, readlink, rename, rm, stat, utimes } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readlink, rename, rm, stat, utimes } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
@@ -27,6 +27,12 @@ const KEPT_FOR_MS = 30 * 60_000
 export function labCacheDirectory(env: NodeJS.ProcessEnv = process.env): string {
   if (env['PROVISIONER_LAB_CACHE']) return env['PROVISIONER_LAB_CACHE']
   return join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'provisioner-lab')
+}
+
+/** A new directory beside the cache, for a run that needs room; the caller removes it. */
+export async function labScratch(name: string, directory = labCacheDirectory()): Promise<string> {
+  await mkdir(directory, { recursive: true })
+  return mkdtemp(join(directory, `${name}-`))
 }
 
 /** The path of what the recipe makes, built on first use. Two callers build it once, also from two processes. */

@@ -1,7 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
 import { spansOf, timelineText } from '../../src/commands/timeline.ts'
-import { labCacheDirectory } from './cache.ts'
+import { labScratch } from './cache.ts'
 import { linuxRecipe, startSite } from './site.ts'
 
 /** `script/demo`: one virtual server from bare metal to its login prompt, told as it happens. */
@@ -50,7 +49,7 @@ async function demo(directory: string): Promise<void> {
   }
 }
 
-const directory = await mkdtemp(join(labCacheDirectory(), 'demo-'))
+const directory = await labScratch('demo')
 try {
   await demo(directory)
 } finally {

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { chmod, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { chmod, mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { executable } from '../build/executable.ts'
 import { startMediaServer } from '../lab/bmc/media-server.ts'
-import { labCacheDirectory } from '../lab/cache.ts'
+import { labScratch } from '../lab/cache.ts'
 import { COMMAND_LINE, LABEL } from '../lab/maintenance.ts'
 import { inTools, mustInTools } from '../lab/programs.ts'
 import { createVm } from '../lab/qemu/vm.ts'
@@ -16,8 +16,7 @@ let directory: string
 let program: string
 
 beforeAll(async () => {
-  await mkdir(labCacheDirectory(), { recursive: true })
-  directory = await mkdtemp(join(labCacheDirectory(), 'build-'))
+  directory = await labScratch('build')
   program = await executable()
   await systemLayouts(directory)
   await chmod(directory, 0o755)

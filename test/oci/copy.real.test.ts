@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ import { openRegistry } from '../../src/registry/registry.ts'
 import type { RunningServer, ServerSettings } from '../../src/shared/http-server.ts'
 import { startServer } from '../../src/shared/http-server.ts'
 import { systemClock } from '../../src/shared/time.ts'
-import { labCacheDirectory } from '../lab/cache.ts'
+import { labScratch } from '../lab/cache.ts'
 import { mustInTools, spawnInTools } from '../lab/programs.ts'
 import type { TestRegistry } from '../registry/support/open-registry.ts'
 import { silent } from '../registry/support/open-registry.ts'
@@ -29,8 +29,7 @@ let theirs: { host: string; process: ChildProcess }
 const toClose: (() => Promise<unknown>)[] = []
 
 beforeAll(async () => {
-  await mkdir(labCacheDirectory(), { recursive: true })
-  directory = await mkdtemp(join(labCacheDirectory(), 'copy-'))
+  directory = await labScratch('copy')
   ours = await serve('ours')
   theirs = await dockerRegistry()
 })

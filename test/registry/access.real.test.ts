@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { get } from 'node:http'
 import { join } from 'node:path'
@@ -10,7 +10,7 @@ import type { RunningServer } from '../../src/shared/http-server.ts'
 import { startServer } from '../../src/shared/http-server.ts'
 import { systemClock } from '../../src/shared/time.ts'
 import { loadOrCreateTls } from '../../src/shared/tls.ts'
-import { labCacheDirectory } from '../lab/cache.ts'
+import { labScratch } from '../lab/cache.ts'
 import { mustInTools } from '../lab/programs.ts'
 import { HTPASSWD } from './access/people.ts'
 import { silent } from './support/open-registry.ts'
@@ -46,8 +46,7 @@ let caFile: string
 const sites = new Map<string, Site>()
 
 beforeAll(async () => {
-  await mkdir(labCacheDirectory(), { recursive: true })
-  directory = await mkdtemp(join(labCacheDirectory(), 'access-'))
+  directory = await labScratch('access')
   await writeFile(join(directory, 'people'), HTPASSWD)
   const material = await loadOrCreateTls(join(directory, 'tls'), ['127.0.0.1'], systemClock)
   caFile = join(directory, 'tls', 'ca.pem')

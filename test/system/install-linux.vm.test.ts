@@ -1,7 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { labCacheDirectory } from '../lab/cache.ts'
+import { labScratch } from '../lab/cache.ts'
 import type { Site } from '../lab/site.ts'
 import { linuxRecipe, startSite } from '../lab/site.ts'
 
@@ -12,7 +11,7 @@ let site: Site
 let reference = ''
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(labCacheDirectory(), 'test-install-'))
+  directory = await labScratch('test-install')
   site = await startSite(directory, () => undefined)
   reference = await site.pushOsImage()
 }, 15 * MINUTE)

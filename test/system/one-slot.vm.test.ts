@@ -1,7 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { labCacheDirectory } from '../lab/cache.ts'
+import { labScratch } from '../lab/cache.ts'
 import type { Site } from '../lab/site.ts'
 import { linuxRecipe, startSite } from '../lab/site.ts'
 
@@ -11,7 +10,7 @@ let directory = ''
 let site: Site
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(labCacheDirectory(), 'test-one-slot-'))
+  directory = await labScratch('test-one-slot')
   const slots = [{ id: 'Cd1', mediaTypes: ['CD', 'DVD'] }]
   site = await startSite(directory, () => undefined, { slots })
 }, 15 * MINUTE)

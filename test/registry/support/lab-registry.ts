@@ -1,11 +1,11 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Registry } from '../../../src/registry/registry.ts'
 import { openRegistry } from '../../../src/registry/registry.ts'
 import { startServer } from '../../../src/shared/http-server.ts'
 import { systemClock } from '../../../src/shared/time.ts'
 import { loadOrCreateTls } from '../../../src/shared/tls.ts'
-import { labCacheDirectory } from '../../lab/cache.ts'
+import { labScratch } from '../../lab/cache.ts'
 import { silent } from './open-registry.ts'
 
 /** A registry on a port of this machine, for programs of the tools root. */
@@ -19,8 +19,7 @@ export interface LabRegistry {
 
 /** Starts it in a directory on disk: images are too large for a tmpfs. */
 export async function startLabRegistry(options: { readonly tls: boolean }): Promise<LabRegistry> {
-  await mkdir(labCacheDirectory(), { recursive: true })
-  const directory = await mkdtemp(join(labCacheDirectory(), 'clients-'))
+  const directory = await labScratch('clients')
   const registry = await openRegistry({ root: join(directory, 'registry'), log: silent, clock: systemClock })
   const { app, direct } = registry
   const tls = options.tls ? await loadOrCreateTls(join(directory, 'tls'), ['127.0.0.1'], systemClock) : undefined
