@@ -12,7 +12,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { BCRYPT_ASSET } from '../src/registry/access/bcrypt.ts'
+import { BCRYPT_ASSET } from '../src/shared/passwords/bcrypt.ts'
 import { checkAddon } from './addon-check.ts'
 import { bundle } from './bundle.ts'
 import { filesBelow, ROOT } from './files.ts'

@@ -76,7 +76,13 @@ function toOciError(error: unknown): OciError {
   if (isStorageFull(error)) return new OciError('STORAGE_FULL', undefined, { cause: error })
   if (isAppError(error, 'unauthenticated')) return new OciError('UNAUTHORIZED', undefined, { cause: error })
   if (isAppError(error, 'forbidden')) return new OciError('DENIED', undefined, { cause: error })
+  if (isAppError(error, 'rate-limited')) return tooManyRequests(error)
   return new OciError('UNKNOWN', undefined, { cause: error })
+}
+
+function tooManyRequests(error: AppError): OciError {
+  const headers = { 'retry-after': String(error.retryAfterSeconds ?? 1) }
+  return new OciError('TOOMANYREQUESTS', undefined, { cause: error, message: error.message, headers })
 }
 
 /** SQLITE_FULL, "Result and Error Codes" of SQLite. */

@@ -1,7 +1,7 @@
 import { parseDocument } from 'yaml'
 import { AppError, type Problem } from '../shared/errors.ts'
 import { REPOSITORY_GRAMMAR } from '../shared/oci-reference.ts'
-import { ROLES } from './access/callers.ts'
+import { ROLES } from '../shared/role.ts'
 import type { Who } from './access/rules.ts'
 import { ACTIONS, parseRepositoryPattern, type RepositoryPattern, type Rule } from './access/rules.ts'
 import type { MirrorRule } from './mirror/rule.ts'

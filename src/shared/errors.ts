@@ -10,6 +10,7 @@ export const ERRORS = {
   'recipe-invalid': { kind: 'invalid', title: 'The recipe is not valid' },
   unauthenticated: { kind: 'unauthenticated', title: 'Who is calling is not known' },
   forbidden: { kind: 'forbidden', title: 'The caller may not do that' },
+  'rate-limited': { kind: 'too-many', title: 'The caller asks too often' },
   'not-found': { kind: 'not-found', title: 'There is no such thing' },
   'job-not-found': { kind: 'not-found', title: 'There is no such job' },
   'job-active': { kind: 'conflict', title: 'The server already has an active job' },
@@ -53,6 +54,7 @@ export type ErrorKind =
   | 'forbidden'
   | 'not-found'
   | 'conflict' // try again when the state has changed
+  | 'too-many' // ask less often
   | 'unavailable' // try again later
   | 'failed' // read the log
 
@@ -70,6 +72,8 @@ export interface AppErrorOptions extends ErrorOptions {
   readonly facts?: Readonly<Record<string, unknown>>
   /** Every problem of a document at once. */
   readonly problems?: readonly Problem[]
+  /** When it is worth trying again. */
+  readonly retryAfterSeconds?: number
 }
 
 /** The one error class thrown on purpose (`/v2/` has OciError). Anything else is a bug. */
@@ -78,12 +82,14 @@ export class AppError<C extends ErrorCode = ErrorCode> extends Error {
   readonly code: C
   readonly facts: Readonly<Record<string, unknown>>
   readonly problems: readonly Problem[]
+  readonly retryAfterSeconds: number | undefined
 
   constructor(code: C, message: string, options: AppErrorOptions = {}) {
     super(message, options)
     this.code = code
     this.facts = options.facts ?? {}
     this.problems = options.problems ?? []
+    this.retryAfterSeconds = options.retryAfterSeconds
   }
 
   get kind(): ErrorKind {

@@ -1,3 +1,5 @@
+import type { Role } from '../../shared/role.ts'
+
 /** Who asks, as far as the registry knows. */
 export type Caller =
   | { readonly kind: 'anonymous' }
@@ -7,10 +9,6 @@ export type Caller =
   | { readonly kind: 'account'; readonly name: string; readonly role: Role; readonly stamp: string }
   /** A running job: it may pull these repositories and do nothing else. */
   | { readonly kind: 'job'; readonly name: string; readonly repositories: readonly string[]; readonly stamp: string }
-
-export type Role = 'admin' | 'operator' | 'reader'
-
-export const ROLES = ['admin', 'operator', 'reader'] as const satisfies readonly Role[]
 
 export const ANONYMOUS: Caller = { kind: 'anonymous' }
 

@@ -1,6 +1,6 @@
 import { AppError, type Problem } from '../../shared/errors.ts'
-import type { PasswordHash } from './password-hash.ts'
-import { parsePasswordHash } from './password-hash.ts'
+import type { PasswordHash } from '../../shared/passwords/password-hash.ts'
+import { parsePasswordHash } from '../../shared/passwords/password-hash.ts'
 
 /**
  * Reads an htpasswd file: `name:hash` a line; empty lines and lines that begin with `#` are left out. Fields behind a

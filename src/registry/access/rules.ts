@@ -1,4 +1,5 @@
-import type { Caller, Role } from './callers.ts'
+import type { Role } from '../../shared/role.ts'
+import type { Caller } from './callers.ts'
 import type { Glob } from './glob.ts'
 import { compileGlob } from './glob.ts'
 

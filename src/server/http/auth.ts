@@ -1,6 +1,7 @@
 import type { MiddlewareHandler } from 'hono'
 import { AppError } from '../../shared/errors.ts'
-import type { Role, TokenStore } from '../store/tokens.ts'
+import type { Role } from '../../shared/role.ts'
+import type { TokenStore } from '../store/tokens.ts'
 
 /** Which roles may use which methods below /api/v1. */
 const MAY_WRITE: readonly Role[] = ['admin', 'operator']

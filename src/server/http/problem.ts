@@ -13,6 +13,7 @@ const STATUS = {
   forbidden: 403,
   'not-found': 404,
   conflict: 409,
+  'too-many': 429,
   unavailable: 503,
   failed: 500,
 } as const satisfies Record<ErrorKind, ContentfulStatusCode>
@@ -25,6 +26,7 @@ export function problemResponse(error: unknown, c: Context, log: Logger): Respon
   const path = c.req.path.replace(/^\/media\/[^/]+/, '/media/[redacted]')
   if (status >= 500) log.error({ err: error, path }, 'request failed')
   if (status === 401) c.header('www-authenticate', 'Bearer realm="provisioner"')
+  if (known?.retryAfterSeconds !== undefined) c.header('retry-after', String(known.retryAfterSeconds))
   c.header('content-type', 'application/problem+json')
   return c.body(
     JSON.stringify({

@@ -2,10 +2,8 @@ import { randomBytes } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
 import { sha256 } from '../../shared/digest.ts'
 import { base32 } from '../../shared/ids.ts'
+import type { Role } from '../../shared/role.ts'
 import { text } from './job-row.ts'
-
-/** What a caller may do: `reader` looks, `operator` runs jobs, `admin` also changes servers and accounts. */
-export type Role = 'admin' | 'operator' | 'reader'
 
 export interface Account {
   readonly name: string

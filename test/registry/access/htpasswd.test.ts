@@ -1,8 +1,8 @@
 import { expect, onTestFinished, test } from 'vitest'
-import { createBcrypt } from '../../../src/registry/access/bcrypt.ts'
 import { parseHtpasswd } from '../../../src/registry/access/htpasswd.ts'
-import { matchesPassword, parsePasswordHash } from '../../../src/registry/access/password-hash.ts'
 import type { AppError } from '../../../src/shared/errors.ts'
+import { createBcrypt } from '../../../src/shared/passwords/bcrypt.ts'
+import { matchesPassword, parsePasswordHash } from '../../../src/shared/passwords/password-hash.ts'
 
 /** Passwords hashed by other programs: Apache's htpasswd, Python's passlib and the argon2 command of its authors. */
 test.for<[string, string]>([

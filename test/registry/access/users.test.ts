@@ -109,7 +109,7 @@ test('guessing beyond what can be compared is told to come again', async () => {
   const results = Promise.allSettled(guesses)
   await users.close()
   const refused = (await results).filter(
-    (result) => result.status === 'rejected' && (result.reason as { code?: string }).code === 'TOOMANYREQUESTS',
+    (result) => result.status === 'rejected' && (result.reason as { code?: string }).code === 'rate-limited',
   )
   expect(refused).toHaveLength(6)
 })

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import { readAsset } from '../../shared/assets.ts'
+import { readAsset } from '../assets.ts'
 
 export type BcryptCompare = (password: string, hash: string) => Promise<boolean>
 
