@@ -1,10 +1,12 @@
+import { closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { AppError } from './errors.ts'
 
 /**
  * Opens or creates a database and brings its schema up to date. WAL with `synchronous=FULL`: a transaction that returned
  * survives a power cut (SQLite, "PRAGMA synchronous").
- * @param migrations every change of the schema, in order, append only; `user_version` counts those applied
+ * @param migrations every change of the schema, in order, append only; `user_version` counts those applied. An older
+ * database is kept as it was beside it, `.schema-N`: the way back, should the new program have to go again.
  * @throws `config-invalid` when a newer program wrote it
  */
 export function openSqlite(path: string, migrations: readonly string[]): DatabaseSync {
@@ -44,8 +46,24 @@ function migrate(db: DatabaseSync, path: string, migrations: readonly string[]):
     const known = `it has schema ${version}, this program knows up to ${migrations.length}`
     throw new AppError('config-invalid', `Cannot open "${path}": a newer provisioner wrote it (${known})`)
   }
+  if (version > 0 && version < migrations.length && path !== ':memory:') keepCopy(db, `${path}.schema-${version}`)
   for (const [index, sql] of migrations.entries()) {
     if (index < version) continue
     transaction(db, () => db.exec(`${sql}; PRAGMA user_version = ${index + 1}`))
   }
+}
+
+/** Replaces a copy that an interrupted start left. It holds what the database holds, so only its owner may read it. */
+function keepCopy(db: DatabaseSync, path: string): void {
+  const partial = `${path}.partial`
+  rmSync(partial, { force: true })
+  // VACUUM INTO takes an empty file, and keeps its mode (SQLite, "VACUUM").
+  const file = openSync(partial, 'wx', 0o600)
+  try {
+    db.prepare('VACUUM INTO ?').run(partial)
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+  renameSync(partial, path)
 }
