@@ -1,4 +1,5 @@
 import type { Logger } from '../shared/log.ts'
+import type { LoginThrottle } from '../shared/passwords/login-throttle.ts'
 import { EXPOSITION_TYPE } from '../shared/prometheus.ts'
 import type { Clock } from '../shared/time.ts'
 import type { Authorize } from './access/access.ts'
@@ -46,6 +47,10 @@ export interface RegistryOptions {
   readonly policy?: PolicySource
   /** Where callers beside those of the policy's htpasswd file are known. */
   readonly callers?: Callers
+  /** The same for callers whose passwords people chose. */
+  readonly people?: Callers
+  /** Counts wrong passwords, with those of others who share it. */
+  readonly throttle?: LoginThrottle
   /** Decides instead of policy and callers. */
   readonly authorize?: Authorize
   /** Accept manifests whose references are missing. Default false: a broken push is noticed when it happens. */

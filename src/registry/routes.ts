@@ -124,8 +124,9 @@ async function dispatch(
     const reference = segment.replace(/%3a/i, ':')
     const [access, handler] = operation
     const origin = originOf(isEncrypted(c), c.req.header('host'))
+    const address = c.env.incoming?.socket.remoteAddress
     const ask = (other: string | undefined, what: Access) =>
-      authorize({ authorization, repository: other, access: what, origin })
+      authorize({ authorization, repository: other, access: what, origin, address })
     const admission = access === 'none' ? undefined : await ask(repository, access)
     c.facts.caller = admission?.caller
     const call: Call = { c, repository: repository ?? '', reference, query, authorization, ...rightsOf(admission, ask) }

@@ -2,7 +2,8 @@ import { Hono } from 'hono'
 import type { Registry } from '../registry/registry.ts'
 import { AppError } from '../shared/errors.ts'
 import type { Logger } from '../shared/log.ts'
-import { requireToken } from './http/auth.ts'
+import type { AuthDeps } from './http/auth.ts'
+import { requireAccount } from './http/auth.ts'
 import { problemResponse } from './http/problem.ts'
 import type { DoctorRouteDeps } from './routes/doctor.ts'
 import { doctorRoutes, testMediaRoutes } from './routes/doctor.ts'
@@ -14,14 +15,13 @@ import type { ReportRouteDeps } from './routes/reports.ts'
 import { reportRoutes } from './routes/reports.ts'
 import type { ServerRouteDeps } from './routes/servers.ts'
 import { serverRoutes } from './routes/servers.ts'
-import type { TokenStore } from './store/tokens.ts'
 
 export type AppDeps = JobRouteDeps &
   MediaRouteDeps &
   ReportRouteDeps &
   ServerRouteDeps &
-  DoctorRouteDeps & {
-    readonly tokens: TokenStore
+  DoctorRouteDeps &
+  AuthDeps & {
     readonly registry: Registry
     readonly log: Logger
     /** Throws while the controller cannot do its work. */
@@ -47,7 +47,7 @@ export function controllerApp(deps: AppDeps): Hono {
   app.route('/api/v1', reportRoutes(deps))
 
   const api = new Hono()
-  api.use(requireToken(deps.tokens))
+  api.use(requireAccount(deps))
   api.route('/jobs', jobRoutes(deps))
   api.route('/servers', serverRoutes(deps))
   api.route('/servers', doctorRoutes(deps))

@@ -7,9 +7,11 @@ import { AppError, isAppError } from '../shared/errors.ts'
 import { writeFileAtomic } from '../shared/files.ts'
 import { startServer } from '../shared/http-server.ts'
 import type { Logger } from '../shared/log.ts'
+import { createLoginThrottle } from '../shared/passwords/login-throttle.ts'
 import { reloadOnHangup } from '../shared/reload.ts'
 import { sleep, systemClock } from '../shared/time.ts'
 import { loadOrCreateTls } from '../shared/tls.ts'
+import { openAccounts } from './accounts/accounts.ts'
 import { controllerApp } from './app.ts'
 import { bmcAccess } from './bmcs.ts'
 import { testMedia } from './doctor/test-media.ts'
@@ -27,7 +29,7 @@ import { jobMedia } from './media/job-media.ts'
 import type { Medium } from './media/medium.ts'
 import { fileMedium } from './media/medium.ts'
 import { regionsOf, servedMedia } from './media/served.ts'
-import { registryCallers } from './registry-access.ts'
+import { registryCallers, registryPeople } from './registry-access.ts'
 import { checkSimulation } from './simulated.ts'
 import { holdDirectory, openDatabase } from './store/database.ts'
 import { sqliteJobStore } from './store/jobs.ts'
@@ -35,6 +37,7 @@ import { sqliteLearnedProfiles } from './store/profiles.ts'
 import { sqliteServerStore } from './store/servers.ts'
 import type { TokenStore } from './store/tokens.ts'
 import { newToken, sqliteTokenStore } from './store/tokens.ts'
+import { sqliteUserStore } from './store/users.ts'
 
 /** What the person or script that started the controller should be told. */
 export interface Started {
@@ -88,7 +91,10 @@ async function serveData(
   const jobs = sqliteJobStore(db)
   const servers = sqliteServerStore(db, keys.seal)
   const tokens = sqliteTokenStore(db)
-  const adminToken = await firstToken(tokens, config.adminTokenFile)
+  const users = sqliteUserStore(db)
+  const throttle = createLoginThrottle(clock)
+  const accounts = openAccounts({ users, tokens, throttle, clock })
+  const adminToken = users.isEmpty() ? await firstToken(tokens, config.adminTokenFile) : undefined
   const changes = createChanges(sleep)
   const record = jobRecord(jobs, clock, changes.publish)
   const media = jobMedia({
@@ -101,7 +107,9 @@ async function serveData(
     root: dataPaths(config.dataDir).registry,
     log,
     clock,
-    callers: registryCallers({ tokens, jobs, secrets: keys.secrets }),
+    callers: registryCallers({ accounts, jobs, secrets: keys.secrets }),
+    people: registryPeople(accounts),
+    throttle,
     policyFile: config.registryPolicy,
   })
   const sensor = await openSensor(maintenance, { jobs, record, log }, signal)
@@ -117,7 +125,7 @@ async function serveData(
     checkBmc: checkSimulation,
     jobs,
     servers,
-    tokens,
+    accounts,
     record,
     secrets: keys.secrets,
     clock,
@@ -169,6 +177,7 @@ async function serveData(
     await bmcs.close()
     await http.close()
     await registry.close()
+    await accounts.close()
   }
 }
 
@@ -204,13 +213,14 @@ function ready(db: DatabaseSync, maintenance: Medium | undefined): void {
 
 async function firstToken(tokens: TokenStore, file: string | undefined): Promise<string | undefined> {
   if (!tokens.isEmpty()) return undefined
-  if (file === undefined) return tokens.create('first admin', 'admin', clock.now())
+  const record = { name: 'first admin', role: 'admin', owner: null, createdAt: clock.now(), expiresAt: null } as const
+  if (file === undefined) return tokens.create(record).token
   // Written first: a token that is known to nobody would lock everybody out, and no second one is made.
   const token = newToken()
   await writeFileAtomic(file, `${token}\n`, 0o600).catch((cause: unknown) => {
     throw new AppError('config-invalid', `Cannot write the first admin token to "${file}"`, { cause })
   })
-  tokens.create('first admin', 'admin', clock.now(), token)
+  tokens.create(record, token)
   return undefined
 }
 

@@ -3,12 +3,13 @@ import type { Caller, Callers } from '../registry/access/callers.ts'
 import { sha256 } from '../shared/digest.ts'
 import { parseOciReference } from '../shared/oci-reference.ts'
 import { parseRecipeText } from '../shared/recipe/parse.ts'
+import type { Accounts } from './accounts/accounts.ts'
 import type { Job } from './jobs/machine.ts'
 import type { JobSecrets, JobStore } from './jobs/ports.ts'
-import type { Account, TokenStore } from './store/tokens.ts'
+import type { Account } from './store/tokens.ts'
 
 export interface RegistryAccessDeps {
-  readonly tokens: TokenStore
+  readonly accounts: Accounts
   readonly jobs: Pick<JobStore, 'find'>
   readonly secrets: JobSecrets
 }
@@ -17,10 +18,10 @@ export interface RegistryAccessDeps {
 const MAX_REMEMBERED = 1000
 
 /**
- * Whom the controller knows under /v2/: accounts, by an API token as the password of any user name, and running jobs, by
- * their id and the password on their task medium. What they may do is the registry's policy.
+ * Whom the controller knows under /v2/ by what nobody can guess: accounts, by an API token as the password of any user name,
+ * and running jobs, by their id and the password on their task medium. What they may do is the registry's policy.
  */
-export function registryCallers({ tokens, jobs, secrets }: RegistryAccessDeps): Callers {
+export function registryCallers({ accounts, jobs, secrets }: RegistryAccessDeps): Callers {
   const named = new Map<string, readonly string[]>()
 
   function jobCaller(job: Job | undefined): Caller | undefined {
@@ -33,30 +34,38 @@ export function registryCallers({ tokens, jobs, secrets }: RegistryAccessDeps): 
 
   return {
     async verify({ username, password }) {
-      const account = tokens.find(password)
-      if (account !== undefined) return accountCaller(account, sha256(password))
+      const account = accounts.byToken(password)
+      if (account !== undefined) return accountCaller(account, accounts.tokenStamp(password))
       const job = username === undefined ? undefined : await jobs.find(username)
       if (job === undefined) return undefined
       const expected = sha256(secrets.registryPassword(job))
       return timingSafeEqual(Buffer.from(sha256(password)), Buffer.from(expected)) ? jobCaller(job) : undefined
     },
     async recall(stamp) {
-      const [kind, ...rest] = stamp.split(':')
-      if (kind === 'account') {
-        const hash = rest.join(':')
-        const account = tokens.findByHash(hash)
-        return account && accountCaller(account, hash)
-      }
-      const caller = kind === 'job' ? jobCaller(await jobs.find(rest[0] ?? '')) : undefined
+      const account = accounts.recall(stamp)
+      if (account !== undefined) return accountCaller(account, stamp)
+      const [kind, id = ''] = stamp.split(':')
+      const caller = kind === 'job' ? jobCaller(await jobs.find(id)) : undefined
       // Another attempt is another password: tokens of the one before are void.
       return caller?.kind === 'job' && caller.stamp === stamp ? caller : undefined
     },
   }
 }
 
-/** The stamp is the SHA-256 of 160 random bits: who reads it has the token already, or learns nothing from it. */
-function accountCaller({ name, role }: Account, hash: string): Caller {
-  return { kind: 'account', name, role, stamp: `account:${hash}` }
+/** The controller's users under /v2/, by their passwords. */
+export function registryPeople(accounts: Accounts): Callers {
+  return {
+    async verify({ username, password }) {
+      const account = username === undefined ? undefined : await accounts.byPassword(username, password)
+      const stamp = account && accounts.stampOf(account.name)
+      return account === undefined || stamp === undefined ? undefined : accountCaller(account, stamp)
+    },
+    recall: async () => undefined,
+  }
+}
+
+function accountCaller({ name, role }: Account, stamp: string): Caller {
+  return { kind: 'account', name, role, stamp }
 }
 
 function repositoriesOf(job: Job): readonly string[] {

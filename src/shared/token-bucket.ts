@@ -11,6 +11,8 @@ export interface TokenBuckets {
   take(key: string): number
   /** The same without taking. */
   wait(key: string): number
+  /** Puts one back. */
+  give(key: string): void
 }
 
 interface Bucket {
@@ -37,16 +39,24 @@ export function createTokenBuckets({ burst, perSecond }: Rate, clock: Clock): To
     return left >= 1 ? 0 : Math.ceil((1 - left) / perSecond)
   }
 
+  function store(key: string, left: number, at: number): void {
+    buckets.delete(key)
+    if (buckets.size >= MAX_KEYS) buckets.delete(buckets.keys().next().value ?? '')
+    buckets.set(key, { left, at })
+  }
+
   return {
     wait: (key) => waitFor(leftOf(key, clock.now().getTime())),
     take(key) {
       const now = clock.now().getTime()
       const left = leftOf(key, now)
       const seconds = waitFor(left)
-      buckets.delete(key)
-      if (buckets.size >= MAX_KEYS) buckets.delete(buckets.keys().next().value ?? '')
-      buckets.set(key, { left: seconds === 0 ? left - 1 : left, at: now })
+      store(key, seconds === 0 ? left - 1 : left, now)
       return seconds
+    },
+    give(key) {
+      const now = clock.now().getTime()
+      store(key, Math.min(burst, leftOf(key, now) + 1), now)
     },
   }
 }

@@ -2,29 +2,33 @@ import { expect, test } from 'vitest'
 import type { Caller } from '../../src/registry/access/callers.ts'
 import { policyOf } from '../../src/registry/access/open.ts'
 import type { Job } from '../../src/server/jobs/machine.ts'
-import { registryCallers } from '../../src/server/registry-access.ts'
+import { registryCallers, registryPeople } from '../../src/server/registry-access.ts'
 import { openDatabase } from '../../src/server/store/database.ts'
-import { sqliteTokenStore } from '../../src/server/store/tokens.ts'
-import { systemClock } from '../../src/shared/time.ts'
 import { testRegistry } from '../registry/support/open-registry.ts'
 import { LINUX_RECIPE } from './support/recipe.ts'
+import { testAccounts } from './support/test-accounts.ts'
 import { SECRETS } from './support/with-worker.ts'
 
 /** A controller with one job, an operator and a reader. */
 function controller() {
   let job = { id: 'J1', attempt: 1, status: 'provisioning', recipeText: JSON.stringify(LINUX_RECIPE) } as Job
-  const tokens = sqliteTokenStore(openDatabase(':memory:'))
+  const { accounts, token, users } = testAccounts(openDatabase(':memory:'))
   const jobs = { find: async (id: string) => (id === job.id ? job : undefined) }
-  const callers = registryCallers({ tokens, jobs, secrets: SECRETS })
+  const callers = registryCallers({ accounts, jobs, secrets: SECRETS })
   return {
     callers,
-    operator: tokens.create('ops', 'operator', systemClock.now()),
-    reader: tokens.create('dash', 'reader', systemClock.now()),
+    users,
+    people: registryPeople(accounts),
+    operator: token('ops', 'operator'),
+    reader: token('dash', 'reader'),
     change(facts: Partial<Job>) {
       job = { ...job, ...facts }
     },
   }
 }
+
+/** `secret-d`, at the smallest cost. */
+const SECRET_HASH = '$scrypt$ln=4,r=8,p=1$VbjPWJcUhxjZfOUNdwdzSQ$kQU3B5Wo1cOnAosA4PeEY9FfwhVgO1UJb8fyM46jO/E'
 
 const basic = (name: string, password: string) => `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}`
 
@@ -110,3 +114,20 @@ test.for([
     expect(await status('GET', '/v2/_catalog', ops)).toBe(200)
   },
 )
+
+test('a user of the controller logs in under /v2/ with the password, for as long as it is theirs', async () => {
+  const { callers, people, users } = controller()
+  users.add({ name: 'ann', role: 'operator', disabled: false, createdAt: new Date(0) }, SECRET_HASH)
+  users.add({ name: 'root', role: 'admin', disabled: false, createdAt: new Date(0) }, SECRET_HASH)
+  const registry = await testRegistry({ callers, people })
+  const status = async (path: string, authorization: string) =>
+    (await registry.request('GET', path, { headers: { authorization } })).status
+  const ann = basic('ann', 'secret-d')
+  expect(await status('/v2/_catalog', ann)).toBe(200)
+  expect(await status('/v2/_catalog', basic('ann', 'other'))).toBe(401)
+  const answer = await registry.request('GET', '/v2/token', { headers: { authorization: ann } })
+  const held = `Bearer ${((await answer.json()) as { token: string }).token}`
+  expect(await status('/v2/', held)).toBe(200)
+  users.change('ann', { disabled: true })
+  expect([await status('/v2/', held), await status('/v2/_catalog', ann)]).toEqual([401, 401])
+})

@@ -17,6 +17,8 @@ export interface AccessRequest {
   /** Undefined for /v2/ itself and for the catalog. */
   readonly repository: string | undefined
   readonly access: Action | 'catalog'
+  /** Where it came from; undefined where there is no socket. */
+  readonly address?: string | undefined
   /** `https://HOST:PORT` under which the client came; challenges point there. */
   readonly origin: string
 }
@@ -55,7 +57,7 @@ export function createAuthorize({ policy, callers, tokens }: Omit<AccessDeps, 'c
     const bearer = /^bearer +(.+)$/i.exec(authorization)?.[1]
     if (bearer !== undefined && isToken(bearer)) return fromToken(bearer, request)
     const login = bearer === undefined ? basicLogin(authorization) : { username: undefined, password: bearer }
-    const caller = login === undefined ? undefined : await callers.verify(login)
+    const caller = login === undefined ? undefined : await callers.verify({ ...login, address: request.address })
     if (caller === undefined) throw unauthorized(policy.current(), request)
     return { caller, scopes: undefined }
   }

@@ -1,3 +1,4 @@
+import type { LoginThrottle } from '../../shared/passwords/login-throttle.ts'
 import type { Role } from '../../shared/role.ts'
 
 /** Who asks, as far as the registry knows. */
@@ -21,6 +22,8 @@ export interface Login {
   /** Undefined for a password that came as `Authorization: Bearer`. */
   readonly username: string | undefined
   readonly password: string
+  /** Where it came from; undefined where there is no socket. */
+  readonly address?: string | undefined
 }
 
 /** A place where callers are known: the htpasswd file, the controller's accounts, its jobs. */
@@ -34,16 +37,30 @@ export interface Callers {
   recall(stamp: string): Promise<Caller | undefined>
 }
 
-/** Several places, asked in this order. */
-export function anyOf(places: readonly Callers[]): Callers {
-  async function first(ask: (place: Callers) => Promise<Caller | undefined>): Promise<Caller | undefined> {
+/**
+ * Several places, asked in their order: first those whose secrets nobody can guess, then those whose passwords people chose,
+ * where wrong ones are counted.
+ */
+export function knownIn(keys: readonly Callers[], people: readonly Callers[], throttle: LoginThrottle): Callers {
+  async function first(
+    places: readonly Callers[],
+    ask: (place: Callers) => Promise<Caller | undefined>,
+  ): Promise<Caller | undefined> {
     for (const place of places) {
       const found = await ask(place)
       if (found !== undefined) return found
     }
     return undefined
   }
-  return { verify: (login) => first((place) => place.verify(login)), recall: (s) => first((place) => place.recall(s)) }
+  return {
+    async verify(login) {
+      const found = await first(keys, (place) => place.verify(login))
+      const { username, password, address } = login
+      if (found !== undefined || username === undefined) return found
+      return throttle.attempt({ username, password, address }, () => first(people, (place) => place.verify(login)))
+    },
+    recall: (stamp) => first([...keys, ...people], (place) => place.recall(stamp)),
+  }
 }
 
 /** User and password of `Authorization: Basic` (RFC 7617); undefined when the header is not one. */

@@ -3,6 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeFileAtomic } from '../../shared/files.ts'
 import type { Logger } from '../../shared/log.ts'
+import type { LoginThrottle } from '../../shared/passwords/login-throttle.ts'
+import { createLoginThrottle } from '../../shared/passwords/login-throttle.ts'
 import type { Clock } from '../../shared/time.ts'
 import type { Handler } from '../call.ts'
 import { parsePolicyText } from '../policy.ts'
@@ -12,7 +14,7 @@ import { readBounded, requestBody } from '../request-body.ts'
 import type { Authorize } from './access.ts'
 import { createAuthorize } from './access.ts'
 import type { Callers } from './callers.ts'
-import { anyOf } from './callers.ts'
+import { knownIn } from './callers.ts'
 import { createTokens } from './token.ts'
 import { createTokenEndpoint, MAX_TOKEN_FORM_BYTES } from './token-endpoint.ts'
 import { createUsers } from './users.ts'
@@ -24,8 +26,12 @@ export interface OpenAccessOptions {
   readonly policyFile?: string | undefined
   /** The same from elsewhere. */
   readonly policy?: PolicySource
-  /** Where callers beside those of the htpasswd file are known. */
+  /** Where callers beside those of the htpasswd file are known, by secrets that nobody can guess. */
   readonly callers?: Callers
+  /** The same, by passwords that people chose. */
+  readonly people?: Callers
+  /** Counts wrong passwords; shared with whoever else checks some. */
+  readonly throttle?: LoginThrottle
   readonly clock: Clock
   readonly log: Logger
 }
@@ -44,7 +50,9 @@ export async function openAccess(options: OpenAccessOptions): Promise<OpenedAcce
   const file = options.policyFile === undefined ? undefined : await openPolicyFile(options.policyFile, log)
   const policy = file ?? options.policy ?? BUILT_IN
   const users = createUsers(policy, clock)
-  const all = anyOf([users, ...(callers === undefined ? [] : [callers])])
+  const people = [users, ...(options.people === undefined ? [] : [options.people])]
+  const throttle = options.throttle ?? createLoginThrottle(clock)
+  const all = knownIn(callers === undefined ? [] : [callers], people, throttle)
   const tokens = createTokens(await tokenKey(root), clock)
   const issue = createTokenEndpoint({ policy, callers: all, tokens, clock })
   const authorize = createAuthorize({ policy, callers: all, tokens })
@@ -53,8 +61,9 @@ export async function openAccess(options: OpenAccessOptions): Promise<OpenedAcce
     authorize: async (request) => (callers === undefined && policy.current().isOpen ? undefined : authorize(request)),
     async token({ c, query, authorization }) {
       const isForm = c.req.method === 'POST'
+      const address = c.env.incoming?.socket.remoteAddress
       const fields = isForm ? await readForm(c) : query
-      return c.json(await issue({ authorization, fields, isForm }), 200, { 'cache-control': 'no-store' })
+      return c.json(await issue({ authorization, fields, isForm, address }), 200, { 'cache-control': 'no-store' })
     },
     async close() {
       await file?.close()

@@ -12,6 +12,7 @@ export interface TokenRequest {
   /** The query of GET, the form of POST. */
   readonly fields: URLSearchParams
   readonly isForm: boolean
+  readonly address?: string | undefined
 }
 
 export interface TokenAnswer {
@@ -36,7 +37,7 @@ export const MAX_TOKEN_FORM_BYTES = 64 << 10
  */
 export function createTokenEndpoint({ policy, callers, tokens }: AccessDeps) {
   return async function issue(request: TokenRequest): Promise<TokenAnswer> {
-    const caller = request.isForm ? await fromForm(request.fields) : await fromBasic(request.authorization)
+    const caller = request.isForm ? await fromForm(request) : await fromBasic(request)
     const { rules, token_lifetime: lifetime } = policy.current()
     if (caller.kind === 'anonymous' && !hasAnonymous(rules)) throw unauthorized()
     const access = parseScopes(request.fields.getAll('scope')).flatMap((scope) => grant(scope, caller))
@@ -69,17 +70,19 @@ export function createTokenEndpoint({ policy, callers, tokens }: AccessDeps) {
     return granted.length === 0 ? [] : [{ type, name, actions: granted }]
   }
 
-  async function fromBasic(authorization: string | undefined): Promise<Caller> {
+  async function fromBasic({ authorization, address }: TokenRequest): Promise<Caller> {
     if (authorization === undefined) return ANONYMOUS
     const login = basicLogin(authorization)
-    return known(login && (await callers.verify(login)))
+    return known(login && (await callers.verify({ ...login, address })))
   }
 
-  async function fromForm(form: URLSearchParams): Promise<Caller> {
+  async function fromForm({ fields: form, address }: TokenRequest): Promise<Caller> {
     switch (form.get('grant_type')) {
       case 'password': {
         const [username, password] = [form.get('username') ?? '', form.get('password') ?? '']
-        return username === '' && password === '' ? ANONYMOUS : known(await callers.verify({ username, password }))
+        return username === '' && password === ''
+          ? ANONYMOUS
+          : known(await callers.verify({ username, password, address }))
       }
       case 'refresh_token': {
         const claims = tokens.read(form.get('refresh_token') ?? '', 'refresh')

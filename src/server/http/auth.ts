@@ -1,40 +1,52 @@
-import type { MiddlewareHandler } from 'hono'
+import type { Context, MiddlewareHandler } from 'hono'
 import { AppError } from '../../shared/errors.ts'
 import type { Role } from '../../shared/role.ts'
-import type { TokenStore } from '../store/tokens.ts'
+import type { Account } from '../store/tokens.ts'
+import { addressOf } from './address.ts'
 
 /** Which roles may use which methods below /api/v1. */
 const MAY_WRITE: readonly Role[] = ['admin', 'operator']
 
-/** The token in an Authorization header: Bearer, or Basic with the token as password (RFC 6750, RFC 7617). */
-export function tokenOf(header: string | undefined): string | undefined {
-  const [scheme, value] = header?.split(' ', 2) ?? []
-  if (value === undefined) return undefined
-  if (/^bearer$/i.test(scheme ?? '')) return value
-  return /^basic$/i.test(scheme ?? '') ? passwordOf(value)?.password : undefined
+/** What an Authorization header says: the username is undefined for Bearer (RFC 6750), which is a token. */
+export interface Credentials {
+  readonly username: string | undefined
+  readonly password: string
 }
 
-/** User and password of a Basic header's value; podman sends `Og==` (both empty) when it has no login. */
-export function passwordOf(base64: string): { readonly username: string; readonly password: string } | undefined {
-  const [username, ...rest] = Buffer.from(base64, 'base64').toString('utf8').split(':')
-  if (username === undefined || rest.length === 0) return undefined
-  return { username, password: rest.join(':') }
+/** Reads Bearer, or Basic (RFC 7617): a user and password, or any name and a token. */
+export function credentialsOf(header: string | undefined): Credentials | undefined {
+  const [scheme, value] = header?.split(' ', 2) ?? []
+  if (value === undefined) return undefined
+  if (/^bearer$/i.test(scheme ?? '')) return { username: undefined, password: value }
+  if (!/^basic$/i.test(scheme ?? '')) return undefined
+  const [username, ...rest] = Buffer.from(value, 'base64').toString('utf8').split(':')
+  return username === undefined || rest.length === 0 ? undefined : { username, password: rest.join(':') }
+}
+
+export interface AuthDeps {
+  readonly accounts: {
+    /** @throws `rate-limited` */
+    login(login: Credentials & { readonly address: string | undefined }): Promise<Account | undefined>
+  }
 }
 
 /**
- * Lets only holders of an API token through; readers only look.
- * @throws `unauthenticated`, `forbidden`
+ * Lets only holders of an account through; readers only look.
+ * @throws `unauthenticated`, `forbidden`, `rate-limited`
  */
-export function requireToken(tokens: TokenStore): MiddlewareHandler {
-  return async function requireToken(c, next) {
-    const token = tokenOf(c.req.header('authorization'))
-    const account = token === undefined ? undefined : tokens.find(token)
-    if (account === undefined) {
-      throw new AppError('unauthenticated', 'Cannot answer: a valid API token is needed (Authorization: Bearer …)')
-    }
+export function requireAccount({ accounts }: AuthDeps): MiddlewareHandler {
+  return async function requireAccount(c, next) {
+    const account = await accountOf(c, accounts)
     if (c.req.method !== 'GET' && c.req.method !== 'HEAD' && !MAY_WRITE.includes(account.role)) {
-      throw new AppError('forbidden', `Cannot do that: the token "${account.name}" may only read`)
+      throw new AppError('forbidden', `Cannot do that: "${account.name}" may only read`)
     }
     await next()
   }
+}
+
+async function accountOf(c: Context, accounts: AuthDeps['accounts']): Promise<Account> {
+  const credentials = credentialsOf(c.req.header('authorization'))
+  const account = credentials && (await accounts.login({ ...credentials, address: addressOf(c) }))
+  if (account !== undefined) return account
+  throw new AppError('unauthenticated', 'Cannot answer: a valid API token, or a user and password, is needed')
 }

@@ -78,4 +78,32 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (model, firmware)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE users (
+    name       TEXT PRIMARY KEY,
+    role       TEXT NOT NULL,
+    password   TEXT NOT NULL,          -- PHC string, see shared/passwords/password-hash.ts
+    disabled   INTEGER NOT NULL,
+    created_at TEXT NOT NULL
+  ) STRICT;
+
+  ALTER TABLE tokens ADD COLUMN id TEXT;
+  ALTER TABLE tokens ADD COLUMN owner TEXT REFERENCES users (name) ON DELETE CASCADE;  -- null: of a service
+  ALTER TABLE tokens ADD COLUMN expires_at TEXT;
+  ALTER TABLE tokens ADD COLUMN last_used_at TEXT;
+  UPDATE tokens SET id = lower(hex(randomblob(6)));
+  CREATE UNIQUE INDEX tokens_by_id ON tokens (id);
+  CREATE INDEX tokens_of_owner ON tokens (owner);
+
+  CREATE TABLE audit (
+    id      INTEGER PRIMARY KEY,
+    at      TEXT NOT NULL,
+    audit   TEXT NOT NULL,             -- what was done
+    caller  TEXT NOT NULL,
+    address TEXT,
+    object  TEXT NOT NULL,
+    status  INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX audit_by_time ON audit (at);
+  `,
 ]

@@ -14,10 +14,12 @@ export interface LoginAttempt {
 
 /** Makes guessing slow without locking anybody out who knows the password. */
 export interface LoginThrottle {
-  /** @throws `rate-limited` when this address or this account has had its share of wrong passwords */
-  admit(attempt: LoginAttempt): void
-  succeeded(attempt: LoginAttempt): void
-  failed(attempt: LoginAttempt): void
+  /**
+   * What `verify` finds; undefined is a wrong password. One that was right lately is not held up, and one that was wrong
+   * already is not counted again.
+   * @throws `rate-limited` when this address or this account has had its share of wrong passwords
+   */
+  attempt<T>(login: LoginAttempt, verify: () => Promise<T | undefined>): Promise<T | undefined>
 }
 
 /** Ten mistakes at once, then one every fifteen seconds: 5,760 guesses a day. */
@@ -44,14 +46,13 @@ export function createLoginThrottle(clock: Clock): LoginThrottle {
     return createHmac('sha256', key).update(`${username}\0${password}\0${address}`).digest('base64')
   }
 
-  return {
-    admit(attempt) {
-      const proof = proofOf(attempt)
-      if (right.has(proof) || wrong.has(proof)) return
-      const account = trusted.has(pair(attempt)) ? 0 : byAccount.wait(attempt.username)
-      const address = attempt.address === undefined ? 0 : byAddress.wait(networkOf(attempt.address))
-      const seconds = Math.max(account, address)
-      if (seconds === 0) return
+  /** Counted before it is known whether it is one: many guesses at once are many. Returns what takes it back. */
+  function reserve(login: LoginAttempt): () => void {
+    const network = login.address === undefined ? undefined : networkOf(login.address)
+    const account = trusted.has(pair(login)) ? undefined : login.username
+    const addressWait = network === undefined ? 0 : byAddress.wait(network)
+    const seconds = Math.max(addressWait, account === undefined ? 0 : byAccount.wait(account))
+    if (seconds > 0) {
       throw new AppError(
         'rate-limited',
         'Cannot check the password: too many wrong ones from here or for this account',
@@ -59,18 +60,34 @@ export function createLoginThrottle(clock: Clock): LoginThrottle {
           retryAfterSeconds: seconds,
         },
       )
-    },
-    succeeded(attempt) {
-      right.add(proofOf(attempt))
-      trusted.add(pair(attempt))
-    },
-    failed(attempt) {
-      const proof = proofOf(attempt)
-      right.remove(proof)
-      if (wrong.has(proof)) return
-      wrong.add(proof)
-      byAccount.take(attempt.username)
-      if (attempt.address !== undefined) byAddress.take(networkOf(attempt.address))
+    }
+    if (network !== undefined) byAddress.take(network)
+    if (account !== undefined) byAccount.take(account)
+    return () => {
+      if (network !== undefined) byAddress.give(network)
+      if (account !== undefined) byAccount.give(account)
+    }
+  }
+
+  return {
+    async attempt(login, verify) {
+      const proof = proofOf(login)
+      const isKnown = right.has(proof) || wrong.has(proof)
+      const takeBack = isKnown ? () => {} : reserve(login)
+      const found = await verify().catch((error: unknown) => {
+        takeBack()
+        throw error
+      })
+      if (found === undefined) {
+        right.remove(proof)
+        wrong.add(proof)
+      } else {
+        takeBack()
+        wrong.remove(proof)
+        right.add(proof)
+        trusted.add(pair(login))
+      }
+      return found
     },
   }
 }

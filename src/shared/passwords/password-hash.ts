@@ -93,6 +93,12 @@ export async function hashPassword(password: string): Promise<string> {
   return `$scrypt$ln=${Math.log2(N)},r=${r},p=${p}$${unpadded(salt)}$${unpadded(hash)}`
 }
 
+/** Nobody's: comparing with it takes as long as with a new password, and always fails. */
+export function unmatchableHash(): PasswordHash {
+  const [salt, hash] = [randomBytes(SALT_BYTES), randomBytes(HASH_BYTES)]
+  return { kind: 'scrypt', text: '', salt, hash, options: withMemory(SCRYPT_COST) }
+}
+
 function unpadded(bytes: Buffer): string {
   return bytes.toString('base64').replace(/=+$/, '')
 }

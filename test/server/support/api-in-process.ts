@@ -16,9 +16,9 @@ import { checkSimulation } from '../../../src/server/simulated.ts'
 import { openDatabase } from '../../../src/server/store/database.ts'
 import { sqliteJobStore } from '../../../src/server/store/jobs.ts'
 import { sqliteServerStore } from '../../../src/server/store/servers.ts'
-import { sqliteTokenStore } from '../../../src/server/store/tokens.ts'
 import { systemClock } from '../../../src/shared/time.ts'
 import { bodyOf, type Call } from './api-call.ts'
+import { testAccounts } from './test-accounts.ts'
 import { PLAIN_SEAL, SECRETS } from './with-worker.ts'
 
 /** Every route of the controller over a database in memory; nobody works on the jobs. */
@@ -40,7 +40,7 @@ export async function openApi(): Promise<Api> {
   const db = openDatabase(':memory:')
   const jobs = sqliteJobStore(db)
   const servers = sqliteServerStore(db, PLAIN_SEAL)
-  const tokens = sqliteTokenStore(db)
+  const { accounts, token: newToken } = testAccounts(db)
   const log = pino({ level: 'silent' })
   const clock = systemClock
   const record = jobRecord(jobs, clock, () => undefined)
@@ -50,12 +50,12 @@ export async function openApi(): Promise<Api> {
     root: join(directory, 'registry'),
     log,
     clock,
-    callers: registryCallers({ tokens, jobs, secrets: SECRETS }),
+    callers: registryCallers({ accounts, jobs, secrets: SECRETS }),
   })
   const app = controllerApp({
     jobs,
     servers,
-    tokens,
+    accounts,
     record,
     secrets: SECRETS,
     clock,
@@ -73,12 +73,12 @@ export async function openApi(): Promise<Api> {
     reserved: new Set(),
     checkBmc: checkSimulation,
   })
-  const token = tokens.create('admin', 'admin', clock.now())
+  const token = newToken('admin', 'admin')
   const api: Api = {
     app,
     record,
     token,
-    reader: tokens.create('look', 'reader', clock.now()),
+    reader: newToken('look', 'reader'),
     switching: Promise.resolve(),
     async call(method, path, body, headers) {
       const text = bodyOf(body)
