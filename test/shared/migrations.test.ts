@@ -81,7 +81,10 @@ test.for(versionsOf('controller'))('a controller of version %i loses nothing by 
   })
   expect((await jobs.history('01JA', 0)).map(({ message }) => message)).toEqual(['queued', 'failed'])
   expect((await jobs.logs('01JA')).map(({ text }) => text)).toEqual(['last words'])
-  expect(sqliteTokenStore(db).find('hush-of-the-first-admin')).toMatchObject({ name: 'first admin', role: 'admin' })
+  expect(sqliteTokenStore(db).find('hush-of-the-first-admin', new Date(0))).toMatchObject({
+    name: 'first admin',
+    role: 'admin',
+  })
   db.close()
 })
 
