@@ -4,6 +4,7 @@ import { build } from 'esbuild'
 import { ROOT } from './files.ts'
 import { nativeAddonPlugin } from './native-addon-plugin.ts'
 import { recipeValidatorPlugin } from './recipe-validator-plugin.ts'
+import { requestValidatorsPlugin } from './request-validators-plugin.ts'
 
 /** The entry and all it imports as one CommonJS file. */
 export interface Bundle {
@@ -40,7 +41,7 @@ export async function bundle(entry: string, buildId: string): Promise<Bundle> {
       PROVISIONER_BUILD_ID: JSON.stringify(buildId),
       'import.meta.url': '"file:///provisioner"',
     },
-    plugins: [nativeAddonPlugin(), recipeValidatorPlugin()],
+    plugins: [nativeAddonPlugin(), recipeValidatorPlugin(), requestValidatorsPlugin()],
   })
   const [output] = result.outputFiles
   const warnings = result.warnings.map(({ text, location }) => `${location?.file ?? ''}: ${text}`)

@@ -1,11 +1,11 @@
 import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
-import type { DoctorView } from '../server/routes/doctor.ts'
+import type { DiagnosisView } from '../server/routes/views.ts'
 import type { Command } from './command.ts'
 
 /** The controller itself gives up after 140 s, and then ejects. */
 const ANSWER_MS = 240_000
 
-const MARKS: Readonly<Record<DoctorView['findings'][number]['state'], string>> = {
+const MARKS: Readonly<Record<DiagnosisView['findings'][number]['state'], string>> = {
   ok: 'ok',
   warning: 'WARN',
   failed: 'FAIL',
@@ -23,14 +23,16 @@ export const doctor: Command = {
     const { io } = invocation
     const controller = await openController(invocation, ANSWER_MS)
     if (io.interactive) io.err('Examining the server; this takes up to a minute ...\n')
-    const report = await controller.post<DoctorView>(`/servers/${encodeURIComponent(invocation.arg('SERIAL'))}/doctor`)
+    const report = await controller.post<DiagnosisView>(
+      `/servers/${encodeURIComponent(invocation.arg('SERIAL'))}/doctor`,
+    )
     io.out(invocation.flag('json') ? `${JSON.stringify(report)}\n` : doctorText(report))
     return report.healthy ? 0 : 1
   },
 }
 
 /** A line for each finding, with what to do below it. */
-export function doctorText({ serial, healthy, findings }: DoctorView): string {
+export function doctorText({ serial, healthy, findings }: DiagnosisView): string {
   const lines = findings.flatMap(({ check, state, message, advice }) => [
     `${MARKS[state].padEnd(5)} ${check.padEnd(10)} ${message}`,
     ...(advice === null ? [] : [`${' '.repeat(16)} -> ${advice}`]),

@@ -3,54 +3,54 @@ import type { Registry } from '../registry/registry.ts'
 import { AppError } from '../shared/errors.ts'
 import type { Logger } from '../shared/log.ts'
 import type { AuthDeps } from './http/auth.ts'
-import { requireAccount } from './http/auth.ts'
+import { accountByLogin } from './http/auth.ts'
+import type { Gate } from './http/mount.ts'
+import { mount } from './http/mount.ts'
 import { problemResponse } from './http/problem.ts'
 import type { DoctorRouteDeps } from './routes/doctor.ts'
-import { doctorRoutes, testMediaRoutes } from './routes/doctor.ts'
+import { DOCTOR_ENDPOINTS, doctorHandlers, TEST_MEDIUM_ENDPOINTS, testMediumHandlers } from './routes/doctor.ts'
+import { ENDPOINTS } from './routes/endpoints.ts'
+import type { HealthRouteDeps } from './routes/health.ts'
+import { HEALTH_ENDPOINTS, healthHandlers } from './routes/health.ts'
 import type { JobRouteDeps } from './routes/jobs.ts'
-import { jobRoutes } from './routes/jobs.ts'
+import { JOB_ENDPOINTS, jobHandlers } from './routes/jobs.ts'
 import type { MediaRouteDeps } from './routes/media.ts'
-import { mediaRoutes } from './routes/media.ts'
+import { MEDIA_ENDPOINTS, mediaHandlers } from './routes/media.ts'
+import { OPENAPI_ENDPOINTS, openApiHandlers } from './routes/openapi.ts'
 import type { ReportRouteDeps } from './routes/reports.ts'
-import { reportRoutes } from './routes/reports.ts'
+import { jobBySecret, REPORT_ENDPOINTS, reportHandlers } from './routes/reports.ts'
 import type { ServerRouteDeps } from './routes/servers.ts'
-import { serverRoutes } from './routes/servers.ts'
+import { SERVER_ENDPOINTS, serverHandlers } from './routes/servers.ts'
 
 export type AppDeps = JobRouteDeps &
   MediaRouteDeps &
   ReportRouteDeps &
   ServerRouteDeps &
   DoctorRouteDeps &
+  HealthRouteDeps &
   AuthDeps & {
     readonly registry: Registry
     readonly log: Logger
-    /** Throws while the controller cannot do its work. */
-    ready(): Promise<void>
   }
 
-/** Every route of the controller. What proves itself (reports, media, registry) stands before the token. */
+/** Every route of the controller: the tables of routes/endpoints.ts, and the registry. */
 export function controllerApp(deps: AppDeps): Hono {
   const app = new Hono()
   app.onError((error, c) => problemResponse(error, c, deps.log))
   app.notFound((c) => problemResponse(new AppError('not-found', `Cannot find "${c.req.path}"`), c, deps.log))
 
-  app.get('/healthz', (c) => c.json({ status: 'ok' }))
-  app.get('/readyz', async (c) => {
-    await deps.ready()
-    return c.json({ status: 'ready' })
-  })
   // hono's route() would drop the registry's own 404 and error answers; clients parse nothing but OCI error JSON.
   app.all('/v2', (c) => deps.registry.app.fetch(c.req.raw, c.env))
   app.all('/v2/*', (c) => deps.registry.app.fetch(c.req.raw, c.env))
-  app.route('/media', testMediaRoutes(deps))
-  app.route('/media', mediaRoutes(deps))
-  app.route('/api/v1', reportRoutes(deps))
 
-  const api = new Hono()
-  api.use(requireAccount(deps))
-  api.route('/jobs', jobRoutes(deps))
-  api.route('/servers', serverRoutes(deps))
-  api.route('/servers', doctorRoutes(deps))
-  app.route('/api/v1', api)
+  const gate: Gate = { account: accountByLogin(deps), job: jobBySecret(deps) }
+  mount(app, HEALTH_ENDPOINTS, healthHandlers(deps), gate)
+  mount(app, TEST_MEDIUM_ENDPOINTS, testMediumHandlers(deps), gate)
+  mount(app, MEDIA_ENDPOINTS, mediaHandlers(deps), gate)
+  mount(app, REPORT_ENDPOINTS, reportHandlers(deps), gate)
+  mount(app, JOB_ENDPOINTS, jobHandlers(deps), gate)
+  mount(app, SERVER_ENDPOINTS, serverHandlers(deps), gate)
+  mount(app, DOCTOR_ENDPOINTS, doctorHandlers(deps), gate)
+  mount(app, OPENAPI_ENDPOINTS, openApiHandlers(ENDPOINTS), gate)
   return app
 }

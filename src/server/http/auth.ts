@@ -1,11 +1,9 @@
-import type { Context, MiddlewareHandler } from 'hono'
+import type { Context } from 'hono'
 import { AppError } from '../../shared/errors.ts'
 import type { Role } from '../../shared/role.ts'
+import { includesRole } from '../../shared/role.ts'
 import type { Account } from '../store/tokens.ts'
 import { addressOf } from './address.ts'
-
-/** Which roles may use which methods below /api/v1. */
-const MAY_WRITE: readonly Role[] = ['admin', 'operator']
 
 /** What an Authorization header says: the username is undefined for Bearer (RFC 6750), which is a token. */
 export interface Credentials {
@@ -30,23 +28,18 @@ export interface AuthDeps {
   }
 }
 
-/**
- * Lets only holders of an account through; readers only look.
- * @throws `unauthenticated`, `forbidden`, `rate-limited`
- */
-export function requireAccount({ accounts }: AuthDeps): MiddlewareHandler {
-  return async function requireAccount(c, next) {
-    const account = await accountOf(c, accounts)
-    if (c.req.method !== 'GET' && c.req.method !== 'HEAD' && !MAY_WRITE.includes(account.role)) {
-      throw new AppError('forbidden', `Cannot do that: "${account.name}" may only read`)
-    }
-    await next()
+/** Who is calling. @throws `unauthenticated`, `rate-limited` */
+export function accountByLogin({ accounts }: AuthDeps): (c: Context) => Promise<Account> {
+  return async (c) => {
+    const credentials = credentialsOf(c.req.header('authorization'))
+    const account = credentials && (await accounts.login({ ...credentials, address: addressOf(c) }))
+    if (account !== undefined) return account
+    throw new AppError('unauthenticated', 'Cannot answer: a valid API token, or a user and password, is needed')
   }
 }
 
-async function accountOf(c: Context, accounts: AuthDeps['accounts']): Promise<Account> {
-  const credentials = credentialsOf(c.req.header('authorization'))
-  const account = credentials && (await accounts.login({ ...credentials, address: addressOf(c) }))
-  if (account !== undefined) return account
-  throw new AppError('unauthenticated', 'Cannot answer: a valid API token, or a user and password, is needed')
+/** @throws `forbidden` */
+export function checkRole(account: Account, lowest: Role): void {
+  if (includesRole(account.role, lowest)) return
+  throw new AppError('forbidden', `Cannot do that: "${account.name}" is ${account.role}, and this needs ${lowest}`)
 }

@@ -5,7 +5,7 @@ import { ERRORS, errorText, isAppError } from '../../shared/errors.ts'
 import type { Logger } from '../../shared/log.ts'
 
 /** The only place where a failure of the API becomes an HTTP status. */
-const STATUS = {
+export const STATUS = {
   usage: 400,
   invalid: 400,
   'too-large': 413,

@@ -1,12 +1,15 @@
-import { Hono } from 'hono'
 import { AppError } from '../../shared/errors.ts'
 import type { Finding } from '../doctor/finding.ts'
 import type { TestMedia } from '../doctor/test-media.ts'
 import { TEST_MEDIUM_NAME } from '../doctor/test-media.ts'
-import { readFields, readJson, textField } from '../http/request.ts'
+import type { Endpoints } from '../http/endpoint.ts'
+import { bytes, json, jsonBody } from '../http/endpoint.ts'
+import type { Handlers } from '../http/mount.ts'
+import { input } from '../http/schema.ts'
 import { isActive } from '../jobs/machine.ts'
 import type { JobStore, PowerState, Server, ServerStore } from '../jobs/ports.ts'
 import { answer } from './media.ts'
+import { DIAGNOSIS, POWER } from './schemas.ts'
 
 export interface DoctorRouteDeps {
   readonly servers: Pick<ServerStore, 'find'>
@@ -19,19 +22,52 @@ export interface DoctorRouteDeps {
   bring(server: Server, to: PowerState, signal: AbortSignal): Promise<void>
 }
 
-export interface DoctorView {
-  readonly serial: string
-  readonly healthy: boolean
-  readonly findings: readonly Finding[]
-}
-
 const JOBS_BACK = 20
-const MAX_BODY = 4096
+const BMC_ERRORS = ['redfish-unreachable', 'redfish-answer', 'redfish-unsupported'] as const
 
-/** Below `/api/v1/servers`: `POST {serial}/doctor`, `GET` and `POST {serial}/power`. */
-export function doctorRoutes(deps: DoctorRouteDeps): Hono {
-  const app = new Hono()
+export const DOCTOR_ENDPOINTS = {
+  diagnoseServer: {
+    method: 'POST',
+    path: '/api/v1/servers/{serial}/doctor',
+    may: 'operator',
+    summary: 'Examine a server and its BMC without a reboot',
+    description: 'Takes up to two minutes.',
+    answers: { 200: json('What was found', DIAGNOSIS) },
+    errors: ['server-not-found', 'job-active'],
+  },
+  getPower: {
+    method: 'GET',
+    path: '/api/v1/servers/{serial}/power',
+    may: 'reader',
+    summary: 'Ask the BMC for the power state',
+    answers: { 200: json('The power state', POWER) },
+    errors: ['server-not-found', ...BMC_ERRORS],
+  },
+  setPower: {
+    method: 'POST',
+    path: '/api/v1/servers/{serial}/power',
+    may: 'operator',
+    summary: 'Switch a server that no job owns',
+    body: jsonBody(input('PowerOrder', { power: { enum: ['on', 'off'] } }), 4096),
+    answers: { 200: json('The power state', POWER) },
+    errors: ['server-not-found', 'job-active', ...BMC_ERRORS],
+  },
+} as const satisfies Endpoints
 
+export const TEST_MEDIUM_ENDPOINTS = {
+  getTestMedium: {
+    method: 'GET',
+    path: `/media/{token}/${TEST_MEDIUM_NAME}`,
+    may: 'anyone',
+    summary: 'Read the medium of an examination',
+    head: true,
+    answers: { 200: bytes('The medium'), 206: bytes('Part of it'), 416: bytes('No such range') },
+    errors: ['not-found'],
+  },
+} as const satisfies Endpoints
+
+/** What is done to a server by hand. */
+export function doctorHandlers(deps: DoctorRouteDeps): Handlers<typeof DOCTOR_ENDPOINTS> {
   async function find(serial: string): Promise<Server> {
     const server = await deps.servers.find(serial)
     if (server === undefined) throw new AppError('server-not-found', `Cannot find server "${serial}"`)
@@ -54,38 +90,34 @@ export function doctorRoutes(deps: DoctorRouteDeps): Hono {
     }
   }
 
-  app.post('/:serial/doctor', async (c) => {
-    const signal = c.req.raw.signal
-    const serial = c.req.param('serial')
-    const findings = await withIdle(serial, 'examine', (server) => deps.diagnose(server, signal))
-    const healthy = findings.every(({ state }) => state !== 'failed')
-    return c.json({ serial, healthy, findings } satisfies DoctorView)
-  })
+  return {
+    async diagnoseServer({ params: { serial }, signal, reply }) {
+      const findings = await withIdle(serial, 'examine', (server) => deps.diagnose(server, signal))
+      return reply(200, { serial, healthy: findings.every(({ state }) => state !== 'failed'), findings })
+    },
 
-  app.get('/:serial/power', async (c) => {
-    const server = await find(c.req.param('serial'))
-    return c.json({ serial: server.serial, power: await deps.power(server, c.req.raw.signal) })
-  })
+    async getPower({ params, signal, reply }) {
+      const server = await find(params.serial)
+      return reply(200, { serial: server.serial, power: await deps.power(server, signal) })
+    },
 
-  app.post('/:serial/power', async (c) => {
-    const { power } = readFields(await readJson(c, MAX_BODY), { power: textField(true, /^(on|off)$/, '"on" or "off"') })
-    const to: PowerState = power === 'on' ? 'on' : 'off'
-    const serial = c.req.param('serial')
-    await withIdle(serial, 'switch', (server) => deps.bring(server, to, c.req.raw.signal))
-    return c.json({ serial, power: to })
-  })
-
-  return app
+    async setPower({ params: { serial }, body: { power }, signal, reply }) {
+      await withIdle(serial, 'switch', (server) => deps.bring(server, power, signal))
+      return reply(200, { serial, power })
+    },
+  }
 }
 
-/** `/media/{token}/doctor.iso`: every request is counted, HEAD too, because that is what the doctor wants to see. */
-export function testMediaRoutes({ testMedia }: Pick<DoctorRouteDeps, 'testMedia'>): Hono {
-  const app = new Hono()
-  app.get(`/:token/${TEST_MEDIUM_NAME}`, (c) => {
-    const test = testMedia.find(c.req.param('token'))
-    if (test === undefined) throw new AppError('not-found', 'Cannot find this medium: its examination has ended')
-    test.seen(c.req.method)
-    return answer(c, test.medium, () => undefined)
-  })
-  return app
+/** Every request is counted, HEAD too, because that is what the doctor wants to see. */
+export function testMediumHandlers({
+  testMedia,
+}: Pick<DoctorRouteDeps, 'testMedia'>): Handlers<typeof TEST_MEDIUM_ENDPOINTS> {
+  return {
+    getTestMedium({ c, params }) {
+      const test = testMedia.find(params.token)
+      if (test === undefined) throw new AppError('not-found', 'Cannot find this medium: its examination has ended')
+      test.seen(c.req.method)
+      return answer(c, test.medium, () => undefined)
+    },
+  }
 }

@@ -1,8 +1,10 @@
 import type { Context } from 'hono'
-import { Hono } from 'hono'
 import { AppError } from '../../shared/errors.ts'
 import type { ByteRange } from '../../shared/http-range.ts'
 import { parseRange, planMultipart } from '../../shared/http-range.ts'
+import type { Endpoints } from '../http/endpoint.ts'
+import { bytes } from '../http/endpoint.ts'
+import type { Handlers } from '../http/mount.ts'
 import type { Job } from '../jobs/machine.ts'
 import { isActive } from '../jobs/machine.ts'
 import type { JobStore } from '../jobs/ports.ts'
@@ -17,21 +19,29 @@ export interface MediaRouteDeps {
 const CONTENT_TYPE = 'application/octet-stream'
 const BOUNDARY = 'provisionermedia'
 
-/**
- * `/media/{token}/maintenance.iso`, `task.iso` and `combined.iso`. BMCs read by thousands of small ranges, know no redirects, and cache:
- * so exact lengths, a strong ETag, and a URL that lives as long as the attempt (docs/contracts.md section 4).
- */
-export function mediaRoutes(deps: MediaRouteDeps): Hono {
-  const app = new Hono()
-  app.get('/:token/:name', async (c) => {
-    const job = await deps.jobs.byMediaToken(c.req.param('token'))
-    const name = c.req.param('name')
-    const medium = job !== undefined && isActive(job) ? await deps.medium(job, name) : undefined
-    if (job === undefined || medium === undefined)
-      throw new AppError('not-found', 'Cannot find this medium: its job has ended')
-    return answer(c, medium, () => undefined)
-  })
-  return app
+/** BMCs read by thousands of small ranges, know no redirects, and cache: exact lengths, a strong ETag, a URL that lives as long as the attempt. */
+export const MEDIA_ENDPOINTS = {
+  getMedium: {
+    method: 'GET',
+    path: '/media/{token}/{name}',
+    may: 'anyone',
+    summary: 'Read a medium of a job: maintenance.iso, task.iso or combined.iso',
+    description: 'The token in the path is the permission; it ends with the attempt (docs/contracts.md section 4).',
+    head: true,
+    answers: { 200: bytes('The medium'), 206: bytes('Parts of it'), 416: bytes('No such range') },
+    errors: ['not-found'],
+  },
+} as const satisfies Endpoints
+
+export function mediaHandlers(deps: MediaRouteDeps): Handlers<typeof MEDIA_ENDPOINTS> {
+  return {
+    async getMedium({ c, params: { token, name } }) {
+      const job = await deps.jobs.byMediaToken(token)
+      const medium = job !== undefined && isActive(job) ? await deps.medium(job, name) : undefined
+      if (medium === undefined) throw new AppError('not-found', 'Cannot find this medium: its job has ended')
+      return answer(c, medium, () => undefined)
+    },
+  }
 }
 
 /** One medium, whole or in part (RFC 9110 section 14). HEAD reads nothing: hono runs this handler for HEAD too. */

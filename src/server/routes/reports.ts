@@ -1,15 +1,19 @@
 import { timingSafeEqual } from 'node:crypto'
-import { Hono } from 'hono'
+import type { Context } from 'hono'
 import { sha256 } from '../../shared/digest.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { Logger } from '../../shared/log.ts'
-import type { ProgressReport, WebhookReport } from '../../shared/task/job-file.ts'
 import { SECRET_HEADER } from '../../shared/task/job-file.ts'
 import type { Clock } from '../../shared/time.ts'
-import { readBody, readJson } from '../http/request.ts'
-import type { Job, JobPhase, Progress } from '../jobs/machine.ts'
+import type { Endpoints } from '../http/endpoint.ts'
+import { json, jsonBody, textBody } from '../http/endpoint.ts'
+import type { Handlers } from '../http/mount.ts'
+import type { FromSchema } from '../http/schema.ts'
+import { record } from '../http/schema.ts'
+import type { Job, JobEvent, JobPhase, Progress } from '../jobs/machine.ts'
 import type { JobSecrets, JobStore } from '../jobs/ports.ts'
 import type { JobRecord } from '../jobs/record.ts'
+import { OK } from './schemas.ts'
 
 export interface ReportRouteDeps {
   readonly jobs: JobStore
@@ -24,66 +28,128 @@ const MAX_LOG = 8 * 1024 * 1024
 /** A server's older jobs may still deliver; further back nobody waits. */
 const JOBS_BACK = 20
 const MAX_MESSAGE = 8 * 1024
+const MAX_PROGRESS_MESSAGE = 1024
+
+const TEXT = { type: ['string', 'null'] } as const
+const COUNT = { type: ['integer', 'null'], minimum: 0, maximum: Number.MAX_SAFE_INTEGER } as const
+
+/** docs/contracts.md section 6. Fields of later versions are ignored, so it is not closed. */
+const REPORT = {
+  ...record(
+    'WebhookReport',
+    { status: { enum: ['success', 'failed'] } },
+    {
+      failed_step: {
+        type: ['string', 'null'],
+        pattern: '^[A-Za-z0-9:_.@-]{1,128}$',
+        description: 'the name of a systemd unit',
+      },
+      message: TEXT,
+      delivery_id: TEXT,
+      job_id: TEXT,
+      task_target: TEXT,
+      dispatcher_version: TEXT,
+      schema_id: TEXT,
+      started_at: TEXT,
+      finished_at: TEXT,
+    },
+  ),
+  if: { properties: { status: { const: 'failed' } } },
+  // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
+  then: {
+    required: ['failed_step'],
+    properties: { failed_step: { type: 'string', description: 'the name of a unit' } },
+  },
+} as const
+
+const PROGRESS_REPORT = record(
+  'ProgressReport',
+  { step: { type: 'string', pattern: '^[a-z0-9-]{1,64}$', description: 'the name of a step' } },
+  { bytes: COUNT, total_bytes: COUNT, message: TEXT },
+)
+
+export const REPORT_ENDPOINTS = {
+  reportOutcome: {
+    method: 'POST',
+    path: '/api/v1/status-webhook/{server_serial}',
+    may: 'job',
+    summary: 'Report how the task ended (docs/contracts.md section 6)',
+    description: 'May be repeated: only the first report of a job counts. An answer of 200 means that it is stored.',
+    body: jsonBody(REPORT, MAX_REPORT),
+    answers: { 200: json('Stored', OK) },
+    errors: ['job-not-found'],
+  },
+  reportProgress: {
+    method: 'POST',
+    path: '/api/v1/jobs/{id}/progress',
+    may: 'job',
+    summary: 'Report how far a step is',
+    body: jsonBody(PROGRESS_REPORT, MAX_REPORT),
+    answers: { 200: json('Stored', OK) },
+    errors: ['job-not-found'],
+  },
+  sendLogs: {
+    method: 'POST',
+    path: '/api/v1/jobs/{id}/logs',
+    may: 'job',
+    summary: 'Send the journal of the maintenance OS',
+    body: textBody(MAX_LOG),
+    answers: { 201: json('Stored', OK) },
+    errors: ['job-not-found'],
+  },
+} as const satisfies Endpoints
 
 /**
  * What the maintenance OS posts, proved by the secret of its job: the final webhook, progress, logs
  * (docs/contracts.md sections 2 and 6). An answer of 200 means that it is stored.
  */
-export function reportRoutes(deps: ReportRouteDeps): Hono {
-  const { jobs, record, secrets, clock, log } = deps
-  const app = new Hono()
+export function reportHandlers(deps: ReportRouteDeps): Handlers<typeof REPORT_ENDPOINTS> {
+  const { jobs, record, clock, log } = deps
 
-  app.post('/status-webhook/:serial', async (c) => {
-    const serial = c.req.param('serial')
-    const candidates = await jobs.ofServer(serial, JOBS_BACK)
-    if (candidates.length === 0)
-      throw new AppError('job-not-found', `Cannot take the report: server "${serial}" never had a job`)
-    const job = candidates.find((candidate) => isSecret(c.req.header(SECRET_HEADER), secrets.webhook(candidate)))
-    if (job === undefined)
-      throw new AppError(
-        'unauthenticated',
-        `Cannot take the report: ${SECRET_HEADER} is of no job of server "${serial}"`,
-      )
-    const report = parseReport(await readJson(c, MAX_REPORT))
-    const event =
-      report.status === 'success'
-        ? ({ type: 'reported-success' } as const)
-        : ({
-            type: 'reported-failure',
-            failedStep: report.failed_step ?? '',
-            message: report.message?.slice(-MAX_MESSAGE) ?? null,
-          } as const)
-    const after = await record.apply(job.id, event)
-    log.info(
-      { jobId: job.id, serial, status: report.status, failedStep: report.failed_step, jobStatus: after.status },
-      'webhook',
-    )
-    return c.json({ ok: true })
-  })
+  return {
+    async reportOutcome({ body: report, job, reply }) {
+      const after = await record.apply(job.id, eventOf(report))
+      const { status, failed_step: failedStep } = report
+      log.info({ jobId: job.id, serial: job.serverSerial, status, failedStep, jobStatus: after.status }, 'webhook')
+      return reply(200, { ok: true })
+    },
 
-  app.post('/jobs/:id/progress', async (c) => {
-    const job = await proved(c.req.param('id'), c.req.header(SECRET_HEADER))
-    const report = parseProgress(await readJson(c, MAX_REPORT))
-    await record.progress(job.id, phaseOf(report.step), progressOf(report, job.progress, clock.now()))
-    return c.json({ ok: true })
-  })
+    async reportProgress({ body, job, reply }) {
+      await record.progress(job.id, phaseOf(body.step), progressOf(body, job.progress, clock.now()))
+      return reply(200, { ok: true })
+    },
 
-  app.post('/jobs/:id/logs', async (c) => {
-    const job = await proved(c.req.param('id'), c.req.header(SECRET_HEADER))
-    await jobs.addLog(job.id, (await readBody(c, MAX_LOG)).toString('utf8'), clock.now())
-    return c.json({ ok: true }, 201)
-  })
-
-  async function proved(id: string, secret: string | undefined): Promise<Job> {
-    const job = await jobs.find(id)
-    if (job === undefined) throw new AppError('job-not-found', `Cannot find job "${id}"`)
-    if (!isSecret(secret, secrets.webhook(job))) {
-      throw new AppError('unauthenticated', `Cannot take the report: ${SECRET_HEADER} is not the secret of job ${id}`)
-    }
-    return job
+    async sendLogs({ body, job, reply }) {
+      await jobs.addLog(job.id, body, clock.now())
+      return reply(201, { ok: true })
+    },
   }
+}
 
-  return app
+/** Which job the maintenance OS speaks for: the one in the path, or with only a serial there, the one of its secret. */
+export function jobBySecret({
+  jobs,
+  secrets,
+}: Pick<ReportRouteDeps, 'jobs' | 'secrets'>): (c: Context) => Promise<Job> {
+  return async (c) => {
+    const { id, server_serial: serial = '' } = c.req.param() as { id?: string; server_serial?: string }
+    const named = id === undefined ? undefined : await jobs.find(id)
+    const candidates = id === undefined ? await jobs.ofServer(serial, JOBS_BACK) : named === undefined ? [] : [named]
+    if (candidates.length === 0) {
+      const what = id === undefined ? `server "${serial}" never had a job` : `there is no job "${id}"`
+      throw new AppError('job-not-found', `Cannot take the report: ${what}`)
+    }
+    const job = candidates.find((candidate) => isSecret(c.req.header(SECRET_HEADER), secrets.webhook(candidate)))
+    if (job !== undefined) return job
+    const whose = id === undefined ? `of no job of server "${serial}"` : `not the secret of job ${id}`
+    throw new AppError('unauthenticated', `Cannot take the report: ${SECRET_HEADER} is ${whose}`)
+  }
+}
+
+function eventOf(report: FromSchema<typeof REPORT>): JobEvent {
+  if (report.status === 'success') return { type: 'reported-success' }
+  const message = report.message?.slice(-MAX_MESSAGE) ?? null
+  return { type: 'reported-failure', failedStep: report.failed_step ?? '', message }
 }
 
 /** Compared by digest, so neither the content nor the length shows in the time it takes. */
@@ -95,46 +161,18 @@ function phaseOf(step: string): JobPhase {
   return step === 'provision-dispatcher' ? 'dispatching' : `running:${step}`
 }
 
-function progressOf(report: ProgressReport, before: Progress | null, at: Date): Progress {
+function progressOf(report: FromSchema<typeof PROGRESS_REPORT>, before: Progress | null, at: Date): Progress {
   const bytes = report.bytes ?? null
   const seconds = before === null ? 0 : (at.getTime() - before.at.getTime()) / 1000
   const moved =
     before?.step === report.step && before.bytes !== null && bytes !== null ? bytes - before.bytes : undefined
   const rate = moved !== undefined && moved >= 0 && seconds > 0 ? Math.round(moved / seconds) : null
-  return { step: report.step, bytes, totalBytes: report.total_bytes ?? null, rate, message: report.message ?? null, at }
-}
-
-const UNIT = /^[A-Za-z0-9:_.@-]{1,128}$/
-const STEP = /^[a-z0-9-]{1,64}$/
-
-function parseReport(body: unknown): WebhookReport {
-  const report = (typeof body === 'object' && body !== null ? body : {}) as Record<string, unknown>
-  const { status, failed_step: failedStep, message } = report
-  if (status === 'success') return { status }
-  if (status !== 'failed')
-    throw new AppError('request-invalid', 'Cannot take the report: "status" must be "success" or "failed"')
-  if (typeof failedStep !== 'string' || !UNIT.test(failedStep)) {
-    throw new AppError(
-      'request-invalid',
-      'Cannot take the report: a failed one needs "failed_step", the name of a unit',
-    )
-  }
-  return { status, failed_step: failedStep, ...(typeof message === 'string' && { message }) }
-}
-
-function parseProgress(body: unknown): ProgressReport {
-  const report = (typeof body === 'object' && body !== null ? body : {}) as Record<string, unknown>
-  const { step, bytes, total_bytes: total, message } = report
-  if (typeof step !== 'string' || !STEP.test(step))
-    throw new AppError('request-invalid', 'Cannot take the report: "step" is missing')
   return {
-    step,
-    ...(isCount(bytes) && { bytes }),
-    ...(isCount(total) && { total_bytes: total }),
-    ...(typeof message === 'string' && { message: message.slice(0, 1024) }),
+    step: report.step,
+    bytes,
+    totalBytes: report.total_bytes ?? null,
+    rate,
+    message: report.message?.slice(0, MAX_PROGRESS_MESSAGE) ?? null,
+    at,
   }
-}
-
-function isCount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
 }

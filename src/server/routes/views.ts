@@ -1,9 +1,17 @@
+import type { FromSchema } from '../http/schema.ts'
 import type { Job } from '../jobs/machine.ts'
 import type { HistoryEntry, Server } from '../jobs/ports.ts'
+import type { DIAGNOSIS, EVENT, JOB, JOB_WITH_EVENTS, SERVER } from './schemas.ts'
 
 /** The wire forms, written out field by field: a new column never leaks, and a password is in none of them. */
 
-export function jobView(job: Job) {
+/** A job alone has its events, a job in a list has not. */
+export type JobView = FromSchema<typeof JOB> & Partial<Pick<FromSchema<typeof JOB_WITH_EVENTS>, 'events'>>
+export type EventView = FromSchema<typeof EVENT>
+export type ServerView = FromSchema<typeof SERVER>
+export type DiagnosisView = FromSchema<typeof DIAGNOSIS>
+
+export function jobView(job: Job): JobView {
   return {
     job_id: job.id,
     server_serial: job.serverSerial,
@@ -28,11 +36,11 @@ export function jobView(job: Job) {
   }
 }
 
-export function eventView(entry: HistoryEntry) {
+export function eventView(entry: HistoryEntry): EventView {
   return { seq: entry.seq, at: entry.at.toISOString(), type: entry.type, message: entry.message }
 }
 
-export function serverView(server: Server) {
+export function serverView(server: Server): ServerView {
   return {
     serial: server.serial,
     uuid: server.uuid,
@@ -42,7 +50,3 @@ export function serverView(server: Server) {
     created_at: server.createdAt.toISOString(),
   }
 }
-
-export type JobView = ReturnType<typeof jobView> & { readonly events?: readonly ReturnType<typeof eventView>[] }
-export type EventView = ReturnType<typeof eventView>
-export type ServerView = ReturnType<typeof serverView>

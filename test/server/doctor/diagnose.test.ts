@@ -6,14 +6,16 @@ import { expect, onTestFinished, test } from 'vitest'
 import { diagnose } from '../../../src/server/doctor/diagnose.ts'
 import type { Finding } from '../../../src/server/doctor/finding.ts'
 import { testMedia } from '../../../src/server/doctor/test-media.ts'
+import { mount } from '../../../src/server/http/mount.ts'
 import type { Server } from '../../../src/server/jobs/ports.ts'
 import { checkupConnector } from '../../../src/server/redfish/checkup.ts'
-import { testMediaRoutes } from '../../../src/server/routes/doctor.ts'
+import { TEST_MEDIUM_ENDPOINTS, testMediumHandlers } from '../../../src/server/routes/doctor.ts'
 import { systemClock } from '../../../src/shared/time.ts'
 import { isFault } from '../../../src/simulators/faults.ts'
 import { simulatedMachine } from '../../../src/simulators/simulated-machine.ts'
 import { QUICK, simulated } from '../../simulators/simulated.ts'
 import { never } from '../redfish/connected.ts'
+import { NO_GATE } from '../support/no-gate.ts'
 
 /** The controller's part: media over real HTTP, so that a simulated BMC can fetch. */
 async function openMedia() {
@@ -26,7 +28,7 @@ async function openMedia() {
     http.close()
   })
   const media = testMedia(`http://127.0.0.1:${(http.address() as AddressInfo).port}`)
-  app.route('/media', testMediaRoutes({ testMedia: media }))
+  mount(app, TEST_MEDIUM_ENDPOINTS, testMediumHandlers({ testMedia: media }), NO_GATE)
   return media
 }
 

@@ -1,8 +1,9 @@
 import { generateKeyPairSync } from 'node:crypto'
-import type { Hono } from 'hono'
+import { Hono } from 'hono'
 import { pino } from 'pino'
 import { beforeEach, expect, test } from 'vitest'
 import { bytesSource } from '../../../src/isobuilder/source.ts'
+import { mount } from '../../../src/server/http/mount.ts'
 import type { Job } from '../../../src/server/jobs/machine.ts'
 import type { JobStore } from '../../../src/server/jobs/ports.ts'
 import { jobRecord } from '../../../src/server/jobs/record.ts'
@@ -10,13 +11,14 @@ import { mediaSensor } from '../../../src/server/media/boot-watch.ts'
 import { jobMedia } from '../../../src/server/media/job-media.ts'
 import { planMedium } from '../../../src/server/media/medium.ts'
 import { regionsOf, servedMedia } from '../../../src/server/media/served.ts'
-import { mediaRoutes } from '../../../src/server/routes/media.ts'
+import { MEDIA_ENDPOINTS, mediaHandlers } from '../../../src/server/routes/media.ts'
 import { jobView } from '../../../src/server/routes/views.ts'
 import { openDatabase } from '../../../src/server/store/database.ts'
 import { sqliteJobStore } from '../../../src/server/store/jobs.ts'
 import { sqliteServerStore } from '../../../src/server/store/servers.ts'
 import { systemClock } from '../../../src/shared/time.ts'
 import { planOf } from '../../isobuilder/image-bytes.ts'
+import { NO_GATE } from '../support/no-gate.ts'
 import { sampleJob } from '../support/sample-job.ts'
 import { PLAIN_SEAL, SECRETS } from '../support/with-worker.ts'
 
@@ -49,7 +51,9 @@ beforeEach(async () => {
   const record = jobRecord(jobs, clock, () => undefined)
   const regions = await regionsOf(maintenance, new AbortController().signal)
   const sensor = mediaSensor({ jobs, record, clock, log: pino({ level: 'silent' }), regions }, maintenance.size)
-  app = mediaRoutes({ jobs, medium: servedMedia({ maintenance, plans, servers, sensor }) })
+  app = new Hono()
+  const medium = servedMedia({ maintenance, plans, servers, sensor })
+  mount(app, MEDIA_ENDPOINTS, mediaHandlers({ jobs, medium }), NO_GATE)
 })
 
 async function create(phase: Job['phase']): Promise<Job> {
@@ -57,7 +61,7 @@ async function create(phase: Job['phase']): Promise<Job> {
 }
 
 async function get(name: string, range?: string, method = 'GET'): Promise<Buffer> {
-  const response = await app.request(`/token/${name}`, { method, headers: range === undefined ? {} : { range } })
+  const response = await app.request(`/media/token/${name}`, { method, headers: range === undefined ? {} : { range } })
   expect(response.status).toBe(range === undefined ? 200 : 206)
   return Buffer.from(await response.arrayBuffer())
 }

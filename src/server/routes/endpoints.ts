@@ -1,0 +1,20 @@
+import type { Endpoints } from '../http/endpoint.ts'
+import { DOCTOR_ENDPOINTS, TEST_MEDIUM_ENDPOINTS } from './doctor.ts'
+import { HEALTH_ENDPOINTS } from './health.ts'
+import { JOB_ENDPOINTS } from './jobs.ts'
+import { MEDIA_ENDPOINTS } from './media.ts'
+import { OPENAPI_ENDPOINTS } from './openapi.ts'
+import { REPORT_ENDPOINTS } from './reports.ts'
+import { SERVER_ENDPOINTS } from './servers.ts'
+
+/** Every endpoint of the controller but the registry's (`/v2/` is the OCI distribution specification's). */
+export const ENDPOINTS: Endpoints = {
+  ...JOB_ENDPOINTS,
+  ...REPORT_ENDPOINTS,
+  ...SERVER_ENDPOINTS,
+  ...DOCTOR_ENDPOINTS,
+  ...TEST_MEDIUM_ENDPOINTS,
+  ...MEDIA_ENDPOINTS,
+  ...HEALTH_ENDPOINTS,
+  ...OPENAPI_ENDPOINTS,
+}

@@ -1,0 +1,107 @@
+import { listOf, record } from '../http/schema.ts'
+
+/** What the API answers with; views.ts fills these, and the client's types are made of them. */
+
+const TEXT = { type: 'string' } as const
+const TEXT_OR_NULL = { type: ['string', 'null'] } as const
+const COUNT_OR_NULL = { type: ['integer', 'null'], minimum: 0 } as const
+export const TIME = { type: 'string', format: 'date-time', description: 'a time in UTC (RFC 3339)' } as const
+
+export const STATUSES = ['queued', 'provisioning', 'succeeded', 'failed', 'complete'] as const
+export const OUTCOMES = ['success', 'failed', 'timeout', 'cancelled'] as const
+
+export const SERIAL = {
+  type: 'string',
+  pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$',
+  description: 'up to 64 letters, digits, ".", "_" and "-"',
+} as const
+
+export const PROBLEM_DETAIL = record('ProblemDetail', {
+  path: { type: 'string', description: 'a JSON pointer (RFC 6901)' },
+  code: TEXT,
+  message: TEXT,
+})
+
+/** RFC 9457 with our `code` and `details`. */
+export const PROBLEM = record(
+  'Problem',
+  { type: TEXT, title: TEXT, status: { type: 'integer' }, instance: TEXT },
+  { detail: TEXT, code: { type: 'string', description: 'one of docs/errors.md' }, details: listOf(PROBLEM_DETAIL) },
+)
+
+export const OK = record('Ok', { ok: { type: 'boolean' } })
+
+export const PROGRESS = record('Progress', {
+  step: TEXT,
+  bytes: COUNT_OR_NULL,
+  total_bytes: COUNT_OR_NULL,
+  rate: { type: ['number', 'null'], description: 'bytes per second' },
+  message: TEXT_OR_NULL,
+  at: TIME,
+})
+
+export const EVENT = record('Event', {
+  seq: { type: 'integer', minimum: 1 },
+  at: TIME,
+  type: { type: 'string', description: 'one of status, phase, media, bmc, report, note' },
+  message: TEXT,
+})
+
+export const JOB = record('Job', {
+  job_id: TEXT,
+  server_serial: TEXT,
+  status: { enum: STATUSES },
+  phase: {
+    type: ['string', 'null'],
+    description: 'preparing, mounting, booting, dispatching, running:<step>, cleaning-up',
+  },
+  outcome: { enum: [...OUTCOMES, null] },
+  failed_step: TEXT_OR_NULL,
+  message: TEXT_OR_NULL,
+  task_target: TEXT,
+  attempt: { type: 'integer', minimum: 1 },
+  retry_of: TEXT_OR_NULL,
+  created_at: TIME,
+  last_update: TIME,
+  progress: { ...PROGRESS, type: ['object', 'null'] },
+})
+
+export const JOB_WITH_EVENTS = record('JobWithEvents', { ...JOB.properties, events: listOf(EVENT) })
+
+export const NETWORK = {
+  type: ['object', 'null'],
+  title: 'NetworkPlan',
+  description: 'the static addresses of the maintenance OS; null means DHCP',
+  additionalProperties: false,
+  required: ['mac', 'addresses', 'gateway', 'dns'],
+  properties: {
+    mac: {
+      type: 'string',
+      pattern: '^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}$',
+      description: 'such as "52:54:00:12:34:56"',
+    },
+    addresses: listOf({ type: 'string', format: 'interface-address', description: 'such as "192.0.2.17/24"' }),
+    gateway: { type: ['string', 'null'], format: 'ip-address', description: 'an IP address or null' },
+    dns: listOf({ type: 'string', format: 'ip-address', description: 'an IP address' }),
+  },
+} as const
+
+export const SERVER = record('Server', {
+  serial: TEXT,
+  uuid: TEXT_OR_NULL,
+  vendor: TEXT_OR_NULL,
+  bmc: record('BmcAddress', { url: TEXT, username: TEXT, verify_tls: { type: 'boolean' } }),
+  network: NETWORK,
+  created_at: TIME,
+})
+
+export const FINDING = record('Finding', {
+  check: TEXT,
+  state: { enum: ['ok', 'warning', 'failed', 'skipped'] },
+  message: TEXT,
+  advice: TEXT_OR_NULL,
+})
+
+export const DIAGNOSIS = record('Diagnosis', { serial: TEXT, healthy: { type: 'boolean' }, findings: listOf(FINDING) })
+
+export const POWER = record('Power', { serial: TEXT, power: { enum: ['on', 'off'] } })
