@@ -1,17 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-<<<<<<< HEAD
-import type { DoctorView } from '../../src/server/routes/doctor.ts'
-import type { JobView } from '../../src/server/routes/views.ts'
-=======
-import type { ServeConfig } from '../../src/config.ts'
-import { bytesSource } from '../../src/isobuilder/source.ts'
-import type { Started } from '../../src/server/compose.ts'
-import { runController } from '../../src/server/compose.ts'
 import type { DiagnosisView, JobView } from '../../src/server/routes/views.ts'
-import type { Connections } from '../../src/shared/http-client.ts'
-import { openConnections, readBody, sendRequest } from '../../src/shared/http-client.ts'
-import { sleep } from '../../src/shared/time.ts'
->>>>>>> 32ed983 (server: one description per endpoint, from which requests are checked and OpenAPI is made)
 import { PROFILES } from '../../src/simulators/profiles.ts'
 import { addServer, completeJob } from '../server/support/api-call.ts'
 import { LINUX_RECIPE } from '../server/support/recipe.ts'

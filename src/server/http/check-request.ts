@@ -2,17 +2,18 @@ import type { ErrorObject } from 'ajv'
 import type { Problem } from '../../shared/errors.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { Endpoint } from './endpoint.ts'
+import { isOpen } from './endpoint.ts'
 import type { Properties, Schema } from './schema.ts'
 import { requestValidator } from './validators.ts'
 
 export type RequestPart = 'query' | 'headers' | 'body'
 export type RequestSchemas = Readonly<Partial<Record<RequestPart, Schema>>>
 
-/** The parts of an endpoint's request that are validated; one that is absent takes anything. */
-export function requestSchemas({ query = {}, headers, body }: Endpoint): RequestSchemas {
+/** The parts of an endpoint's request that are validated. Whoever has no account is no person with a typing error: their query is ignored. */
+export function requestSchemas({ may, query, headers, body }: Endpoint): RequestSchemas {
   const closed = (properties: Properties): Schema => ({ type: 'object', additionalProperties: false, properties })
   return {
-    query: closed(query),
+    ...((query !== undefined || !isOpen(may)) && { query: closed(query ?? {}) }),
     ...(headers !== undefined && { headers: closed(headers) }),
     ...(body !== undefined && { body: body.schema }),
   }

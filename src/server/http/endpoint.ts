@@ -5,6 +5,11 @@ import type { FromSchema, Properties, Schema } from './schema.ts'
 /** Who may call: the lowest role that may, the maintenance OS of the job (by its secret), or anybody. */
 export type Access = Role | 'job' | 'anyone'
 
+/** Without an account. */
+export function isOpen(may: Access): may is 'job' | 'anyone' {
+  return may === 'job' || may === 'anyone'
+}
+
 /**
  * One endpoint as data: what is registered, checked, and printed into the OpenAPI document. The errors that follow from the
  * row itself (401, 403, a body or query that is not valid) are not listed again.
@@ -66,6 +71,11 @@ export function json<const S extends Schema>(description: string, schema: S) {
 
 export function bytes(description: string) {
   return { description, content: { 'application/octet-stream': {} } } as const
+}
+
+/** Several ranges come as `multipart/byteranges` (RFC 9110 section 14.6). */
+export function byteRanges(description: string) {
+  return { description, content: { 'application/octet-stream': {}, 'multipart/byteranges': {} } } as const
 }
 
 export const EMPTY = { description: 'Done', content: {} } as const

@@ -1,6 +1,6 @@
 import type { Context, Hono } from 'hono'
-import type { Job } from '../jobs/machine.ts'
 import type { Role } from '../../shared/role.ts'
+import type { Job } from '../jobs/machine.ts'
 import type { Account } from '../store/tokens.ts'
 import { checkRole } from './auth.ts'
 import type { RequestSchemas } from './check-request.ts'

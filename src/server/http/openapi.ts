@@ -2,6 +2,7 @@ import type { ErrorCode } from '../../shared/errors.ts'
 import { ERRORS } from '../../shared/errors.ts'
 import { SECRET_HEADER } from '../../shared/task/job-file.ts'
 import type { Access, AnswerSpec, Endpoint, Endpoints } from './endpoint.ts'
+import { isOpen } from './endpoint.ts'
 import { STATUS } from './problem.ts'
 import type { Properties, Schema } from './schema.ts'
 
@@ -20,7 +21,7 @@ export function errorsOf({ may, query, headers, body, errors = [] }: Endpoint): 
   const own: ErrorCode[] = []
   if (may !== 'anyone') own.push('unauthenticated')
   if (may === 'operator' || may === 'admin') own.push('forbidden')
-  if (query !== undefined || headers !== undefined || body !== undefined) own.push('request-invalid')
+  if (!isOpen(may) || query !== undefined || headers !== undefined || body !== undefined) own.push('request-invalid')
   if (body !== undefined) own.push('size-exceeded')
   return [...new Set([...own, ...errors])]
 }

@@ -18,6 +18,9 @@ export const STATUS = {
   failed: 500,
 } as const satisfies Record<ErrorKind, ContentfulStatusCode>
 
+/** More than anybody reads; a body of megabytes can have a million. */
+const MAX_DETAILS = 100
+
 /** RFC 9457 section 3.1 members, with our `code` and `details` as extensions (section 3.2). */
 export function problemResponse(error: unknown, c: Context, log: Logger): Response {
   const known = isAppError(error) ? error : undefined
@@ -34,7 +37,7 @@ export function problemResponse(error: unknown, c: Context, log: Logger): Respon
       title: known ? ERRORS[known.code].title : 'Internal Server Error',
       status,
       instance: c.req.path,
-      ...(known && { detail: errorText(known), code: known.code, details: known.problems }),
+      ...(known && { detail: errorText(known), code: known.code, details: known.problems.slice(0, MAX_DETAILS) }),
     }),
     status,
   )

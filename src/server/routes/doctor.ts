@@ -3,7 +3,7 @@ import type { Finding } from '../doctor/finding.ts'
 import type { TestMedia } from '../doctor/test-media.ts'
 import { TEST_MEDIUM_NAME } from '../doctor/test-media.ts'
 import type { Endpoints } from '../http/endpoint.ts'
-import { bytes, json, jsonBody } from '../http/endpoint.ts'
+import { byteRanges, bytes, json, jsonBody } from '../http/endpoint.ts'
 import type { Handlers } from '../http/mount.ts'
 import { input } from '../http/schema.ts'
 import { isActive } from '../jobs/machine.ts'
@@ -61,7 +61,7 @@ export const TEST_MEDIUM_ENDPOINTS = {
     may: 'anyone',
     summary: 'Read the medium of an examination',
     head: true,
-    answers: { 200: bytes('The medium'), 206: bytes('Part of it'), 416: bytes('No such range') },
+    answers: { 200: bytes('The medium'), 206: byteRanges('Parts of it'), 416: bytes('No such range') },
     errors: ['not-found'],
   },
 } as const satisfies Endpoints

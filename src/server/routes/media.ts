@@ -3,7 +3,7 @@ import { AppError } from '../../shared/errors.ts'
 import type { ByteRange } from '../../shared/http-range.ts'
 import { parseRange, planMultipart } from '../../shared/http-range.ts'
 import type { Endpoints } from '../http/endpoint.ts'
-import { bytes } from '../http/endpoint.ts'
+import { byteRanges, bytes } from '../http/endpoint.ts'
 import type { Handlers } from '../http/mount.ts'
 import type { Job } from '../jobs/machine.ts'
 import { isActive } from '../jobs/machine.ts'
@@ -28,7 +28,7 @@ export const MEDIA_ENDPOINTS = {
     summary: 'Read a medium of a job: maintenance.iso, task.iso or combined.iso',
     description: 'The token in the path is the permission; it ends with the attempt (docs/contracts.md section 4).',
     head: true,
-    answers: { 200: bytes('The medium'), 206: bytes('Parts of it'), 416: bytes('No such range') },
+    answers: { 200: bytes('The medium'), 206: byteRanges('Parts of it'), 416: bytes('No such range') },
     errors: ['not-found'],
   },
 } as const satisfies Endpoints

@@ -46,7 +46,7 @@ export const SERVER_ENDPOINTS = {
   createServer: {
     method: 'POST',
     path: '/api/v1/servers',
-    may: 'admin',
+    may: 'operator',
     summary: 'Register a server and how to log in to its BMC',
     description: 'The password is stored encrypted and never read back.',
     body: jsonBody(NEW_SERVER, MAX_BODY),
@@ -71,7 +71,7 @@ export const SERVER_ENDPOINTS = {
   deleteServer: {
     method: 'DELETE',
     path: '/api/v1/servers/{serial}',
-    may: 'admin',
+    may: 'operator',
     summary: 'Forget a server that has no active job',
     answers: { 204: EMPTY },
     errors: ['server-not-found', 'job-active'],

@@ -1,5 +1,5 @@
 import { Validator } from '@seriousme/openapi-schema-validator'
-import { beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ENDPOINTS } from '../../../src/server/routes/endpoints.ts'
 import { addJob, bodyOf } from '../support/api-call.ts'
 import type { Api } from '../support/api-in-process.ts'
@@ -11,14 +11,15 @@ import { LINUX_RECIPE } from '../support/recipe.ts'
 let api: Api
 let document: OpenApi
 
-beforeEach(async () => {
+beforeAll(async () => {
   api = await openApi()
   document = (await (await api.app.request('/api/v1/openapi.json')).json()) as OpenApi
-  return api.close
 })
 
+afterAll(() => api.close())
+
 test('the document is valid OpenAPI 3.1', async () => {
-  const found = await new Validator().validate(structuredClone(document))
+  const found = await new Validator().validate({ ...structuredClone(document) })
   expect(found.errors ?? []).toEqual([])
   expect(found.valid).toBe(true)
 })
@@ -41,19 +42,22 @@ test('the document has every route of the controller, and no other', () => {
   expect(described.sort()).toEqual(registered.sort())
 })
 
-test.for(Object.entries(ENDPOINTS))('%s is open to whom its row says, and to nobody below', async ([, { method, path, may }]) => {
-  const ask = async (headers: Record<string, string>) =>
-    (await api.app.request(path.replace(/\{[a-z_]+\}/g, 'none'), { method, headers })).status
-  const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
-  if (may === 'reader' || may === 'operator' || may === 'admin') {
-    expect(await ask({})).toBe(401)
-    expect((await ask(bearer(api.reader))) === 403).toBe(may !== 'reader')
-    expect(await ask(bearer(api.token))).not.toBe(403)
-  }
-  // Without a job the secret cannot be right; what anybody may ask for is not refused for the caller's sake.
-  if (may === 'job') expect(await ask(bearer(api.token))).toBe(404)
-  if (may === 'anyone') expect(await ask({})).not.toBe(401)
-})
+test.for(Object.entries(ENDPOINTS))(
+  '%s is open to whom its row says, and to nobody below',
+  async ([, { method, path, may }]) => {
+    const ask = async (headers: Record<string, string>) =>
+      (await api.app.request(path.replace(/\{[a-z_]+\}/g, 'none'), { method, headers })).status
+    const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+    if (may === 'reader' || may === 'operator' || may === 'admin') {
+      expect(await ask({})).toBe(401)
+      expect((await ask(bearer(api.reader))) === 403).toBe(may !== 'reader')
+      expect(await ask(bearer(api.token))).not.toBe(403)
+    }
+    // Without a job the secret cannot be right; what anybody may ask for is not refused for the caller's sake.
+    if (may === 'job') expect(await ask(bearer(api.token))).toBe(404)
+    if (may === 'anyone') expect(await ask({})).not.toBe(401)
+  },
+)
 
 test('every endpoint answers as it is described, when it succeeds and when it does not', async () => {
   const watcher = conformance(document)
@@ -66,7 +70,12 @@ test('every endpoint answers as it is described, when it succeeds and when it do
   const path = (text: string) => `/api/v1${text}`
   const server = { bmc_url: 'https://192.0.2.7', bmc_username: 'root', bmc_password: 'hunter2' }
   const network = { mac: '52:54:00:00:00:01', addresses: ['192.0.2.3/24'], gateway: null, dns: ['192.0.2.1'] }
-  for (const body of [{ ...server, serial: 'SN1', network }, { ...server, serial: 'SN1' }, { serial: '/' }, 'no JSON']) {
+  for (const body of [
+    { ...server, serial: 'SN1', network },
+    { ...server, serial: 'SN1' },
+    { serial: '/' },
+    'no JSON',
+  ]) {
     await call('POST', path('/servers'), body)
   }
   for (const what of ['/servers', '/servers?x=1', '/servers/SN1', '/servers/SN9']) await call('GET', path(what))
@@ -124,7 +133,10 @@ test('every endpoint answers as it is described, when it succeeds and when it do
   const operations = Object.values(document.paths).flatMap((row) => Object.values(row))
   for (const { operationId, responses } of operations) {
     const seen = [...(watcher.seen.get(operationId) ?? [])]
-    expect(seen.some((status) => status < 300), `${operationId} succeeds in this test`).toBe(true)
+    expect(
+      seen.some((status) => status < 300),
+      `${operationId} succeeds in this test`,
+    ).toBe(true)
     const canFail = Object.keys(responses).some((status) => Number(status) >= 400 && Number(status) < 500)
     const fails = seen.some((status) => status >= 400)
     if (canFail && !operationId.endsWith('Head')) expect(fails, `${operationId} fails in this test`).toBe(true)

@@ -24,9 +24,18 @@ test.for<[string, object]>([
   ['/bmc_url', { bmc_url: 'https://192.0.2.7:99999' }],
   ['/bmc_url', { bmc_url: 'https://[::1' }],
   ['/bmc_url', { bmc_url: 'https://root:secret@192.0.2.7' }],
-  ['/network/addresses/0', { network: { mac: '52:54:00:00:00:01', addresses: ['192.0.2.300/24'], gateway: null, dns: [] } }],
-  ['/network/addresses/0', { network: { mac: '52:54:00:00:00:01', addresses: ['192.0.2.3/64'], gateway: null, dns: [] } }],
-  ['/network/gateway', { network: { mac: '52:54:00:00:00:01', addresses: ['192.0.2.3/24'], gateway: '....', dns: [] } }],
+  [
+    '/network/addresses/0',
+    { network: { mac: '52:54:00:00:00:01', addresses: ['192.0.2.300/24'], gateway: null, dns: [] } },
+  ],
+  [
+    '/network/addresses/0',
+    { network: { mac: '52:54:00:00:00:01', addresses: ['192.0.2.3/64'], gateway: null, dns: [] } },
+  ],
+  [
+    '/network/gateway',
+    { network: { mac: '52:54:00:00:00:01', addresses: ['192.0.2.3/24'], gateway: '....', dns: [] } },
+  ],
 ])('a server with a mistake in %s is refused when it is added, not when it boots', async ([path, mistake]) => {
   const server = { serial: 'SN1', bmc_url: 'https://192.0.2.7', bmc_username: 'root', bmc_password: 'hunter2' }
   const answer = await api.call('POST', '/api/v1/servers', { ...server, ...mistake })

@@ -6,6 +6,7 @@ import type { Hono } from 'hono'
 import { pino } from 'pino'
 import { openRegistry } from '../../../src/registry/registry.ts'
 import { controllerApp } from '../../../src/server/app.ts'
+import type { TestMedia } from '../../../src/server/doctor/test-media.ts'
 import { testMedia } from '../../../src/server/doctor/test-media.ts'
 import type { JobRecord } from '../../../src/server/jobs/record.ts'
 import { jobRecord } from '../../../src/server/jobs/record.ts'
@@ -25,6 +26,7 @@ import { PLAIN_SEAL, SECRETS } from './with-worker.ts'
 export interface Api {
   readonly app: Hono
   readonly record: JobRecord
+  readonly testMedia: TestMedia
   /** As the administrator. */
   readonly call: Call
   readonly token: string
@@ -44,6 +46,7 @@ export async function openApi(): Promise<Api> {
   const log = pino({ level: 'silent' })
   const clock = systemClock
   const record = jobRecord(jobs, clock, () => undefined)
+  const tests = testMedia('http://192.0.2.2')
   const endpoints = { publicUrl: 'https://192.0.2.1:8443', mediaUrl: 'http://192.0.2.2', caPem: null }
   const media = jobMedia({ endpoints, secrets: SECRETS, taskKey: generateKeyPairSync('ed25519').privateKey })
   const registry = await openRegistry({
@@ -66,7 +69,7 @@ export async function openApi(): Promise<Api> {
       const server = await servers.find(job.serverSerial)
       return name === 'task.iso' && server !== undefined ? planMedium(media.plan(job, server)) : undefined
     },
-    testMedia: testMedia(endpoints.mediaUrl),
+    testMedia: tests,
     diagnose: async () => [],
     power: async () => 'off',
     bring: async () => api.switching,
@@ -77,6 +80,7 @@ export async function openApi(): Promise<Api> {
   const api: Api = {
     app,
     record,
+    testMedia: tests,
     token,
     reader: newToken('look', 'reader'),
     switching: Promise.resolve(),
