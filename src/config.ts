@@ -16,6 +16,7 @@ export const SERVE_OPTIONS = {
   'registry-policy': { value: 'FILE', doc: 'Rights, quotas and limits of the embedded registry' },
   workers: { value: 'N', default: '32', doc: 'Jobs worked on at the same time' },
   'log-level': { value: 'LEVEL', default: 'info', doc: 'debug, info, warn or error' },
+  'metrics-open': { doc: 'Let everybody read /metrics; else a token is needed' },
   'no-tls': { doc: 'Serve plain HTTP' },
 } as const satisfies Readonly<Record<string, OptionSpec>>
 
@@ -31,6 +32,7 @@ export interface ServeConfig {
   readonly registryPolicy: string | undefined
   readonly workers: number
   readonly logLevel: string
+  readonly metricsOpen: boolean
   readonly tls: boolean
 }
 
@@ -62,6 +64,7 @@ export function readServeConfig(invocation: Invocation): ServeConfig {
     registryPolicy: invocation.text('registry-policy'),
     workers,
     logLevel: level,
+    metricsOpen: invocation.flag('metrics-open'),
     tls: !invocation.flag('no-tls'),
   }
   if (problems.length > 0) throw new AppError('config-invalid', 'Cannot use the configuration', { problems })

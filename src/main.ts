@@ -9,6 +9,8 @@ import { VERSION } from './shared/version.ts'
 const FAILED = 1
 const USAGE = 2
 
+const STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const
+
 async function main(argv: readonly string[], io: Io, signal: AbortSignal): Promise<number> {
   const [word, ...rest] = argv
   if (word === undefined || word === '--help' || word === '-h' || word === 'help') {
@@ -95,9 +97,12 @@ async function start(): Promise<void> {
   // Reads of sixteen pulls wait for four threads otherwise; libuv looks once, before its first use of a thread.
   process.env['UV_THREADPOOL_SIZE'] ??= '16'
   const stop = new AbortController()
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(name, () => stop.abort(new AppError('job-failed', `Cannot go on: stopped by ${name}`)))
+  // The first of either ends what is under way; the second ends the process, as signals do by themselves.
+  const onSignal = (name: NodeJS.Signals) => {
+    for (const each of STOP_SIGNALS) process.off(each, onSignal)
+    stop.abort(new AppError('job-failed', `Cannot go on: stopped by ${name}`))
   }
+  for (const name of STOP_SIGNALS) process.on(name, onSignal)
   endWithOutput()
   const io = processIo()
   try {

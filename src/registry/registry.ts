@@ -1,3 +1,6 @@
+import { constants, access as mayAccess } from 'node:fs/promises'
+import { formatBytes } from '../shared/byte-size.ts'
+import { AppError } from '../shared/errors.ts'
 import type { Logger } from '../shared/log.ts'
 import type { LoginThrottle } from '../shared/passwords/login-throttle.ts'
 import { EXPOSITION_TYPE } from '../shared/prometheus.ts'
@@ -66,6 +69,8 @@ export interface RegistryOptions {
 export interface Registry extends Entrances, Pick<Maintenance, 'collectGarbage' | 'scrub'> {
   /** What Prometheus reads. */
   metrics(): Promise<string>
+  /** @throws `not-ready` when it cannot take a push */
+  ready(): Promise<void>
   close(): Promise<void>
 }
 
@@ -134,6 +139,12 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     collectGarbage: maintenance.collectGarbage,
     scrub: maintenance.scrub,
     metrics: metricsText,
+    async ready() {
+      await mayAccess(root, constants.W_OK)
+      await metadata.hasRepository('ready')
+      const free = await blobs.freeBytes()
+      if (free < reserveBytes) throw new AppError('not-ready', `${formatBytes(free)} are free, which is reserved`)
+    },
     async close() {
       await mirror.close()
       await control.close()

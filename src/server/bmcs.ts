@@ -5,6 +5,7 @@ import { diagnose } from './doctor/diagnose.ts'
 import type { TestMedia } from './doctor/test-media.ts'
 import { checkOwner } from './jobs/bmc-session.ts'
 import type { BmcAddress, ConnectBmc, LearnedProfiles } from './jobs/ports.ts'
+import type { BmcRequest } from './metrics.ts'
 import { bmcConnector } from './redfish/bmc.ts'
 import { checkupConnector } from './redfish/checkup.ts'
 import { REAL_TIMING, SIMULATED_TIMING, type Timing } from './redfish/timing.ts'
@@ -16,6 +17,8 @@ export interface BmcAccessDeps {
   readonly testMedia: TestMedia
   readonly clock: Clock
   readonly log: Logger
+  /** Told of each exchange with a BMC. */
+  observe(request: BmcRequest): void
 }
 
 /** Everything that reaches BMCs, real and simulated ones. */
@@ -30,17 +33,27 @@ const FETCH_MS = 15_000
 /** A power order from the command line, which waits for it. */
 const POWER_MS = 120_000
 
-export function bmcAccess({ profiles, testMedia, clock, log }: BmcAccessDeps): BmcAccess {
+export function bmcAccess({ profiles, testMedia, clock, log, observe }: BmcAccessDeps): BmcAccess {
   const simulated = simulatedBmcs(clock, log)
+  // Known after the first login; what came before it is counted under "unknown".
+  const vendors = new Map<string, string>()
+  const watched = (timing: Timing): Timing => ({
+    ...timing,
+    observe: ({ url, ...exchange }) => observe({ ...exchange, vendor: vendors.get(url) ?? 'unknown' }),
+  })
   const by = (timing: Timing) => ({
     connect: bmcConnector(timing, profiles),
     examine: checkupConnector(timing, profiles),
     doctor: { testMedia, clock, fetchMs: FETCH_MS * Math.max(timing.waitFactor, 0.1) },
   })
-  const [real, quick] = [by(REAL_TIMING), by(SIMULATED_TIMING)]
+  const [real, quick] = [by(watched(REAL_TIMING)), by(watched(SIMULATED_TIMING))]
   const fitting = (address: BmcAddress) => (isSimulated(address) ? quick : real)
-  const connectBmc: ConnectBmc = async (address, signal) =>
-    fitting(address).connect(await simulated.resolve(address), signal)
+  const connectBmc: ConnectBmc = async (address, signal) => {
+    const resolved = await simulated.resolve(address)
+    const bmc = await fitting(address).connect(resolved, signal)
+    vendors.set(resolved.url, (await bmc.facts(signal)).vendor)
+    return bmc
+  }
 
   return {
     connectBmc,

@@ -1,5 +1,4 @@
 import { mkdir } from 'node:fs/promises'
-import type { DatabaseSync } from 'node:sqlite'
 import type { ServeConfig } from '../config.ts'
 import { dataPaths } from '../config.ts'
 import { openRegistry } from '../registry/registry.ts'
@@ -17,6 +16,7 @@ import { bmcAccess } from './bmcs.ts'
 import { testMedia } from './doctor/test-media.ts'
 import { BUDGETS } from './jobs/budgets.ts'
 import { createChanges } from './jobs/changes.ts'
+import type { Job } from './jobs/machine.ts'
 import type { JobMedia, JobStore } from './jobs/ports.ts'
 import { StepFailure } from './jobs/provision.ts'
 import type { JobRecord } from './jobs/record.ts'
@@ -29,6 +29,9 @@ import { jobMedia } from './media/job-media.ts'
 import type { Medium } from './media/medium.ts'
 import { fileMedium } from './media/medium.ts'
 import { regionsOf, servedMedia } from './media/served.ts'
+import type { ControllerMetrics } from './metrics.ts'
+import { createControllerMetrics } from './metrics.ts'
+import { databaseCheck, maintenanceCheck, readiness, registryCheck, storageCheck, workerCheck } from './readiness.ts'
 import { registryCallers, registryPeople } from './registry-access.ts'
 import { checkSimulation } from './simulated.ts'
 import { holdDirectory, openDatabase } from './store/database.ts'
@@ -50,6 +53,10 @@ export interface Started {
 const clock = systemClock
 /** One process owns a SQLite file, so after a restart its leases are its own again. */
 const WORKER = 'controller'
+/** Below it pushes are refused, and before that the database could not write any more. */
+const RESERVE_BYTES = 64 << 20
+/** It turns every second when it has nothing to do. */
+const WORKER_PATIENCE_MS = 30_000
 const NO_MAINTENANCE = 'Cannot run jobs: no maintenance image is configured (--maintenance-iso FILE)'
 
 /** The composition root: builds everything, joins ports to adapters, and serves until `signal` aborts. */
@@ -96,7 +103,11 @@ async function serveData(
   const accounts = openAccounts({ users, tokens, throttle, clock })
   const adminToken = users.isEmpty() ? await firstToken(tokens, config.adminTokenFile) : undefined
   const changes = createChanges(sleep)
-  const record = jobRecord(jobs, clock, changes.publish)
+  const metrics = createControllerMetrics()
+  const record = jobRecord(jobs, clock, (job) => {
+    changes.publish(job)
+    metrics.jobChanged(job)
+  })
   const media = jobMedia({
     endpoints: { ...endpoints, caPem: tls?.ca ?? null },
     secrets: keys.secrets,
@@ -116,7 +127,9 @@ async function serveData(
   const note = (id: string, type: string, message: string) => jobs.note(id, { type, message }, clock.now())
 
   const tests = testMedia(endpoints.mediaUrl)
-  const bmcs = bmcAccess({ profiles: sqliteLearnedProfiles(db, clock), testMedia: tests, clock, log })
+  const profiles = sqliteLearnedProfiles(db, clock)
+  const bmcs = bmcAccess({ profiles, testMedia: tests, clock, log, observe: metrics.bmcRequest })
+  const worker = workerCheck(WORKER_PATIENCE_MS)
 
   const app = controllerApp({
     ...bmcs,
@@ -131,8 +144,17 @@ async function serveData(
     clock,
     log,
     registry,
-    ready: async () => ready(db, maintenance),
-    medium: servedMedia({ maintenance, plans: media, servers, sensor }),
+    ready: readiness([
+      databaseCheck(db),
+      storageCheck(config.dataDir, RESERVE_BYTES),
+      registryCheck(registry),
+      maintenanceCheck(() => maintenance, NO_MAINTENANCE),
+      worker.check,
+    ]),
+    metrics,
+    metricsText: () => metrics.text(db),
+    metricsOpen: config.metricsOpen,
+    medium: countedMedia(servedMedia({ maintenance, plans: media, servers, sensor }), metrics),
   })
 
   const http = await startServer({
@@ -150,6 +172,8 @@ async function serveData(
     publicUrl: endpoints.publicUrl,
     adminToken,
   })
+  // New requests are refused from the first moment on, while the jobs let go.
+  signal.addEventListener('abort', () => void http.close(), { once: true })
   try {
     const served: JobMedia = {
       ...media,
@@ -171,11 +195,13 @@ async function serveData(
       clock,
       log,
       note,
+      turned: worker.turned,
     }
     await runWorker(WORKER, config.workers, deps, signal)
   } finally {
     await bmcs.close()
     await http.close()
+    metrics.close()
     await registry.close()
     await accounts.close()
   }
@@ -206,9 +232,15 @@ async function openData(config: ServeConfig) {
   }
 }
 
-function ready(db: DatabaseSync, maintenance: Medium | undefined): void {
-  db.prepare('SELECT COUNT(*) FROM jobs').get()
-  if (maintenance === undefined) throw new AppError('not-ready', NO_MAINTENANCE)
+/** The media of jobs, counted by their kind as they are read. */
+function countedMedia(
+  find: (job: Job, name: string) => Promise<Medium | undefined>,
+  metrics: ControllerMetrics,
+): typeof find {
+  return async (job, name) => {
+    const medium = await find(job, name)
+    return medium && metrics.counted(medium, name.replace(/\.(iso|img)$/, ''))
+  }
 }
 
 async function firstToken(tokens: TokenStore, file: string | undefined): Promise<string | undefined> {

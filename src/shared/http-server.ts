@@ -22,7 +22,7 @@ export interface ServerSettings {
 
 export interface RunningServer {
   readonly port: number
-  /** Stops listening, lets requests in flight end for `GRACE_MS`, then cuts them. */
+  /** Stops listening, ends event streams, lets other requests in flight end for `GRACE_MS`, then cuts them. */
   close(): Promise<void>
 }
 
@@ -44,7 +44,13 @@ const GRACE_MS = 10_000
 /** Serves `fetch` until closed. @throws `config-invalid` when it cannot listen there. */
 export async function startServer(settings: ServerSettings): Promise<RunningServer> {
   const { fetch, direct = () => false, listen, tls, log, idleMs = IDLE_MS } = settings
-  const viaFetch = getRequestListener((request, env) => fetch(request, env as HttpBindings))
+  const streams = new WeakSet<object>()
+  const viaFetch = getRequestListener(async (request, env) => {
+    const { outgoing } = env as HttpBindings
+    const response = await fetch(request, env as HttpBindings)
+    if (response.headers.get('content-type')?.startsWith('text/event-stream')) streams.add(outgoing)
+    return response
+  })
   function listener(incoming: IncomingMessage, outgoing: ServerResponse): void {
     if (direct(incoming, outgoing)) drainUnread(incoming, outgoing)
     else void viaFetch(incoming, outgoing)
@@ -55,7 +61,15 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
   const address = server.address()
   const port = typeof address === 'object' && address !== null ? address.port : listen.port
   log.info({ host: listen.host, port, tls: tls !== undefined }, 'listening')
-  return { port, close: () => closeGracefully(server) }
+  const answers = trackAnswers(server)
+  let closed: Promise<void> | undefined
+  return {
+    port,
+    close() {
+      closed ??= closeGracefully(server, answers, (answer) => streams.has(answer))
+      return closed
+    },
+  }
 }
 
 /**
@@ -115,9 +129,28 @@ async function listening(server: Server, { host, port }: ServerSettings['listen'
   server.off('error', reject)
 }
 
-async function closeGracefully(server: Server): Promise<void> {
+function trackAnswers(server: Server): ReadonlySet<ServerResponse> {
+  const answers = new Set<ServerResponse>()
+  server.on('request', (_, response: ServerResponse) => {
+    answers.add(response)
+    response.once('close', () => answers.delete(response))
+  })
+  return answers
+}
+
+async function closeGracefully(
+  server: Server,
+  answers: ReadonlySet<ServerResponse>,
+  isEndless: (answer: ServerResponse) => boolean,
+): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
   server.closeIdleConnections()
+  for (const answer of answers) {
+    // It has no end of its own; its client comes back with Last-Event-ID.
+    if (isEndless(answer)) answer.destroy()
+    // A connection that could be used again would be waited for.
+    else answer.once('close', () => setImmediate(() => server.closeIdleConnections()))
+  }
   const cut = AbortSignal.timeout(GRACE_MS)
   const onCut = () => server.closeAllConnections()
   cut.addEventListener('abort', onCut)

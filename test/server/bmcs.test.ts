@@ -9,7 +9,13 @@ test('a power order to a BMC that belongs to another server is refused, and so i
   const { address, running, machine } = await lab({ serial: 'SN-2', power: 'on' })
   const profiles = { find: async () => undefined, save: async () => undefined }
   const log = pino({ level: 'silent' })
-  const access = bmcAccess({ profiles, testMedia: testMedia('http://192.0.2.1'), clock: systemClock, log })
+  const access = bmcAccess({
+    profiles,
+    testMedia: testMedia('http://192.0.2.1'),
+    clock: systemClock,
+    observe: () => undefined,
+    log,
+  })
   const none = { uuid: null, vendor: null, network: null, createdAt: new Date() }
   const server = { serial: 'SN-1', bmc: { ...address, serial: 'SN-1' }, ...none }
   await expect(access.bring(server, 'off', never)).rejects.toThrow('it belongs to server "SN-2", not "SN-1"')

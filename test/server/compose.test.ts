@@ -27,6 +27,7 @@ function config(change: Partial<ServeConfig> = {}): ServeConfig {
     registryPolicy: undefined,
     workers: 1,
     logLevel: 'silent',
+    metricsOpen: false,
     tls: false,
     ...change,
   }

@@ -69,3 +69,27 @@ test('a handler that thinks longer than the idle limit is left alone', async () 
   })
   expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('thought')
 })
+
+test('closing ends event streams at once, and does not wait for connections that could be used again', async () => {
+  const { promise: gate, resolve: open } = Promise.withResolvers<void>()
+  const server = await start({
+    async fetch(request) {
+      if (request.url.endsWith('/slow')) {
+        await gate
+        return new Response('done')
+      }
+      const never = new ReadableStream({ start: (stream) => stream.enqueue(Buffer.from('data: 1\n\n')) })
+      return new Response(never, { headers: { 'content-type': 'text/event-stream' } })
+    },
+  })
+  const slow = fetch(`http://127.0.0.1:${server.port}/slow`)
+  const stream = await fetch(`http://127.0.0.1:${server.port}/stream`)
+  const reading = Array.fromAsync(stream.body ?? [])
+  const begun = performance.now()
+  const closed = server.close()
+  await expect(reading).rejects.toThrow()
+  open()
+  expect(await (await slow).text()).toBe('done')
+  await closed
+  expect(performance.now() - begun).toBeLessThan(5_000)
+})

@@ -17,4 +17,6 @@ export interface WorkerDeps {
   readonly clock: Clock
   readonly log: Logger
   note(jobId: string, type: string, message: string): Promise<void>
+  /** Told of each turn of the loop that takes jobs: a sign of life. */
+  turned?(): void
 }

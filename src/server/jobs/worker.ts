@@ -22,6 +22,7 @@ export async function runWorker(worker: string, limit: number, deps: WorkerDeps,
   const running = new Map<string, Promise<void>>()
   let begun = false
   while (!signal.aborted) {
+    deps.turned?.()
     let job: Job | undefined
     try {
       if (!begun) await deps.jobs.releaseAll(worker)

@@ -40,12 +40,26 @@ export function createExchange(address: BmcAddress, origin: URL, timing: Timing)
     const body = request.body === undefined ? undefined : JSON.stringify(request.body)
     const content = body === undefined ? {} : { 'Content-Type': 'application/json' }
     const headers = { ...plainHeaders, ...content, ...request.headers }
-    const raw = await transport({ method, path, headers, body, timeoutMs }, signal)
+    const raw = await observed(() => transport({ method, path, headers, body, timeoutMs }, signal), method)
     if (raw.status !== 406 || !('Accept-Encoding' in plainHeaders)) return readAnswer(request, raw, address.password)
     // HPE Gen10+ serves some resources compressed only.
     const { 'Accept-Encoding': _, ...rest } = plainHeaders
     plainHeaders = rest
     return once(request, signal)
+  }
+
+  async function observed(send: () => Promise<RawAnswer>, method: string): Promise<RawAnswer> {
+    const begun = performance.now()
+    const tell = (status: number | undefined) =>
+      timing.observe?.({ url: address.url, method, status, ms: performance.now() - begun })
+    try {
+      const raw = await send()
+      tell(raw.status)
+      return raw
+    } catch (error) {
+      tell(undefined)
+      throw error
+    }
   }
 
   async function patiently(request: Request, signal: AbortSignal): Promise<RedfishAnswer> {

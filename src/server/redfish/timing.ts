@@ -1,3 +1,11 @@
+/** One exchange with the BMC at `url`; no status when no answer came. */
+export interface BmcExchange {
+  readonly url: string
+  readonly method: string
+  readonly status: number | undefined
+  readonly ms: number
+}
+
 /** How long the BMC is waited for, in milliseconds. Tests give their own. */
 export interface Timing {
   /** One answer to a GET, PATCH or login. */
@@ -14,6 +22,8 @@ export interface Timing {
   readonly powerMs: number
   /** Multiplies the waits of the retry table and of the quirks; 1 outside tests. */
   readonly waitFactor: number
+  /** Told of each exchange. */
+  readonly observe?: (exchange: BmcExchange) => void
 }
 
 export const REAL_TIMING: Timing = {

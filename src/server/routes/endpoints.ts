@@ -3,6 +3,7 @@ import { DOCTOR_ENDPOINTS, TEST_MEDIUM_ENDPOINTS } from './doctor.ts'
 import { HEALTH_ENDPOINTS } from './health.ts'
 import { JOB_ENDPOINTS } from './jobs.ts'
 import { MEDIA_ENDPOINTS } from './media.ts'
+import { METRICS_ENDPOINTS } from './metrics.ts'
 import { OPENAPI_ENDPOINTS } from './openapi.ts'
 import { REPORT_ENDPOINTS } from './reports.ts'
 import { SERVER_ENDPOINTS } from './servers.ts'
@@ -16,5 +17,6 @@ export const ENDPOINTS: Endpoints = {
   ...TEST_MEDIUM_ENDPOINTS,
   ...MEDIA_ENDPOINTS,
   ...HEALTH_ENDPOINTS,
+  ...METRICS_ENDPOINTS,
   ...OPENAPI_ENDPOINTS,
 }

@@ -12,6 +12,7 @@ import type { JobRecord } from '../../../src/server/jobs/record.ts'
 import { jobRecord } from '../../../src/server/jobs/record.ts'
 import { jobMedia } from '../../../src/server/media/job-media.ts'
 import { planMedium } from '../../../src/server/media/medium.ts'
+import { createControllerMetrics } from '../../../src/server/metrics.ts'
 import { registryCallers } from '../../../src/server/registry-access.ts'
 import { checkSimulation } from '../../../src/server/simulated.ts'
 import { openDatabase } from '../../../src/server/store/database.ts'
@@ -55,6 +56,7 @@ export async function openApi(): Promise<Api> {
     clock,
     callers: registryCallers({ accounts, jobs, secrets: SECRETS }),
   })
+  const metrics = createControllerMetrics()
   const app = controllerApp({
     jobs,
     servers,
@@ -65,6 +67,9 @@ export async function openApi(): Promise<Api> {
     log,
     registry,
     ready: async () => undefined,
+    metrics,
+    metricsText: () => metrics.text(db),
+    metricsOpen: false,
     medium: async (job, name) => {
       const server = await servers.find(job.serverSerial)
       return name === 'task.iso' && server !== undefined ? planMedium(media.plan(job, server)) : undefined
@@ -91,6 +96,7 @@ export async function openApi(): Promise<Api> {
     },
     async close() {
       await registry.close()
+      metrics.close()
       db.close()
       rmSync(directory, { recursive: true })
     },

@@ -36,6 +36,7 @@ export async function startController(): Promise<RunningController> {
     registryPolicy: undefined,
     workers: 32,
     logLevel: 'silent',
+    metricsOpen: false,
     tls: true,
   }
   const { promise, resolve, reject } = Promise.withResolvers<Started>()
