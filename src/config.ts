@@ -14,7 +14,7 @@ export const SERVE_OPTIONS = {
   'maintenance-iso': { value: 'FILE', doc: 'The maintenance image to boot servers from' },
   'admin-token-file': { value: 'FILE', doc: 'Write the first admin token there instead of showing it' },
   'registry-policy': { value: 'FILE', doc: 'Rights, quotas and limits of the embedded registry' },
-  workers: { value: 'N', default: '32', doc: 'Jobs worked on at the same time' },
+  workers: { value: 'N', default: '32', doc: 'BMCs talked to at the same time' },
   'log-level': { value: 'LEVEL', default: 'info', doc: 'debug, info, warn or error' },
   'metrics-open': { doc: 'Let everybody read /metrics; else a token is needed' },
   'no-tls': { doc: 'Serve plain HTTP' },

@@ -34,6 +34,7 @@ import { createControllerMetrics } from './metrics.ts'
 import { databaseCheck, maintenanceCheck, readiness, registryCheck, storageCheck, workerCheck } from './readiness.ts'
 import { registryCallers, registryPeople } from './registry-access.ts'
 import { checkSimulation } from './simulated.ts'
+import { openChangingDatabase } from './store/changing-database.ts'
 import { holdDirectory, openDatabase } from './store/database.ts'
 import { sqliteJobStore } from './store/jobs.ts'
 import { sqliteLearnedProfiles } from './store/profiles.ts'
@@ -67,7 +68,7 @@ export async function runController(
   signal: AbortSignal,
   readAgain: () => Promise<ServeConfig> = async () => config,
 ): Promise<void> {
-  const data = await openData(config)
+  const data = await openData(config, log)
   const reloading = reloadOnHangup(config, {
     read: readAgain,
     apply: {
@@ -82,21 +83,23 @@ export async function runController(
     await serveData(data, config, log, onStarted, signal)
   } finally {
     await reloading.close()
+    // The last connection to close copies the log into the database; this one has no thread of its own beside it.
+    await data.changing.close()
     data.db.close()
     data.held.close()
   }
 }
 
 async function serveData(
-  { keys, tls, db }: Awaited<ReturnType<typeof openData>>,
+  { keys, tls, db, changing }: Awaited<ReturnType<typeof openData>>,
   config: ServeConfig,
   log: Logger,
   onStarted: (started: Started) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const endpoints = endpointsOf(config)
-  const jobs = sqliteJobStore(db)
-  const servers = sqliteServerStore(db, keys.seal)
+  const jobs = sqliteJobStore(changing.db, changing.commits)
+  const servers = sqliteServerStore(changing.db, keys.seal, changing.commits)
   const tokens = sqliteTokenStore(db)
   const users = sqliteUserStore(db)
   const throttle = createLoginThrottle(clock)
@@ -218,14 +221,15 @@ async function openSensor(
 }
 
 /** Everything below the data directory but the registry's. @throws `config-invalid` */
-async function openData(config: ServeConfig) {
+async function openData(config: ServeConfig, log: Logger) {
   const paths = dataPaths(config.dataDir)
   try {
     await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
     const held = holdDirectory(paths.lock)
     const keys = await loadKeys(paths.keys)
     const tls = config.tls ? await loadOrCreateTls(paths.tls, namesOf(config), clock) : undefined
-    return { held, keys, tls, db: openDatabase(paths.database) }
+    const db = openDatabase(paths.database)
+    return { held, keys, tls, db, changing: openChangingDatabase(paths.database, log) }
   } catch (cause) {
     if (isAppError(cause)) throw cause
     throw new AppError('config-invalid', `Cannot use the data directory "${config.dataDir}"`, { cause })

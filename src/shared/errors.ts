@@ -18,6 +18,7 @@ export const ERRORS = {
   'not-found': { kind: 'not-found', title: 'There is no such thing' },
   'job-not-found': { kind: 'not-found', title: 'There is no such job' },
   'job-active': { kind: 'conflict', title: 'The server already has an active job' },
+  'queue-full': { kind: 'unavailable', title: 'Too many jobs wait to be begun' },
   'job-transition': { kind: 'conflict', title: 'The job cannot do that in its present state' },
   'server-not-found': { kind: 'not-found', title: 'There is no such server' },
   'server-exists': { kind: 'conflict', title: 'The server is registered already' },

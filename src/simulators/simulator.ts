@@ -31,6 +31,8 @@ export interface Simulator {
   /** URL in each slot, by slot id. */
   images(): Readonly<Record<string, string | undefined>>
   sessions(): number
+  /** The next start would be from the virtual CD. */
+  armed(): boolean
   /** The server stands in a menu and waits for a person (Lenovo). */
   stuck(): boolean
   close(): Promise<void>
@@ -60,6 +62,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     requests,
     images: () => Object.fromEntries(state.slots.map(({ rules, image }) => [rules.id, image])),
     sessions: () => state.sessions.size,
+    armed: () => isArmed(state),
     stuck: () => state.stuck,
     async close() {
       options.machine.stop()
@@ -67,6 +70,10 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
       await new Promise((closed) => server.close(closed))
     },
   }
+}
+
+function isArmed({ boot, slots }: BmcState): boolean {
+  return slots.some(({ bootNext }) => bootNext) || (boot.enabled !== 'Disabled' && /cd/i.test(boot.target))
 }
 
 function initialState({ profile, faults = new Set(), serial, machine, clock, ...account }: SimulatorOptions): BmcState {

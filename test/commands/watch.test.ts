@@ -19,6 +19,7 @@ function jobWith(change: Partial<JobView>): JobView {
     task_target: 'install-linux.target',
     attempt: 1,
     retry_of: null,
+    silent_since: null,
     created_at: AT,
     last_update: AT,
     progress: null,

@@ -62,8 +62,13 @@ test.for(versionsOf('controller'))('a controller of version %i loses nothing by 
   loadDump(path, 'controller', version)
   const db = openDatabase(path)
   const seal = { close: () => new Uint8Array(), open: (sealed: Uint8Array) => Buffer.from(sealed).toString('hex') }
-  const servers = await sqliteServerStore(db, seal).list()
-  expect(servers.map(({ serial, bmc, vendor }) => [serial, bmc.url, bmc.password, bmc.verifyTls, vendor])).toEqual([
+  const store = sqliteServerStore(db, seal)
+  const servers = await Promise.all((await store.list()).map(({ serial }) => store.find(serial)))
+  expect(
+    servers
+      .flatMap((server) => server ?? [])
+      .map(({ serial, bmc, vendor }) => [serial, bmc.url, bmc.password, bmc.verifyTls, vendor]),
+  ).toEqual([
     ['SN1', 'https://192.0.2.7', '0102', false, 'dell'],
     ['SN2', 'https://192.0.2.8', '0304', true, null],
   ])

@@ -1,6 +1,6 @@
 import type { Context, Hono } from 'hono'
 import type { Role } from '../../shared/role.ts'
-import type { Job } from '../jobs/machine.ts'
+import type { JobSummary } from '../jobs/machine.ts'
 import type { Account } from '../store/tokens.ts'
 import { checkRole } from './auth.ts'
 import type { RequestSchemas } from './check-request.ts'
@@ -28,7 +28,7 @@ export interface Call<E extends Endpoint> {
   readonly body: BodyOf<E>
   readonly account: E['may'] extends Role ? Account : undefined
   /** Whose secret came with the request. */
-  readonly job: E['may'] extends 'job' ? Job : undefined
+  readonly job: E['may'] extends 'job' ? JobSummary : undefined
   readonly signal: AbortSignal
   /** A JSON answer that the row has; null for an empty one. */
   reply<S extends StatusOf<E>>(status: S, value: AnswerOf<E, S>): Response
@@ -44,7 +44,7 @@ export interface Gate {
   /** @throws `unauthenticated` */
   account(c: Context): Account | Promise<Account>
   /** The job whose secret came with the request. @throws `unauthenticated`, `job-not-found` */
-  job(c: Context): Promise<Job>
+  job(c: Context): Promise<JobSummary>
 }
 
 /** Registers the endpoints of a table. The caller comes first, then the request, then its handler: nothing is read of strangers. */
@@ -75,7 +75,7 @@ async function admit(c: Context, may: Access, gate: Gate): Promise<Caller> {
 
 interface Caller {
   readonly account?: Account
-  readonly job?: Job
+  readonly job?: JobSummary
 }
 
 async function callOf(

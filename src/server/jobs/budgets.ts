@@ -9,6 +9,8 @@ export const BUDGETS: Budgets = {
   webhookMs: 120 * MINUTE,
   firmwareMs: 30 * MINUTE,
   cleanupMs: 10 * MINUTE,
+  silenceMs: 5 * MINUTE,
+  lateStartMs: MINUTE,
 }
 
 /** The wait for the webhook, from the reset on. */

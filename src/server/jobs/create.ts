@@ -22,10 +22,13 @@ export interface NewJob {
   readonly retryOf: string | null
 }
 
+/** More jobs that nobody has begun are not taken: an hour of work at five jobs a second. */
+const MAX_QUEUED = 20_000
+
 /**
  * Accepts a job: the recipe is checked, printed once as the bytes that go on the medium, and stored before anybody is
  * told. A known idempotency key gives the job it made before, and `created` is false.
- * @throws `recipe-invalid`, `server-not-found`, `job-active`; `request-invalid` when the key is another job's
+ * @throws `recipe-invalid`, `server-not-found`, `job-active`, `queue-full`; `request-invalid` when the key is another job's
  */
 export async function createJob(
   input: NewJob,
@@ -56,13 +59,14 @@ export async function createJob(
     createdAt: now,
     updatedAt: now,
     deadline: null,
+    silentSince: null,
     version: 1,
   }
   if (deps.reserved.has(job.serverSerial)) {
     const text = `Cannot create a job for "${job.serverSerial}": it is being examined or switched just now`
     throw new AppError('job-active', text)
   }
-  const stored = await deps.jobs.create(job, { type: 'status', message: 'queued' })
+  const stored = await deps.jobs.create(job, { type: 'status', message: 'queued' }, MAX_QUEUED)
   if (stored.serverSerial !== job.serverSerial || stored.recipeText !== job.recipeText) {
     const text = `its idempotency key belongs to job ${stored.id}, which is for another server or recipe`
     throw new AppError('request-invalid', `Cannot create a job: ${text}`)

@@ -20,3 +20,9 @@ export interface WorkerDeps {
   /** Told of each turn of the loop that takes jobs: a sign of life. */
   turned?(): void
 }
+
+/** What working on a job needs that this worker holds. */
+export interface HeldDeps extends WorkerDeps {
+  /** Throws when the worker may not hold its jobs any more; asked right before a server is touched. */
+  assertHeld(): void
+}

@@ -48,7 +48,8 @@ export interface Progress {
   readonly at: Date
 }
 
-export interface Job {
+/** A job without its recipe: what is listed, and what changes. */
+export interface JobSummary {
   readonly id: string
   readonly serverSerial: string
   readonly status: JobStatus
@@ -57,8 +58,6 @@ export interface Job {
   /** A systemd unit of the maintenance OS, or a controller key such as `redfish.reset`. */
   readonly failedStep: string | null
   readonly message: string | null
-  /** The accepted recipe: exactly the bytes of `/recipe.json`. */
-  readonly recipeText: string
   readonly taskTarget: string
   readonly attempt: number
   readonly mediaToken: string
@@ -69,8 +68,15 @@ export interface Job {
   readonly updatedAt: Date
   /** When the wait for the webhook ends; set when the server is started. */
   readonly deadline: Date | null
+  /** When the maintenance OS was last heard of, once that is too long ago. */
+  readonly silentSince: Date | null
   /** Counts changes: a save of an older version is refused. */
   readonly version: number
+}
+
+export interface Job extends JobSummary {
+  /** The accepted recipe: exactly the bytes of `/recipe.json`. */
+  readonly recipeText: string
 }
 
 /**
@@ -86,7 +92,8 @@ export function applyEvent(job: Job, event: JobEvent, now: Date): Job {
     })
   }
   if (status === job.status) return job
-  return { ...job, status, ...outcomeOf(event), ...phaseOf(job, event), updatedAt: now }
+  const heard = status === 'provisioning' ? {} : { silentSince: null }
+  return { ...job, status, ...outcomeOf(event), ...phaseOf(job, event), ...heard, updatedAt: now }
 }
 
 /** A phase may only follow an earlier one, so a late post of the maintenance OS never turns the clock back. */
@@ -98,16 +105,16 @@ export function enterPhase(job: Job, phase: JobPhase, now: Date): Job {
 }
 
 /** True from the moment the server is started from our media: from then on only the maintenance OS may decide. */
-export function isBooted(job: Job): boolean {
+export function isBooted(job: Pick<Job, 'phase'>): boolean {
   return job.phase !== null && rank(job.phase) >= rank('booting')
 }
 
 /** True once something may have been done to the server. What never was touched is nobody's to switch off. */
-export function isTouched(job: Job): boolean {
+export function isTouched(job: Pick<Job, 'phase'>): boolean {
   return job.phase !== null && job.phase !== 'preparing'
 }
 
-export function isActive(job: Job): boolean {
+export function isActive(job: Pick<Job, 'status'>): boolean {
   return job.status !== 'complete'
 }
 

@@ -1,5 +1,5 @@
 import type { NetworkPlan } from '../../shared/task/job-file.ts'
-import type { Job } from './machine.ts'
+import type { Job, JobSummary } from './machine.ts'
 
 /** What the job core needs from the world. Adapters implement these; `compose.ts` joins them. */
 
@@ -13,6 +13,9 @@ export interface Server {
   readonly createdAt: Date
 }
 
+/** A server without the BMC's password, which costs a decryption each. */
+export type ListedServer = Omit<Server, 'bmc'> & { readonly bmc: Omit<BmcAddress, 'password'> }
+
 /** One line of a job's history. */
 export interface HistoryEntry {
   readonly seq: number
@@ -24,30 +27,48 @@ export interface HistoryEntry {
 
 export type NewEntry = Pick<HistoryEntry, 'type' | 'message'>
 
+/** What is promised here is on the disk when the promise is kept. */
 export interface JobStore {
   /**
    * Stores a new job.
    * @returns the job that has the same idempotency key already, if there is one
-   * @throws `job-active` when the server has another active job
+   * @throws `job-active` when the server has another active job; `queue-full` when `maxQueued` others wait already
    */
-  create(job: Job, entry: NewEntry): Promise<Job>
+  create(job: Job, entry: NewEntry, maxQueued?: number): Promise<Job>
   find(id: string): Promise<Job | undefined>
   /** Jobs of one server, newest first. */
-  ofServer(serial: string, limit: number): Promise<readonly Job[]>
-  list(filter: JobFilter): Promise<readonly Job[]>
+  ofServer(serial: string, limit: number): Promise<readonly JobSummary[]>
+  list(filter: JobFilter): Promise<readonly JobSummary[]>
   byMediaToken(token: string): Promise<Job | undefined>
-  /** Stores the job and appends the entries, in one transaction; undefined when it was changed since it was read. */
-  save(job: Job, entries: readonly NewEntry[], now: Date): Promise<Job | undefined>
+  /**
+   * Stores the job and appends the entries, in one transaction; undefined when it was changed since it was read, or when
+   * `worker` is given and does not hold it.
+   */
+  save(job: Job, entries: readonly NewEntry[], now: Date, worker?: string): Promise<Job | undefined>
+  /** Resolves when everything that was read is on the disk. */
+  flushed(): Promise<void>
   history(id: string, after: number): Promise<readonly HistoryEntry[]>
   note(id: string, entry: NewEntry, now: Date): Promise<void>
-  /** Hands out one job that is not complete and that nobody works on. A lease ends by itself, so a dead worker blocks nothing. */
-  lease(worker: string, now: Date, until: Date): Promise<Job | undefined>
-  /** False when the lease was lost. */
-  renew(id: string, worker: string, until: Date): Promise<boolean>
-  release(id: string, worker: string): Promise<void>
+  /** Makes the worker known, anew when it was before: what it held is free. */
+  enlist(worker: string): Promise<void>
+  /** Hands out jobs that are not complete and that nobody holds: up to `max` that have not begun, and all others first. */
+  lease(worker: string, max: number): Promise<readonly Job[]>
+  /** Shows that the worker lives, for all its jobs at once. False when it was buried: then it holds nothing any more. */
+  beat(worker: string): Promise<boolean>
+  /** Jobs that a worker holds and that somebody has ended. */
+  ended(worker: string): Promise<readonly string[]>
+  workers(): Promise<readonly WorkerBeat[]>
+  /** Frees what a worker held, unless it has beaten since. */
+  bury(worker: string, lastBeat: number): Promise<boolean>
   releaseAll(worker: string): Promise<void>
   addLog(id: string, text: string, now: Date): Promise<void>
   logs(id: string): Promise<readonly { readonly at: Date; readonly text: string }[]>
+}
+
+export interface WorkerBeat {
+  readonly name: string
+  /** Counts up while the worker lives. */
+  readonly beat: number
 }
 
 export interface JobFilter {
@@ -63,15 +84,16 @@ export interface ServerStore {
   /** @throws `server-exists` */
   add(server: Server): Promise<void>
   find(serial: string): Promise<Server | undefined>
-  list(): Promise<readonly Server[]>
+  /** All of them, by their serial number. */
+  list(): Promise<readonly ListedServer[]>
   /** False when there was none. */
   remove(serial: string): Promise<boolean>
 }
 
 /** What only the controller's keys can make; the same job gives the same again, after a restart too. */
 export interface JobSecrets {
-  webhook(job: Job): string
-  registryPassword(job: Job): string
+  webhook(job: Pick<Job, 'id' | 'attempt'>): string
+  registryPassword(job: Pick<Job, 'id' | 'attempt'>): string
   mediaToken(jobId: string, attempt: number): string
 }
 
@@ -100,6 +122,10 @@ export interface Budgets {
   readonly webhookMs: number
   readonly firmwareMs: number
   readonly cleanupMs: number
+  /** A maintenance OS that was heard of and then says nothing for so long is called silent. */
+  readonly silenceMs: number
+  /** How long a BMC may take to carry out an order to switch on that it has accepted. */
+  readonly lateStartMs: number
 }
 
 /** Which server's BMC, and how to log in. */

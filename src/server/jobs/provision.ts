@@ -3,7 +3,7 @@ import type { Backoff } from '../../shared/time.ts'
 import { retry, withTimeout } from '../../shared/time.ts'
 import { withBmc } from './bmc-session.ts'
 import { webhookBudget } from './budgets.ts'
-import type { WorkerDeps } from './deps.ts'
+import type { HeldDeps } from './deps.ts'
 import type { Job } from './machine.ts'
 import { isBooted } from './machine.ts'
 import type { Bmc, BmcFacts, Server } from './ports.ts'
@@ -18,7 +18,7 @@ const RESUME: Backoff = { firstMs: 1_000, maxMs: 30_000, attempts: Number.POSITI
  * `booting` knows: a server that is off was never started, and one that is on must not be touched. That is how a killed
  * controller never reboots a machine in mid-install.
  */
-export async function bootMaintenance(job: Job, server: Server, deps: WorkerDeps, signal: AbortSignal): Promise<void> {
+export async function bootMaintenance(job: Job, server: Server, deps: HeldDeps, signal: AbortSignal): Promise<void> {
   const step = { name: 'iso.build' }
   const limited = withTimeout(signal, deps.budgets.mountMs)
   try {
@@ -34,6 +34,11 @@ export async function bootMaintenance(job: Job, server: Server, deps: WorkerDeps
     if (signal.aborted || error instanceof StepFailure) throw error
     throw new StepFailure(step.name, explain(error, limited), { cause: error })
   }
+}
+
+/** False once only the maintenance OS can go on: then waiting is all there is to do. */
+export function needsBmc(job: Job): boolean {
+  return !isBooted(job) || job.phase === 'booting'
 }
 
 /** A failure of the controller's own part, under the key that the API reports as `failed_step`. */
@@ -52,13 +57,14 @@ async function mountAndStart(
   bmc: Bmc,
   facts: BmcFacts,
   step: { name: string },
-  deps: WorkerDeps,
+  deps: HeldDeps,
   signal: AbortSignal,
 ): Promise<void> {
   await deps.note(job.id, 'bmc', `${facts.vendor} ${facts.model}, firmware ${facts.firmware}`)
   // From here on the server is touched. A job that ended meanwhile never gets there.
   const mounting = await deps.record.enter(job.id, 'mounting')
   if (mounting.status !== 'provisioning' || mounting.phase !== 'mounting') return
+  deps.assertHeld()
   await bmc.insertMedia(deps.media.urls(job), (name) => (step.name = name), signal)
   step.name = 'redfish.boot-override'
   await bmc.bootOnceFromCd(signal)
@@ -66,16 +72,19 @@ async function mountAndStart(
   const before = await deps.jobs.find(job.id)
   // Whoever else was faster has started the server: it is not switched off under the maintenance OS.
   if (before?.status !== 'provisioning' || isBooted(before)) return
+  deps.assertHeld()
   await bmc.powerOff(signal)
   const booting = await deps.record.enter(job.id, 'booting', { deadline: newDeadline(job, deps) })
-  if (booting.phase === 'booting') await bmc.powerOn(withTimeout(signal, deps.budgets.resetMs))
+  if (booting.status !== 'provisioning' || booting.phase !== 'booting') return
+  deps.assertHeld()
+  await bmc.powerOn(withTimeout(signal, deps.budgets.resetMs))
 }
 
 /**
  * Asks the BMC until it answers: a server that works must not be failed, and switched off, because its BMC is busy. Ends
  * as soon as the maintenance OS is heard of.
  */
-async function resumeBoot(job: Job, server: Server, deps: WorkerDeps, signal: AbortSignal): Promise<void> {
+async function resumeBoot(job: Job, server: Server, deps: HeldDeps, signal: AbortSignal): Promise<void> {
   const limited = withTimeout(signal, deps.budgets.resetMs)
   let noted = false
   const look = async () => {
@@ -94,18 +103,20 @@ async function resumeBoot(job: Job, server: Server, deps: WorkerDeps, signal: Ab
   await retry(look, RESUME, passes, limited)
 }
 
-async function startUnlessOn(job: Job, bmc: Bmc, deps: WorkerDeps, signal: AbortSignal): Promise<void> {
+async function startUnlessOn(job: Job, bmc: Bmc, deps: HeldDeps, signal: AbortSignal): Promise<void> {
   if ((await bmc.power(signal)) === 'on') {
     await deps.note(job.id, 'note', 'the controller was restarted; the server is on, so the job waits on')
     return
   }
   await deps.note(job.id, 'note', 'the controller was restarted before the server was started')
   // The wait begins now, however long the controller was away.
-  await deps.record.enter(job.id, 'booting', { deadline: newDeadline(job, deps) })
+  const booting = await deps.record.enter(job.id, 'booting', { deadline: newDeadline(job, deps) })
+  if (booting.status !== 'provisioning' || booting.phase !== 'booting') return
+  deps.assertHeld()
   await bmc.powerOn(signal)
 }
 
-function newDeadline(job: Job, deps: WorkerDeps): Date {
+function newDeadline(job: Job, deps: HeldDeps): Date {
   return new Date(deps.clock.now().getTime() + webhookBudget(job.taskTarget, deps.budgets))
 }
 

@@ -12,12 +12,16 @@ export interface JobRecord {
   progress(id: string, phase: JobPhase, progress: Progress): Promise<Job>
   /** Progress of a boot, seen from outside: it changes no phase, and nothing of a job that is not booting. */
   bootProgress(id: string, progress: Progress): Promise<Job>
+  /** Nothing was heard of the maintenance OS since then. */
+  silent(id: string, since: Date): Promise<Job>
+  /** The same for a worker, which may change nothing once it does not hold the job any more. */
+  heldBy(worker: string): JobRecord
 }
 
 /** More collisions than this on one job are a bug, not bad luck. */
 const MAX_COLLISIONS = 50
 
-export function jobRecord(store: JobStore, clock: Clock, changed: (job: Job) => void): JobRecord {
+export function jobRecord(store: JobStore, clock: Clock, changed: (job: Job) => void, worker?: string): JobRecord {
   async function change(
     id: string,
     decide: (job: Job, now: Date) => { job: Job; entry?: NewEntry | undefined },
@@ -27,9 +31,17 @@ export function jobRecord(store: JobStore, clock: Clock, changed: (job: Job) => 
       if (before === undefined) throw new AppError('job-not-found', `Cannot find job "${id}"`)
       const now = clock.now()
       const { job, entry } = decide(before, now)
-      if (job === before) return before
-      const saved = await store.save(job, entry === undefined ? [] : [entry], now)
-      if (saved === undefined) continue
+      if (job === before) {
+        // Whoever hears that it is so already must be able to rely on it.
+        await store.flushed()
+        return before
+      }
+      const saved = await store.save(job, entry === undefined ? [] : [entry], now, worker)
+      if (saved === undefined) {
+        const still = worker !== undefined && (await store.find(id))?.version === before.version
+        if (still) throw new Error(`Cannot change job ${id}: worker "${worker}" does not hold it any more`)
+        continue
+      }
       changed(saved)
       return saved
     }
@@ -54,12 +66,19 @@ export function jobRecord(store: JobStore, clock: Clock, changed: (job: Job) => 
         const isBooting = job.status === 'provisioning' && job.phase === 'booting'
         return { job: isBooting ? { ...job, progress, updatedAt: now } : job }
       }),
+    silent: (id, since) =>
+      change(id, (job, now) => {
+        if (job.status !== 'provisioning' || job.silentSince !== null) return { job }
+        const message = `nothing was heard of the maintenance OS since ${since.toISOString()}`
+        return { job: { ...job, silentSince: since, updatedAt: now }, entry: { type: 'note', message } }
+      }),
+    heldBy: (holder) => jobRecord(store, clock, changed, holder),
     progress: (id, phase, progress) =>
       change(id, (job, now) => {
         const next = enterPhase(job, phase, now)
         if (next.status !== 'provisioning') return { job }
         const entry = next.phase === job.phase ? undefined : { type: 'phase', message: phase }
-        return { job: { ...next, progress, updatedAt: now }, entry }
+        return { job: { ...next, progress, silentSince: null, updatedAt: now }, entry }
       }),
   }
 }

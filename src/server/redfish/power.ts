@@ -36,7 +36,8 @@ export function createPower(client: RedfishClient, { system, quirks }: Discovery
     },
 
     async bring(to, signal) {
-      const reached = (seen: System) => readState(seen) === to
+      // One that is on its way is there when it has arrived: a server that is PoweringOn has yet to be switched off.
+      const reached = (seen: System) => !isMoving(seen) && readState(seen) === to
       const polling = { everyMs: timing.pollMs, limitMs: timing.powerMs }
       let lost: AppError | undefined
       // An order without an answer may have been carried out all the same: only the state tells.
@@ -78,6 +79,10 @@ export function powerStateOf(system: System): PowerState {
   throw new AppError('redfish-answer', `Cannot read the power state: it is ${system.powerState ?? 'not told'}`, {
     facts: { path: system.resource.path },
   })
+}
+
+function isMoving({ powerState }: System): boolean {
+  return powerState === 'PoweringOn' || powerState === 'PoweringOff'
 }
 
 /** PoweringOff is still on; a server that is PoweringOn is not there yet. BMCs tell nothing while they are busy. */

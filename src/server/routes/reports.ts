@@ -10,7 +10,7 @@ import { json, jsonBody, textBody } from '../http/endpoint.ts'
 import type { Handlers } from '../http/mount.ts'
 import type { FromSchema } from '../http/schema.ts'
 import { record } from '../http/schema.ts'
-import type { Job, JobEvent, JobPhase, Progress } from '../jobs/machine.ts'
+import type { JobEvent, JobPhase, JobSummary, Progress } from '../jobs/machine.ts'
 import type { JobSecrets, JobStore } from '../jobs/ports.ts'
 import type { JobRecord } from '../jobs/record.ts'
 import { OK } from './schemas.ts'
@@ -130,7 +130,7 @@ export function reportHandlers(deps: ReportRouteDeps): Handlers<typeof REPORT_EN
 export function jobBySecret({
   jobs,
   secrets,
-}: Pick<ReportRouteDeps, 'jobs' | 'secrets'>): (c: Context) => Promise<Job> {
+}: Pick<ReportRouteDeps, 'jobs' | 'secrets'>): (c: Context) => Promise<JobSummary> {
   return async (c) => {
     const { id, server_serial: serial = '' } = c.req.param() as { id?: string; server_serial?: string }
     const named = id === undefined ? undefined : await jobs.find(id)

@@ -61,6 +61,11 @@ export const JOB = record('Job', {
   task_target: TEXT,
   attempt: { type: 'integer', minimum: 1 },
   retry_of: TEXT_OR_NULL,
+  silent_since: {
+    ...TIME,
+    type: ['string', 'null'],
+    description: 'when the maintenance OS was last heard of, once that is too long ago',
+  },
   created_at: TIME,
   last_update: TIME,
   progress: { ...PROGRESS, type: ['object', 'null'] },

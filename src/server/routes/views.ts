@@ -1,6 +1,6 @@
 import type { FromSchema } from '../http/schema.ts'
-import type { Job } from '../jobs/machine.ts'
-import type { HistoryEntry, Server } from '../jobs/ports.ts'
+import type { JobSummary } from '../jobs/machine.ts'
+import type { HistoryEntry, ListedServer } from '../jobs/ports.ts'
 import type { DIAGNOSIS, EVENT, JOB, JOB_WITH_EVENTS, SERVER } from './schemas.ts'
 
 /** The wire forms, written out field by field: a new column never leaks, and a password is in none of them. */
@@ -11,7 +11,7 @@ export type EventView = FromSchema<typeof EVENT>
 export type ServerView = FromSchema<typeof SERVER>
 export type DiagnosisView = FromSchema<typeof DIAGNOSIS>
 
-export function jobView(job: Job): JobView {
+export function jobView(job: JobSummary): JobView {
   return {
     job_id: job.id,
     server_serial: job.serverSerial,
@@ -23,6 +23,7 @@ export function jobView(job: Job): JobView {
     task_target: job.taskTarget,
     attempt: job.attempt,
     retry_of: job.retryOf,
+    silent_since: job.silentSince?.toISOString() ?? null,
     created_at: job.createdAt.toISOString(),
     last_update: job.updatedAt.toISOString(),
     progress: job.progress && {
@@ -40,7 +41,7 @@ export function eventView(entry: HistoryEntry): EventView {
   return { seq: entry.seq, at: entry.at.toISOString(), type: entry.type, message: entry.message }
 }
 
-export function serverView(server: Server): ServerView {
+export function serverView(server: ListedServer): ServerView {
   return {
     serial: server.serial,
     uuid: server.uuid,

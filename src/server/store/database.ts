@@ -4,10 +4,18 @@ import { AppError } from '../../shared/errors.ts'
 import { openSqlite } from '../../shared/sqlite.ts'
 import { MIGRATIONS } from './migrations.ts'
 
+/**
+ * SQLite copies its log into the database when it has a thousand pages, and flushes the disk twice, in the middle of
+ * somebody's commit. Here a thread does that (checkpointer.ts); this is for the day when that is gone.
+ */
+const CHECKPOINT_PAGES = 20_000
+
 /** Opens the controller's database, readable by its owner only, at the newest version. @throws `config-invalid` */
 export function openDatabase(path: string): DatabaseSync {
   if (path !== ':memory:') makePrivate(path)
-  return openSqlite(path, MIGRATIONS)
+  const db = openSqlite(path, MIGRATIONS)
+  db.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
+  return db
 }
 
 /**

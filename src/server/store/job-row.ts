@@ -1,54 +1,61 @@
 import type { SQLOutputValue } from 'node:sqlite'
-import type { Job, JobOutcome, JobPhase, JobStatus, Progress } from '../jobs/machine.ts'
+import type { Job, JobOutcome, JobPhase, JobStatus, JobSummary, Progress } from '../jobs/machine.ts'
 
 export type Row = Record<string, SQLOutputValue>
 
-/** The columns of a job that `insert` and `update` write, in the order of `jobValues`. */
-export const JOB_COLUMNS = [
+/** What never changes once a job is stored, in the order of `fixedValues`. The recipe is a table of its own. */
+export const FIXED_COLUMNS = [
   'id',
   'server_serial',
-  'status',
-  'phase',
-  'outcome',
-  'failed_step',
-  'message',
-  'recipe',
   'task_target',
   'attempt',
   'media_token',
   'idempotency_key',
   'retry_of',
-  'progress',
   'created_at',
+] as const
+
+/** What `save` writes, in the order of `changingValues`. */
+export const CHANGING_COLUMNS = [
+  'status',
+  'phase',
+  'outcome',
+  'failed_step',
+  'message',
+  'progress',
   'updated_at',
   'deadline',
+  'silent_since',
   'version',
 ] as const
 
-export function jobValues(job: Job): (string | number | null)[] {
+type Value = string | number | null
+
+export function fixedValues(job: Job): Value[] {
+  const { id, serverSerial, taskTarget, attempt, mediaToken, idempotencyKey, retryOf, createdAt } = job
+  return [id, serverSerial, taskTarget, attempt, mediaToken, idempotencyKey, retryOf, createdAt.toISOString()]
+}
+
+export function changingValues(job: JobSummary): Value[] {
   return [
-    job.id,
-    job.serverSerial,
     job.status,
     job.phase,
     job.outcome,
     job.failedStep,
     job.message,
-    job.recipeText,
-    job.taskTarget,
-    job.attempt,
-    job.mediaToken,
-    job.idempotencyKey,
-    job.retryOf,
     job.progress === null ? null : JSON.stringify(job.progress),
-    job.createdAt.toISOString(),
     job.updatedAt.toISOString(),
     job.deadline?.toISOString() ?? null,
+    job.silentSince?.toISOString() ?? null,
     job.version,
   ]
 }
 
 export function jobFromRow(row: Row): Job {
+  return { ...summaryFromRow(row), recipeText: text(row, 'recipe') }
+}
+
+export function summaryFromRow(row: Row): JobSummary {
   return {
     id: text(row, 'id'),
     serverSerial: text(row, 'server_serial'),
@@ -57,7 +64,6 @@ export function jobFromRow(row: Row): Job {
     outcome: optional(row, 'outcome') as JobOutcome | null,
     failedStep: optional(row, 'failed_step'),
     message: optional(row, 'message'),
-    recipeText: text(row, 'recipe'),
     taskTarget: text(row, 'task_target'),
     attempt: Number(row['attempt']),
     mediaToken: text(row, 'media_token'),
@@ -66,9 +72,14 @@ export function jobFromRow(row: Row): Job {
     progress: progressFrom(optional(row, 'progress')),
     createdAt: new Date(text(row, 'created_at')),
     updatedAt: new Date(text(row, 'updated_at')),
-    deadline: row['deadline'] === null ? null : new Date(text(row, 'deadline')),
+    deadline: timeFrom(optional(row, 'deadline')),
+    silentSince: timeFrom(optional(row, 'silent_since')),
     version: Number(row['version']),
   }
+}
+
+function timeFrom(written: string | null): Date | null {
+  return written === null ? null : new Date(written)
 }
 
 function progressFrom(json: string | null): Progress | null {

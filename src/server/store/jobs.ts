@@ -1,29 +1,44 @@
-import type { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { AppError } from '../../shared/errors.ts'
-import { transaction } from '../../shared/sqlite.ts'
-import type { Job } from '../jobs/machine.ts'
+import type { Job, JobSummary } from '../jobs/machine.ts'
 import type { HistoryEntry, JobFilter, JobStore, NewEntry } from '../jobs/ports.ts'
+import type { Commits } from './commits.ts'
+import { directCommits } from './commits.ts'
 import { isConstraint } from './database.ts'
 import type { Row } from './job-row.ts'
-import { JOB_COLUMNS, jobFromRow, jobValues, text } from './job-row.ts'
+import {
+  CHANGING_COLUMNS,
+  changingValues,
+  FIXED_COLUMNS,
+  fixedValues,
+  jobFromRow,
+  summaryFromRow,
+  text,
+} from './job-row.ts'
+import { sqliteLeases } from './leases.ts'
 
 /** Of one job; the newest logs stay. */
 export const MAX_LOG_BYTES = 32 * 1024 * 1024
 /** Entries of a history; what is no phase is written beyond it too. */
 const MAX_PHASES = 500
+/** The queue moves by some jobs a second. */
+const QUEUE_RETRY_SECONDS = 30
 
-/** Jobs, their history and their logs in SQLite. */
-export function sqliteJobStore(db: DatabaseSync): JobStore {
-  const insert = db.prepare(
-    `INSERT INTO jobs (${JOB_COLUMNS.join(', ')}) VALUES (${JOB_COLUMNS.map(() => '?').join(', ')})`,
-  )
+/** Jobs, their history and their logs in SQLite. What a promise of it says is stored would survive a loss of power. */
+export function sqliteJobStore(db: DatabaseSync, commits: Commits = directCommits(db)): JobStore {
+  const columns = [...FIXED_COLUMNS, ...CHANGING_COLUMNS]
+  const insert = db.prepare(`INSERT INTO jobs (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`)
+  const insertRecipe = db.prepare('INSERT INTO recipes VALUES (?, ?)')
   const update = db.prepare(
-    `UPDATE jobs SET ${JOB_COLUMNS.map((column) => `${column} = ?`).join(', ')} WHERE id = ? AND version = ?`,
+    `UPDATE jobs SET ${CHANGING_COLUMNS.map((column) => `${column} = ?`).join(', ')}
+     WHERE id = ? AND version = ? AND (? IS NULL OR lease_worker = ?)`,
   )
-  const byId = db.prepare('SELECT * FROM jobs WHERE id = ?')
-  const byKey = db.prepare('SELECT * FROM jobs WHERE idempotency_key = ?')
-  const byToken = db.prepare('SELECT * FROM jobs WHERE media_token = ?')
+  const whole = 'SELECT jobs.*, recipe FROM jobs JOIN recipes ON job_id = id WHERE'
+  const byId = db.prepare(`${whole} id = ?`)
+  const byKey = db.prepare(`${whole} idempotency_key = ?`)
+  const byToken = db.prepare(`${whole} media_token = ?`)
   const byServer = db.prepare('SELECT * FROM jobs WHERE server_serial = ? ORDER BY id DESC LIMIT ?')
+  const queued = db.prepare("SELECT COUNT(*) AS n FROM jobs WHERE status = 'queued'")
   // Phases are named by the maintenance OS; without a limit it could write for ever.
   const append = db.prepare(
     `INSERT INTO history SELECT ?1, COALESCE(MAX(seq), 0) + 1, ?2, ?3, ?4 FROM history WHERE job_id = ?1
@@ -35,46 +50,51 @@ export function sqliteJobStore(db: DatabaseSync): JobStore {
     `DELETE FROM logs WHERE id IN (SELECT id FROM (
        SELECT id, SUM(octet_length(text)) OVER (ORDER BY id DESC) AS newer FROM logs WHERE job_id = ?) WHERE newer > ?)`,
   )
+  const list = jobList(db)
   const logs = db.prepare('SELECT at, text FROM logs WHERE job_id = ? ORDER BY id')
-  const leases = sqliteLeases(db)
 
   const one = (row: Row | undefined): Job | undefined => (row === undefined ? undefined : jobFromRow(row))
   const write = (id: string, entry: NewEntry, now: Date) => append.run(id, now.toISOString(), entry.type, entry.message)
 
+  function store(job: Job, entry: NewEntry, maxQueued: number): Job {
+    const known = job.idempotencyKey === null ? undefined : one(byKey.get(job.idempotencyKey))
+    if (known !== undefined) return known
+    if (Number(queued.get()?.['n']) >= maxQueued) throw queueFull(maxQueued)
+    insert.run(...fixedValues(job), ...changingValues(job))
+    insertRecipe.run(job.id, job.recipeText)
+    write(job.id, entry, job.createdAt)
+    return job
+  }
+
   return {
-    ...leases,
-    async create(job, entry) {
-      const known = job.idempotencyKey === null ? undefined : one(byKey.get(job.idempotencyKey))
-      if (known !== undefined) return known
+    ...sqliteLeases(db, commits),
+    async create(job, entry, maxQueued = Number.POSITIVE_INFINITY) {
       try {
-        transaction(db, () => {
-          insert.run(...jobValues(job))
-          write(job.id, entry, job.createdAt)
-        })
+        return await commits.write(() => store(job, entry, maxQueued))
       } catch (error) {
         if (!isConstraint(error, 'server_serial')) throw error
-        throw activeJob(job, one(byServer.get(job.serverSerial, 1)))
+        throw activeJob(job, byServer.get(job.serverSerial, 1))
       }
-      return job
     },
     find: async (id) => one(byId.get(id)),
-    ofServer: async (serial, limit) => byServer.all(serial, limit).map(jobFromRow),
-    list: async (filter) => list(db, filter),
+    ofServer: async (serial, limit) => byServer.all(serial, limit).map(summaryFromRow),
+    list: async (filter) => list(filter),
     byMediaToken: async (token) => one(byToken.get(token)),
-    async save(job, entries, now) {
-      const next = { ...job, version: job.version + 1 }
-      return transaction(db, () => {
-        if (update.run(...jobValues(next), job.id, job.version).changes !== 1) return undefined
+    save: (job, entries, now, worker) =>
+      commits.write(() => {
+        const next = { ...job, version: job.version + 1 }
+        if (update.run(...changingValues(next), job.id, job.version, worker ?? null, worker ?? null).changes !== 1)
+          return undefined
         for (const entry of entries) write(job.id, entry, now)
         return next
-      })
-    },
+      }),
+    flushed: () => commits.flushed(),
     history: async (id, after) => history.all(id, after).map(entryFromRow),
     async note(id, entry, now) {
-      write(id, entry, now)
+      await commits.write(() => write(id, entry, now))
     },
     async addLog(id, log, now) {
-      transaction(db, () => {
+      await commits.write(() => {
         addLog.run(id, now.toISOString(), log)
         dropLogs.run(id, MAX_LOG_BYTES)
       })
@@ -83,57 +103,38 @@ export function sqliteJobStore(db: DatabaseSync): JobStore {
   }
 }
 
-function sqliteLeases(db: DatabaseSync): Pick<JobStore, 'lease' | 'renew' | 'release' | 'releaseAll'> {
-  const lease = db.prepare(
-    `UPDATE jobs SET lease_worker = ?, lease_until = ?
-     WHERE id = (SELECT id FROM jobs WHERE status <> 'complete' AND (lease_until IS NULL OR lease_until < ?) ORDER BY id LIMIT 1)
-     RETURNING *`,
-  )
-  const renew = db.prepare('UPDATE jobs SET lease_until = ? WHERE id = ? AND lease_worker = ?')
-  const release = db.prepare(
-    'UPDATE jobs SET lease_worker = NULL, lease_until = NULL WHERE id = ? AND lease_worker = ?',
-  )
-  const releaseAll = db.prepare('UPDATE jobs SET lease_worker = NULL, lease_until = NULL WHERE lease_worker = ?')
-  return {
-    async lease(worker, now, until) {
-      const row = lease.get(worker, until.toISOString(), now.toISOString())
-      return row === undefined ? undefined : jobFromRow(row)
-    },
-    renew: async (id, worker, until) => renew.run(until.toISOString(), id, worker).changes === 1,
-    async release(id, worker) {
-      release.run(id, worker)
-    },
-    async releaseAll(worker) {
-      releaseAll.run(worker)
-    },
+/** Each combination of filters is prepared once. */
+function jobList(db: DatabaseSync): (filter: JobFilter) => readonly JobSummary[] {
+  const statements = new Map<string, StatementSync>()
+  function prepared(sql: string): StatementSync {
+    const known = statements.get(sql) ?? db.prepare(sql)
+    statements.set(sql, known)
+    return known
+  }
+  return function list({ status, outcome, server, before, limit }) {
+    const rows = [
+      ['status = ?', status],
+      ['outcome = ?', outcome],
+      ['server_serial = ?', server],
+      ['id < ?', before],
+    ] as const
+    const used = rows.flatMap(([condition, value]) => (value === undefined ? [] : [{ condition, value }]))
+    const where = used.length === 0 ? '' : `WHERE ${used.map(({ condition }) => condition).join(' AND ')}`
+    const statement = prepared(`SELECT * FROM jobs ${where} ORDER BY id DESC LIMIT ?`)
+    return statement.all(...used.map(({ value }) => value), limit).map(summaryFromRow)
   }
 }
 
-function list(db: DatabaseSync, filter: JobFilter): readonly Job[] {
-  const conditions: string[] = []
-  const values: string[] = []
-  const rows = [
-    ['status = ?', filter.status],
-    ['outcome = ?', filter.outcome],
-    ['server_serial = ?', filter.server],
-    ['id < ?', filter.before],
-  ] as const
-  for (const [condition, value] of rows) {
-    if (value === undefined) continue
-    conditions.push(condition)
-    values.push(value)
-  }
-  const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`
-  return db
-    .prepare(`SELECT * FROM jobs ${where} ORDER BY id DESC LIMIT ?`)
-    .all(...values, filter.limit)
-    .map(jobFromRow)
-}
-
-function activeJob(job: Job, other: Job | undefined): AppError {
-  return new AppError('job-active', `Cannot create a job for "${job.serverSerial}": job ${other?.id} is still active`, {
-    facts: { serial: job.serverSerial, activeJob: other?.id },
+function activeJob(job: Job, other: Row | undefined): AppError {
+  const activeId = other === undefined ? undefined : text(other, 'id')
+  return new AppError('job-active', `Cannot create a job for "${job.serverSerial}": job ${activeId} is still active`, {
+    facts: { serial: job.serverSerial, activeJob: activeId },
   })
+}
+
+function queueFull(maxQueued: number): AppError {
+  const text = `Cannot take the job: ${maxQueued} others wait to be begun`
+  return new AppError('queue-full', text, { retryAfterSeconds: QUEUE_RETRY_SECONDS })
 }
 
 function entryFromRow(row: Row): HistoryEntry {

@@ -106,4 +106,28 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX audit_by_time ON audit (at);
   `,
+  `
+  -- A worker holds its jobs for as long as its beat changes. Who judges that needs no clock that agrees with another one.
+  CREATE TABLE workers (
+    name TEXT PRIMARY KEY,
+    beat INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  DROP INDEX open_jobs;
+  ALTER TABLE jobs DROP COLUMN lease_until;
+  UPDATE jobs SET lease_worker = NULL;
+  ALTER TABLE jobs ADD COLUMN silent_since TEXT;
+
+  -- Read when a job is shown or worked on, not when it is listed or changed: it may have a megabyte.
+  CREATE TABLE recipes (
+    job_id TEXT PRIMARY KEY REFERENCES jobs (id),
+    recipe TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO recipes SELECT id, recipe FROM jobs;
+  ALTER TABLE jobs DROP COLUMN recipe;
+
+  CREATE INDEX free_jobs ON jobs (status, id) WHERE lease_worker IS NULL AND status <> 'complete';
+  CREATE INDEX held_jobs ON jobs (lease_worker, status) WHERE status <> 'complete';
+  CREATE INDEX jobs_by_status ON jobs (status, id);
+  CREATE INDEX jobs_by_outcome ON jobs (outcome, id);
+  `,
 ]

@@ -254,7 +254,7 @@ test('a clock that is set forward neither ends a job nor begins it twice', async
   expect(await messages(job.id)).not.toContainEqual(expect.stringContaining('the controller was restarted'))
 })
 
-test.for(['releaseAll', 'lease', 'release'])('a store that fails to %s for a while ends no worker', async (method) => {
+test.for(['enlist', 'lease', 'beat'])('a store that fails to %s for a while ends no worker', async (method) => {
   const job = await core.create()
   core.faults.add(method)
   core.machine.onBoot = () => void core.record.apply(job.id, { type: 'reported-success' })

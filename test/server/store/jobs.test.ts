@@ -49,21 +49,54 @@ test('of two saves of the same version the second is refused and leaves no entry
   expect((await jobs.history(job.id, 1)).map(({ message }) => message)).toEqual(['mounting'])
 })
 
-test('a lease is held by one worker until it ends', async () => {
+test('a job is held by one worker, until that is buried; a worker that still beats is not', async () => {
   const jobs = openStore()
   const job = await jobs.create(sampleJob(), QUEUED)
-  expect(await jobs.lease('a', NOW, LATER)).toMatchObject({ id: job.id })
-  expect(await jobs.lease('b', NOW, LATER)).toBeUndefined()
-  expect(await jobs.renew(job.id, 'b', LATER)).toBe(false)
-  const afterwards = new Date(LATER.getTime() + 1)
-  expect(await jobs.lease('b', afterwards, new Date(afterwards.getTime() + 1000))).toMatchObject({ id: job.id })
-  expect(await jobs.renew(job.id, 'a', LATER)).toBe(false)
+  for (const worker of ['a', 'b']) await jobs.enlist(worker)
+  expect(await jobs.lease('a', 1)).toMatchObject([{ id: job.id }])
+  expect(await jobs.lease('b', 1)).toEqual([])
+  expect(await jobs.beat('a')).toBe(true)
+  expect(await jobs.bury('a', 0)).toBe(false)
+  expect(await jobs.workers()).toContainEqual({ name: 'a', beat: 1 })
+  expect(await jobs.bury('a', 1)).toBe(true)
+  expect(await jobs.beat('a')).toBe(false)
+  expect(await jobs.lease('a', 1)).toEqual([])
+  expect(await jobs.lease('b', 1)).toMatchObject([{ id: job.id }])
+  // Whoever was buried changes nothing any more.
+  expect(await jobs.save({ ...job, phase: 'mounting' }, [], NOW, 'a')).toBeUndefined()
+  expect(await jobs.save({ ...job, phase: 'mounting' }, [], NOW, 'b')).toMatchObject({ version: 2 })
 })
 
-test('a complete job is leased to nobody', async () => {
+test('a worker that begins again holds nothing of before; complete jobs are held by nobody', async () => {
   const jobs = openStore()
   await jobs.create(sampleJob({ status: 'complete' }), QUEUED)
-  expect(await jobs.lease('a', NOW, LATER)).toBeUndefined()
+  const job = await jobs.create(sampleJob({ id: '01KB', mediaToken: 'other' }), QUEUED)
+  await jobs.enlist('a')
+  expect(await jobs.lease('a', 5)).toMatchObject([{ id: job.id }])
+  expect(await jobs.lease('a', 5)).toEqual([])
+  await jobs.enlist('a')
+  expect(await jobs.lease('a', 5)).toMatchObject([{ id: job.id }])
+})
+
+test('what has begun is handed out before what has not, and of that no more than asked for', async () => {
+  const jobs = openStore()
+  await jobs.enlist('a')
+  for (const [index, status] of (['queued', 'queued', 'provisioning', 'failed'] as const).entries()) {
+    const serverSerial = `SN${index}`
+    await jobs.create(sampleJob({ id: `J${index}`, mediaToken: serverSerial, serverSerial, status }), QUEUED)
+  }
+  expect((await jobs.lease('a', 1)).map(({ id }) => id).toSorted()).toEqual(['J0', 'J2', 'J3'])
+  expect(await jobs.ended('a')).toEqual(['J3'])
+})
+
+test('a queue that is full takes no more, and still knows what it has taken', async () => {
+  const jobs = openStore()
+  const first = await jobs.create(sampleJob({ idempotencyKey: 'k' }), QUEUED, 1)
+  const second = sampleJob({ id: '01KB', mediaToken: 'other', serverSerial: 'SN2' })
+  await expect(jobs.create(second, QUEUED, 1)).rejects.toMatchObject({ code: 'queue-full', retryAfterSeconds: 30 })
+  expect(await jobs.create({ ...second, idempotencyKey: 'k' }, QUEUED, 1)).toEqual(first)
+  await jobs.save({ ...first, status: 'provisioning' }, [], NOW)
+  await jobs.create(second, QUEUED, 1)
 })
 
 test('a newer database is refused rather than read', () => {

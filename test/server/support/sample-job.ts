@@ -22,6 +22,7 @@ export function sampleJob(change: Partial<Job> = {}): Job {
     createdAt: AT,
     updatedAt: AT,
     deadline: null,
+    silentSince: null,
     version: 1,
     ...change,
   }

@@ -7,7 +7,8 @@ import type { Job } from '../../../src/server/jobs/machine.ts'
 import type { Budgets, JobSecrets, JobStore } from '../../../src/server/jobs/ports.ts'
 import type { JobRecord } from '../../../src/server/jobs/record.ts'
 import { jobRecord } from '../../../src/server/jobs/record.ts'
-import { runWorker } from '../../../src/server/jobs/worker.ts'
+import type { WorkerTimes } from '../../../src/server/jobs/worker.ts'
+import { runWorker, WORKER_TIMES } from '../../../src/server/jobs/worker.ts'
 import { openDatabase } from '../../../src/server/store/database.ts'
 import { sqliteJobStore } from '../../../src/server/store/jobs.ts'
 import { sqliteServerStore } from '../../../src/server/store/servers.ts'
@@ -27,10 +28,13 @@ export interface Core {
   setClock(aheadMs: number): void
   create(): Promise<Job>
   /** Starts a worker; `kill` stops it between two awaits, as kill -9 would, and `ended` is when it has let go. */
-  run(budgets?: Partial<Budgets>): { kill(): void; readonly ended: Promise<void> }
+  run(budgets?: Partial<Budgets>, times?: Partial<WorkerTimes>): { kill(): void; readonly ended: Promise<void> }
   until(id: string, condition: (job: Job) => boolean): Promise<Job>
   close(): void
 }
+
+/** Tests wait for nothing; leases are as long as they are. */
+const QUICK_TIMES: WorkerTimes = { ...WORKER_TIMES, idleMs: 10, lookMs: 10, beatMs: 50 }
 
 export const PLAIN_SEAL = {
   close: (text: string) => Buffer.from(text),
@@ -92,9 +96,10 @@ export async function openCore(path: string): Promise<Core> {
         )
       ).job
     },
-    run(budgets = {}) {
+    run(budgets = {}, times = {}) {
       const stop = new AbortController()
-      const ended = runWorker('w', 4, { ...deps, budgets: { ...BUDGETS, ...budgets } }, stop.signal)
+      const all = { ...BUDGETS, lateStartMs: 0, ...budgets }
+      const ended = runWorker('w', 4, { ...deps, budgets: all }, stop.signal, { ...QUICK_TIMES, ...times })
       return { kill: () => stop.abort(), ended }
     },
     async until(id, condition) {

@@ -1,0 +1,47 @@
+/** Conversations with BMCs that go on at the same time. Waiting for a server to install itself takes none. */
+export interface Slots {
+  /** Runs `action` when there is room; `first` overtakes those that wait for a slot to begin something new. */
+  use<T>(order: 'first' | 'next', signal: AbortSignal, action: () => Promise<T>): Promise<T>
+}
+
+export function createSlots(limit: number): Slots {
+  const waiting = { first: new Set<() => void>(), next: new Set<() => void>() }
+  let used = 0
+
+  function pass(): void {
+    const line = waiting.first.size > 0 ? waiting.first : waiting.next
+    const [resolve] = line
+    if (resolve === undefined) {
+      used--
+      return
+    }
+    line.delete(resolve)
+    resolve()
+  }
+
+  async function enter(order: 'first' | 'next', signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    if (used < limit) {
+      used++
+      return
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const leave = () => {
+      if (waiting[order].delete(resolve)) reject(signal.reason)
+    }
+    waiting[order].add(resolve)
+    signal.addEventListener('abort', leave, { once: true })
+    await promise.finally(() => signal.removeEventListener('abort', leave))
+  }
+
+  return {
+    async use(order, signal, action) {
+      await enter(order, signal)
+      try {
+        return await action()
+      } finally {
+        pass()
+      }
+    },
+  }
+}
