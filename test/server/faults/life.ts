@@ -1,0 +1,72 @@
+import { pino } from 'pino'
+import { BUDGETS } from '../../../src/server/jobs/budgets.ts'
+import { createChanges } from '../../../src/server/jobs/changes.ts'
+import type { Job } from '../../../src/server/jobs/machine.ts'
+import type { JobStore, ServerStore } from '../../../src/server/jobs/ports.ts'
+import type { JobRecord } from '../../../src/server/jobs/record.ts'
+import { jobRecord } from '../../../src/server/jobs/record.ts'
+import { runWorker } from '../../../src/server/jobs/worker.ts'
+import { bmcConnector } from '../../../src/server/redfish/bmc.ts'
+import { sleep } from '../../../src/shared/time.ts'
+import { QUICK } from '../../simulators/simulated.ts'
+import type { Mortal } from './death.ts'
+import { mortalProxy } from './mortal-proxy.ts'
+import { mortalStore } from './mortal-store.ts'
+
+export interface LifeOptions {
+  readonly jobs: JobStore
+  readonly servers: ServerStore
+  readonly bmcUrl: string
+  readonly mortal: Mortal
+  readonly worker: string
+  /** How far its clock is from the others', in milliseconds. */
+  readonly skewMs: number
+}
+
+/** A controller from its start to its death: the real core and the real Redfish client. */
+export interface Life {
+  readonly mortal: Mortal
+  readonly record: JobRecord
+  end(): Promise<void>
+}
+
+const TIMES = { beatMs: 20, leaseMs: 150, idleMs: 5, lookMs: 20, againMs: 20 }
+
+export async function startLife({ jobs, servers, bmcUrl, mortal, worker, skewMs }: LifeOptions): Promise<Life> {
+  const store = mortalStore(jobs, mortal)
+  const proxy = await mortalProxy(bmcUrl, mortal)
+  const clock = { now: () => new Date(Date.now() + skewMs) }
+  const changes = createChanges(sleep)
+  const record = jobRecord(store, clock, changes.publish)
+  const connect = bmcConnector(QUICK)
+  const urls = ({ mediaToken }: Job) => {
+    const of = (name: string) => `https://192.0.2.1:8443/media/${mediaToken}/${name}.iso`
+    return { maintenance: of('maintenance'), task: of('task'), combined: of('combined') }
+  }
+  const deps = {
+    jobs: store,
+    servers,
+    record,
+    changes,
+    connectBmc: (address: Parameters<typeof connect>[0], signal: AbortSignal) =>
+      connect({ ...address, url: proxy.url }, signal),
+    media: { urls, prepare: () => undefined, forget: () => undefined },
+    bootWatch: { summary: async () => 'nothing is known', check: async () => undefined, forget: () => undefined },
+    budgets: { ...BUDGETS, lateStartMs: 0 },
+    clock,
+    log: pino({ level: 'silent' }),
+    note: (id: string, type: string, message: string) => store.note(id, { type, message }, clock.now()),
+  }
+  const stop = new AbortController()
+  const ended = runWorker(worker, 4, deps, stop.signal, TIMES)
+  return {
+    mortal,
+    record,
+    async end() {
+      stop.abort()
+      // The dead never end: what they wait for does not come.
+      await Promise.race([ended, mortal.dead])
+      proxy.close()
+    },
+  }
+}
