@@ -56,7 +56,7 @@ const clock = systemClock
 const WORKER = 'controller'
 /** Below it pushes are refused, and before that the database could not write any more. */
 const RESERVE_BYTES = 64 << 20
-/** It turns every second when it has nothing to do. */
+/** It turns twice a second when it has nothing to do. */
 const WORKER_PATIENCE_MS = 30_000
 const NO_MAINTENANCE = 'Cannot run jobs: no maintenance image is configured (--maintenance-iso FILE)'
 
