@@ -15,6 +15,7 @@ export const SERVE_OPTIONS = {
   'admin-token-file': { value: 'FILE', doc: 'Write the first admin token there instead of showing it' },
   'registry-policy': { value: 'FILE', doc: 'Rights, quotas and limits of the embedded registry' },
   workers: { value: 'N', default: '32', doc: 'BMCs talked to at the same time' },
+  'allow-loopback-bmc': { doc: 'Take BMCs on this host too, for a lab; else they are refused' },
   'log-level': { value: 'LEVEL', default: 'info', doc: 'debug, info, warn or error' },
   'metrics-open': { doc: 'Let everybody read /metrics; else a token is needed' },
   'no-tls': { doc: 'Serve plain HTTP' },
@@ -30,6 +31,7 @@ export interface ServeConfig {
   readonly maintenanceIso: string | undefined
   readonly adminTokenFile: string | undefined
   readonly registryPolicy: string | undefined
+  readonly allowLoopbackBmc: boolean
   readonly workers: number
   readonly logLevel: string
   readonly metricsOpen: boolean
@@ -62,6 +64,7 @@ export function readServeConfig(invocation: Invocation): ServeConfig {
     maintenanceIso: invocation.text('maintenance-iso'),
     adminTokenFile: invocation.text('admin-token-file'),
     registryPolicy: invocation.text('registry-policy'),
+    allowLoopbackBmc: invocation.flag('allow-loopback-bmc'),
     workers,
     logLevel: level,
     metricsOpen: invocation.flag('metrics-open'),

@@ -8,9 +8,10 @@ import type { BmcAddress, ConnectBmc, LearnedProfiles } from './jobs/ports.ts'
 import type { BmcRequest } from './metrics.ts'
 import { bmcConnector } from './redfish/bmc.ts'
 import { checkupConnector } from './redfish/checkup.ts'
+import type { Reach } from './redfish/reach.ts'
 import { REAL_TIMING, SIMULATED_TIMING, type Timing } from './redfish/timing.ts'
 import type { DoctorRouteDeps } from './routes/doctor.ts'
-import { isSimulated, simulatedBmcs } from './simulated.ts'
+import { checkSimulation, isSimulated, simulatedBmcs } from './simulated.ts'
 
 export interface BmcAccessDeps {
   readonly profiles: LearnedProfiles
@@ -19,11 +20,14 @@ export interface BmcAccessDeps {
   readonly log: Logger
   /** Told of each exchange with a BMC. */
   observe(request: BmcRequest): void
+  readonly reach: Reach
 }
 
 /** Everything that reaches BMCs, real and simulated ones. */
 export interface BmcAccess extends Pick<DoctorRouteDeps, 'diagnose' | 'power' | 'bring'> {
   readonly connectBmc: ConnectBmc
+  /** Refuses what cannot be the address of a BMC. @throws `request-invalid`, `bmc-address` */
+  checkBmc(url: string): void
   /** Ends the simulated BMCs. */
   close(): Promise<void>
 }
@@ -33,7 +37,7 @@ const FETCH_MS = 15_000
 /** A power order from the command line, which waits for it. */
 const POWER_MS = 120_000
 
-export function bmcAccess({ profiles, testMedia, clock, log, observe }: BmcAccessDeps): BmcAccess {
+export function bmcAccess({ profiles, testMedia, clock, log, observe, reach }: BmcAccessDeps): BmcAccess {
   const simulated = simulatedBmcs(clock, log)
   // Known after the first login; what came before it is counted under "unknown".
   const vendors = new Map<string, string>()
@@ -46,7 +50,7 @@ export function bmcAccess({ profiles, testMedia, clock, log, observe }: BmcAcces
     examine: checkupConnector(timing, profiles),
     doctor: { testMedia, clock, fetchMs: FETCH_MS * Math.max(timing.waitFactor, 0.1) },
   })
-  const [real, quick] = [by(watched(REAL_TIMING)), by(watched(SIMULATED_TIMING))]
+  const [real, quick] = [by({ ...watched(REAL_TIMING), reach }), by(watched(SIMULATED_TIMING))]
   const fitting = (address: BmcAddress) => (isSimulated(address) ? quick : real)
   const connectBmc: ConnectBmc = async (address, signal) => {
     const resolved = await simulated.resolve(address)
@@ -57,6 +61,7 @@ export function bmcAccess({ profiles, testMedia, clock, log, observe }: BmcAcces
 
   return {
     connectBmc,
+    checkBmc: (url) => (isSimulated({ url }) ? checkSimulation(url) : reach.check(url)),
     diagnose: (server, signal) => {
       const { examine, doctor } = fitting(server.bmc)
       const connect = async (address: BmcAddress, within: AbortSignal) =>

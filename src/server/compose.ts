@@ -32,8 +32,8 @@ import { regionsOf, servedMedia } from './media/served.ts'
 import type { ControllerMetrics } from './metrics.ts'
 import { createControllerMetrics } from './metrics.ts'
 import { databaseCheck, maintenanceCheck, readiness, registryCheck, storageCheck, workerCheck } from './readiness.ts'
+import { openReach } from './redfish/reach.ts'
 import { registryCallers, registryPeople } from './registry-access.ts'
-import { checkSimulation } from './simulated.ts'
 import { openChangingDatabase } from './store/changing-database.ts'
 import { holdDirectory, openDatabase } from './store/database.ts'
 import { sqliteJobStore } from './store/jobs.ts'
@@ -131,14 +131,14 @@ async function serveData(
 
   const tests = testMedia(endpoints.mediaUrl)
   const profiles = sqliteLearnedProfiles(db, clock)
-  const bmcs = bmcAccess({ profiles, testMedia: tests, clock, log, observe: metrics.bmcRequest })
+  const reach = openReach({ allowLoopback: config.allowLoopbackBmc })
+  const bmcs = bmcAccess({ profiles, testMedia: tests, clock, log, observe: metrics.bmcRequest, reach })
   const worker = workerCheck(WORKER_PATIENCE_MS)
 
   const app = controllerApp({
     ...bmcs,
     testMedia: tests,
     reserved: new Set(),
-    checkBmc: checkSimulation,
     jobs,
     servers,
     accounts,

@@ -31,6 +31,7 @@ export const ERRORS = {
   'reference-invalid': { kind: 'invalid', title: 'The artifact reference is not valid' },
   'layout-invalid': { kind: 'invalid', title: 'The OCI layout or its archive cannot be used' },
   'registry-answer': { kind: 'unavailable', title: 'The registry gave an answer that cannot be used' },
+  'bmc-address': { kind: 'invalid', title: 'No BMC may be at that address' },
   'redfish-unreachable': { kind: 'unavailable', title: 'The BMC did not answer' },
   'redfish-answer': { kind: 'unavailable', title: 'The BMC refused or gave an answer that cannot be used' },
   'redfish-unsupported': { kind: 'unavailable', title: 'The BMC cannot do what the job needs' },

@@ -51,6 +51,8 @@ export async function startLabController(
   const logFile = join(directory, 'controller.log')
   const url = `https://127.0.0.1:${port}`
   const args = ['serve', '--listen', `127.0.0.1:${port}`, '--data', data, '--maintenance-iso', maintenanceIso]
+  // The virtual BMCs of the lab are on this host.
+  args.push('--allow-loopback-bmc')
   const addresses = [
     '--public-url',
     `https://${HOST_IN_GUEST}:${port}`,

@@ -2,6 +2,7 @@ import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import { bmcAccess } from '../../src/server/bmcs.ts'
 import { testMedia } from '../../src/server/doctor/test-media.ts'
+import { openReach } from '../../src/server/redfish/reach.ts'
 import { systemClock } from '../../src/shared/time.ts'
 import { lab, never } from './redfish/connected.ts'
 
@@ -15,6 +16,7 @@ test('a power order to a BMC that belongs to another server is refused, and so i
     clock: systemClock,
     observe: () => undefined,
     log,
+    reach: openReach({ allowLoopback: true }),
   })
   const none = { uuid: null, vendor: null, network: null, createdAt: new Date() }
   const server = { serial: 'SN-1', bmc: { ...address, serial: 'SN-1' }, ...none }

@@ -25,6 +25,7 @@ function config(change: Partial<ServeConfig> = {}): ServeConfig {
     maintenanceIso: undefined,
     adminTokenFile: join(directory, 'token'),
     registryPolicy: undefined,
+    allowLoopbackBmc: true,
     workers: 1,
     logLevel: 'silent',
     metricsOpen: false,

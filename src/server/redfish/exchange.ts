@@ -32,7 +32,7 @@ const HEADERS = { 'OData-Version': '4.0', Accept: 'application/json', 'Accept-En
 const NETWORK_BACKOFF = { firstMs: 1_000, maxMs: 5_000, attempts: 3 }
 
 export function createExchange(address: BmcAddress, origin: URL, timing: Timing): Exchange {
-  const transport = createTransport(origin, address.verifyTls)
+  const transport = createTransport(origin, address.verifyTls, timing.reach)
   let plainHeaders: Readonly<Record<string, string>> = HEADERS
 
   async function once(request: Request, signal: AbortSignal): Promise<RedfishAnswer> {

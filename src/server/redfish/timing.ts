@@ -1,3 +1,5 @@
+import type { Reach } from './reach.ts'
+
 /** One exchange with the BMC at `url`; no status when no answer came. */
 export interface BmcExchange {
   readonly url: string
@@ -24,6 +26,8 @@ export interface Timing {
   readonly waitFactor: number
   /** Told of each exchange. */
   readonly observe?: (exchange: BmcExchange) => void
+  /** Where BMCs may be; without it anywhere, as for those that are simulated in this process. */
+  readonly reach?: Reach
 }
 
 export const REAL_TIMING: Timing = {

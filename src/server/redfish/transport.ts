@@ -2,6 +2,7 @@ import http, { type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import { AppError, isAppError } from '../../shared/errors.ts'
 import { withTimeout } from '../../shared/time.ts'
+import type { Reach } from './reach.ts'
 
 export interface RawRequest {
   readonly method: string
@@ -31,16 +32,18 @@ const MAX_BODY_BYTES = 4 * 1024 * 1024
  * HTTP to the BMC at `origin`, and to nothing else. A connection for every exchange: some BMCs choke on connections that
  * stay (sushy). With `verifyTls` false the certificate is accepted as it is, which is what BMCs need when they are new.
  */
-export function createTransport(origin: URL, verifyTls: boolean): Transport {
+export function createTransport(origin: URL, verifyTls: boolean, reach?: Reach): Transport {
   const secure = origin.protocol === 'https:'
   const agent = secure
     ? new https.Agent({ keepAlive: false, rejectUnauthorized: verifyTls })
     : new http.Agent({ keepAlive: false })
   return async (request, signal) => {
     signal.throwIfAborted()
+    // An address in the URL is never looked up.
+    reach?.check(origin.href)
     const limit = withTimeout(signal, request.timeoutMs)
     try {
-      return parseBody(await exchange(origin, agent, request, limit))
+      return parseBody(await exchange(origin, agent, reach?.lookup, request, limit))
     } catch (error) {
       signal.throwIfAborted()
       if (isAppError(error)) throw error
@@ -58,14 +61,20 @@ interface Received {
   readonly bytes: Buffer
 }
 
-function exchange(origin: URL, agent: http.Agent, request: RawRequest, signal: AbortSignal): Promise<Received> {
+function exchange(
+  origin: URL,
+  agent: http.Agent,
+  lookup: Reach['lookup'] | undefined,
+  request: RawRequest,
+  signal: AbortSignal,
+): Promise<Received> {
   const { method, path, body } = request
   const headers = { ...request.headers, ...(body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) }) }
   const send = origin.protocol === 'https:' ? https.request : http.request
   return new Promise((resolve, reject) => {
     // Not `new URL(path, origin)`: a path of `//elsewhere/` would leave the BMC.
     const target = { protocol: origin.protocol, hostname: unbracketed(origin.hostname), port: origin.port }
-    const outgoing = send({ ...target, path, method, agent, headers, signal })
+    const outgoing = send({ ...target, path, method, agent, headers, signal, ...(lookup && { lookup }) })
     outgoing.once('error', reject)
     outgoing.once('response', (message) => collect(message).then((bytes) => resolve({ message, bytes }), reject))
     outgoing.end(body)

@@ -34,6 +34,7 @@ export async function startController(): Promise<RunningController> {
     maintenanceIso: join(directory, 'maintenance.iso'),
     adminTokenFile: join(directory, 'token'),
     registryPolicy: undefined,
+    allowLoopbackBmc: false,
     workers: 32,
     logLevel: 'silent',
     metricsOpen: false,
