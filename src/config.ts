@@ -18,6 +18,9 @@ export const SERVE_OPTIONS = {
   'allow-loopback-bmc': { doc: 'Take BMCs on this host too, for a lab; else they are refused' },
   'log-level': { value: 'LEVEL', default: 'info', doc: 'debug, info, warn or error' },
   'metrics-open': { doc: 'Let everybody read /metrics; else a token is needed' },
+  'tls-cert': { value: 'FILE', doc: 'Certificate to serve with, PEM, with its chain (else one of an own CA)' },
+  'tls-key': { value: 'FILE', doc: 'Its private key, PEM' },
+  'tls-ca': { value: 'FILE', doc: 'What clients must trust, when no public CA signed --tls-cert' },
   'no-tls': { doc: 'Serve plain HTTP' },
 } as const satisfies Readonly<Record<string, OptionSpec>>
 
@@ -36,6 +39,8 @@ export interface ServeConfig {
   readonly logLevel: string
   readonly metricsOpen: boolean
   readonly tls: boolean
+  /** The operator's own certificate. */
+  readonly tlsFiles: { readonly cert: string; readonly key: string; readonly ca: string | undefined } | undefined
 }
 
 /** Reads and checks everything before anything starts. @throws `config-invalid` with every problem */
@@ -69,9 +74,23 @@ export function readServeConfig(invocation: Invocation): ServeConfig {
     logLevel: level,
     metricsOpen: invocation.flag('metrics-open'),
     tls: !invocation.flag('no-tls'),
+    tlsFiles: tlsFilesOf(invocation, wrong),
   }
   if (problems.length > 0) throw new AppError('config-invalid', 'Cannot use the configuration', { problems })
   return config
+}
+
+function tlsFilesOf(
+  { text, flag }: Invocation,
+  wrong: (name: string, message: string) => void,
+): ServeConfig['tlsFiles'] {
+  const [cert, key, ca] = [text('tls-cert'), text('tls-key'), text('tls-ca')]
+  const given = [cert, key, ca].filter((file) => file !== undefined)
+  if (given.length === 0) return undefined
+  if (flag('no-tls')) wrong('no-tls', 'it excludes --tls-cert, --tls-key and --tls-ca')
+  if (cert !== undefined && key !== undefined) return { cert, key, ca }
+  wrong(cert === undefined ? 'tls-cert' : 'tls-key', '--tls-cert and --tls-key belong together')
+  return undefined
 }
 
 /** `127.0.0.1:8443`, `[::]:8443` or `:8443` (all addresses); undefined when it is none of them. */

@@ -4,11 +4,11 @@ import { join, resolve } from 'node:path'
 import { parseListen } from '../config.ts'
 import type { MaintenanceOptions } from '../registry/maintenance.ts'
 import { openRegistry } from '../registry/registry.ts'
+import { keepCertificate, openCertificate } from '../shared/certificate.ts'
 import { AppError } from '../shared/errors.ts'
 import { startServer } from '../shared/http-server.ts'
 import { reloadOnHangup } from '../shared/reload.ts'
 import { systemClock } from '../shared/time.ts'
-import { loadOrCreateTls } from '../shared/tls.ts'
 import type { Command, CommandGroup, Invocation } from './command.ts'
 import { hoursOption, registryGc, registryScrub } from './registry-storage.ts'
 
@@ -61,13 +61,16 @@ const serve: Command = {
       log,
     })
     try {
-      const tls = flag('no-tls') ? undefined : await loadOrCreateTls(join(root, 'tls'), tlsNames(host), systemClock)
+      const source = { kind: 'own', dir: join(root, 'tls'), names: tlsNames(host) } as const
+      const certificate = flag('no-tls') ? undefined : await openCertificate(source, systemClock)
+      const tls = certificate?.material
       const fetch = (request: Request, env: object) => opened.app.fetch(request, env)
       const server = await startServer({ fetch, direct: opened.direct, listen, log, ...(tls && { tls }) })
       const display = isIP(host) === 6 ? `[${host}]` : host
       io.err(`Registry on ${tls === undefined ? 'http' : 'https'}://${display}:${server.port}/v2/, data in ${root}\n`)
       if (tls !== undefined) io.err(`Clients must trust ${join(root, 'tls', 'ca.pem')}\n`)
-      if (!signal.aborted) await new Promise((stop) => signal.addEventListener('abort', stop, { once: true }))
+      if (certificate !== undefined) await keepCertificate(certificate, server.useCertificate, log, signal)
+      else if (!signal.aborted) await new Promise((stop) => signal.addEventListener('abort', stop, { once: true }))
       await server.close()
     } finally {
       await reloading.close()

@@ -27,8 +27,9 @@ export const serve: Command = {
     await runController(
       config,
       log,
-      ({ url, publicUrl, adminToken }) => {
-        log.info({ url, publicUrl }, 'controller started')
+      ({ url, publicUrl, adminToken, caFingerprint }) => {
+        log.info({ url, publicUrl, caFingerprint }, 'controller started')
+        if (caFingerprint !== undefined) io.err(`CA fingerprint (SHA-256): ${caFingerprint}\n`)
         if (adminToken !== undefined) io.err(`First admin token (shown only now): ${adminToken}\n`)
       },
       signal,

@@ -63,6 +63,11 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./job.ts')).job,
   },
   {
+    name: 'keys',
+    summary: 'Replace the key that BMC passwords are sealed with',
+    load: async () => (await import('./keys.ts')).keys,
+  },
+  {
     name: 'docs',
     summary: 'Read the manual on a host without a network',
     load: async () => (await import('./docs.ts')).docs,

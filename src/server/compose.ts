@@ -2,18 +2,20 @@ import { mkdir } from 'node:fs/promises'
 import type { ServeConfig } from '../config.ts'
 import { dataPaths } from '../config.ts'
 import { openRegistry } from '../registry/registry.ts'
+import { keepCertificate, openCertificate } from '../shared/certificate.ts'
 import { AppError, isAppError } from '../shared/errors.ts'
-import { writeFileAtomic } from '../shared/files.ts'
+import { fingerprintOf } from '../shared/fingerprint.ts'
 import { startServer } from '../shared/http-server.ts'
 import type { Logger } from '../shared/log.ts'
 import { createLoginThrottle } from '../shared/passwords/login-throttle.ts'
 import { reloadOnHangup } from '../shared/reload.ts'
 import { sleep, systemClock } from '../shared/time.ts'
-import { loadOrCreateTls } from '../shared/tls.ts'
 import { openAccounts } from './accounts/accounts.ts'
+import { certificateSource, endpointsOf, hostOf } from './addresses.ts'
 import { controllerApp } from './app.ts'
 import { bmcAccess } from './bmcs.ts'
 import { testMedia } from './doctor/test-media.ts'
+import { firstToken } from './first-token.ts'
 import { BUDGETS } from './jobs/budgets.ts'
 import { createChanges } from './jobs/changes.ts'
 import type { Job } from './jobs/machine.ts'
@@ -38,9 +40,8 @@ import { openChangingDatabase } from './store/changing-database.ts'
 import { holdDirectory, openDatabase } from './store/database.ts'
 import { sqliteJobStore } from './store/jobs.ts'
 import { sqliteLearnedProfiles } from './store/profiles.ts'
-import { sqliteServerStore } from './store/servers.ts'
-import type { TokenStore } from './store/tokens.ts'
-import { newToken, sqliteTokenStore } from './store/tokens.ts'
+import { sealedSample, sqliteServerStore } from './store/servers.ts'
+import { sqliteTokenStore } from './store/tokens.ts'
 import { sqliteUserStore } from './store/users.ts'
 
 /** What the person or script that started the controller should be told. */
@@ -49,6 +50,8 @@ export interface Started {
   readonly publicUrl: string
   /** The first admin token: only at the first start, and only when no file was named for it. */
   readonly adminToken: string | undefined
+  /** SHA-256 of the CA that clients must trust; undefined without one. */
+  readonly caFingerprint: string | undefined
 }
 
 const clock = systemClock
@@ -91,20 +94,21 @@ export async function runController(
 }
 
 async function serveData(
-  { keys, tls, db, changing }: Awaited<ReturnType<typeof openData>>,
+  { keys, certificate, db, changing }: Awaited<ReturnType<typeof openData>>,
   config: ServeConfig,
   log: Logger,
   onStarted: (started: Started) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const endpoints = endpointsOf(config)
+  const tls = certificate?.material
   const jobs = sqliteJobStore(changing.db, changing.commits)
   const servers = sqliteServerStore(changing.db, keys.seal, changing.commits)
   const tokens = sqliteTokenStore(db)
   const users = sqliteUserStore(db)
   const throttle = createLoginThrottle(clock)
   const accounts = openAccounts({ users, tokens, throttle, clock })
-  const adminToken = users.isEmpty() ? await firstToken(tokens, config.adminTokenFile) : undefined
+  const adminToken = users.isEmpty() ? await firstToken(tokens, config.adminTokenFile, clock) : undefined
   const changes = createChanges(sleep)
   const metrics = createControllerMetrics()
   const record = jobRecord(jobs, clock, (job) => {
@@ -174,9 +178,13 @@ async function serveData(
     url: `${config.tls ? 'https' : 'http'}://${hostOf(config.host)}:${http.port}`,
     publicUrl: endpoints.publicUrl,
     adminToken,
+    caFingerprint: tls?.ca === undefined ? undefined : fingerprintOf(tls.ca),
   })
   // New requests are refused from the first moment on, while the jobs let go.
   signal.addEventListener('abort', () => void http.close(), { once: true })
+  const over = new AbortController()
+  const either = AbortSignal.any([signal, over.signal])
+  const renewing = certificate && keepCertificate(certificate, http.useCertificate, log, either)
   try {
     const served: JobMedia = {
       ...media,
@@ -202,6 +210,8 @@ async function serveData(
     }
     await runWorker(WORKER, config.workers, deps, signal)
   } finally {
+    over.abort()
+    await renewing
     await bmcs.close()
     await http.close()
     metrics.close()
@@ -226,10 +236,10 @@ async function openData(config: ServeConfig, log: Logger) {
   try {
     await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
     const held = holdDirectory(paths.lock)
-    const keys = await loadKeys(paths.keys)
-    const tls = config.tls ? await loadOrCreateTls(paths.tls, namesOf(config), clock) : undefined
     const db = openDatabase(paths.database)
-    return { held, keys, tls, db, changing: openChangingDatabase(paths.database, log) }
+    const keys = await loadKeys(paths.keys, sealedSample(db))
+    const certificate = config.tls ? await openCertificate(certificateSource(config), clock) : undefined
+    return { held, keys, certificate, db, changing: openChangingDatabase(paths.database, log) }
   } catch (cause) {
     if (isAppError(cause)) throw cause
     throw new AppError('config-invalid', `Cannot use the data directory "${config.dataDir}"`, { cause })
@@ -245,35 +255,4 @@ function countedMedia(
     const medium = await find(job, name)
     return medium && metrics.counted(medium, name.replace(/\.(iso|img)$/, ''))
   }
-}
-
-async function firstToken(tokens: TokenStore, file: string | undefined): Promise<string | undefined> {
-  if (!tokens.isEmpty()) return undefined
-  const record = { name: 'first admin', role: 'admin', owner: null, createdAt: clock.now(), expiresAt: null } as const
-  if (file === undefined) return tokens.create(record).token
-  // Written first: a token that is known to nobody would lock everybody out, and no second one is made.
-  const token = newToken()
-  await writeFileAtomic(file, `${token}\n`, 0o600).catch((cause: unknown) => {
-    throw new AppError('config-invalid', `Cannot write the first admin token to "${file}"`, { cause })
-  })
-  tokens.create(record, token)
-  return undefined
-}
-
-function endpointsOf(config: ServeConfig): { publicUrl: string; mediaUrl: string } {
-  const wildcard = config.host === '::' || config.host === '0.0.0.0'
-  const host = wildcard ? '127.0.0.1' : config.host
-  const publicUrl = config.publicUrl ?? `${config.tls ? 'https' : 'http'}://${hostOf(host)}:${config.port}`
-  return { publicUrl, mediaUrl: config.mediaUrl ?? publicUrl }
-}
-
-/** Every name under which clients may come, for the certificate. */
-function namesOf(config: ServeConfig): string[] {
-  const { publicUrl, mediaUrl } = endpointsOf(config)
-  const bare = (url: string) => new URL(url).hostname.replace(/^\[|\]$/g, '')
-  return [...new Set([bare(publicUrl), bare(mediaUrl), 'localhost', '127.0.0.1'])]
-}
-
-function hostOf(host: string): string {
-  return host.includes(':') ? `[${host}]` : host
 }

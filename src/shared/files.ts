@@ -1,5 +1,6 @@
-import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { AppError } from './errors.ts'
 
 /**
  * Writes a whole file so that a crash leaves the old one or the new one: a partial file, flushed, renamed, and the
@@ -18,6 +19,26 @@ export async function writeFileAtomic(path: string, content: Uint8Array | string
   }
   await rename(partial, path)
   await syncDirectory(dirname(path))
+}
+
+/**
+ * Reads a file with a secret; undefined when there is none.
+ * @param forbidden bits of the mode that it must not have: by default everything for others and for the group
+ * @throws `config-invalid` when others may read or change it
+ */
+export async function readPrivateFile(path: string, forbidden = 0o077): Promise<Buffer | undefined> {
+  try {
+    const { mode } = await stat(path)
+    if ((mode & forbidden) !== 0) {
+      const present = (mode & 0o777).toString(8).padStart(4, '0')
+      const wanted = (mode & 0o700 & ~forbidden).toString(8).padStart(4, '0')
+      throw new AppError('config-invalid', `Cannot use "${path}": others may read it (mode ${present}, not ${wanted})`)
+    }
+    return await readFile(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
 }
 
 /** Makes a rename in `path` last (fsync(2) of the directory). */

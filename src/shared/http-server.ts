@@ -22,6 +22,8 @@ export interface ServerSettings {
 
 export interface RunningServer {
   readonly port: number
+  /** Another certificate for connections to come. */
+  useCertificate(tls: { readonly key: string; readonly cert: string }): void
   /** Stops listening, ends event streams, lets other requests in flight end for `GRACE_MS`, then cuts them. */
   close(): Promise<void>
 }
@@ -65,6 +67,9 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
   let closed: Promise<void> | undefined
   return {
     port,
+    useCertificate(next) {
+      if ('setSecureContext' in server) server.setSecureContext(next)
+    },
     close() {
       closed ??= closeGracefully(server, answers, (answer) => streams.has(answer))
       return closed

@@ -4,14 +4,14 @@ import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import * as x509 from '@peculiar/x509'
-import { writeFileAtomic } from './files.ts'
+import { readPrivateFile, writeFileAtomic } from './files.ts'
 import type { Clock } from './time.ts'
 
-/** PEM texts. `ca` is what clients must trust. */
+/** PEM texts. `ca` is what clients must trust; undefined when a public CA signed, whom they trust already. */
 export interface TlsMaterial {
   readonly key: string
   readonly cert: string
-  readonly ca: string
+  readonly ca: string | undefined
 }
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
@@ -27,13 +27,17 @@ const RENEW_DAYS = 60
  * issued again when a name is missing from it or it ends within 60 days; the CA stays, so clients keep trusting it.
  * @param names host names and IP addresses that clients use
  */
-export async function loadOrCreateTls(dir: string, names: readonly string[], clock: Clock): Promise<TlsMaterial> {
+export async function loadOrCreateTls(
+  dir: string,
+  names: readonly string[],
+  clock: Clock,
+): Promise<TlsMaterial & { readonly ca: string }> {
   x509.cryptoProvider.set(webcrypto)
   const now = clock.now()
   const ca = (await readAuthority(dir)) ?? (await createAuthority(dir, now))
   const caPem = ca.cert.toString('pem')
   const stored = await readPair(join(dir, 'server.pem'), join(dir, 'server.key'))
-  if (stored !== undefined && isUsable(new x509.X509Certificate(stored.cert), ca.cert, names, now))
+  if (stored !== undefined && (await isUsable(new x509.X509Certificate(stored.cert), ca.cert, names, now)))
     return { ...stored, ca: caPem }
   const issued = await issue(ca, names, now)
   await writeFileAtomic(join(dir, 'server.key'), issued.key, 0o600)
@@ -98,10 +102,17 @@ async function issue(ca: Authority, names: readonly string[], now: Date): Promis
   return { key: await pemOf(keys.privateKey), cert: cert.toString('pem') }
 }
 
-function isUsable(cert: x509.X509Certificate, ca: x509.X509Certificate, names: readonly string[], now: Date): boolean {
+async function isUsable(
+  cert: x509.X509Certificate,
+  ca: x509.X509Certificate,
+  names: readonly string[],
+  now: Date,
+): Promise<boolean> {
   const known = cert.getExtension(x509.SubjectAlternativeNameExtension)?.names.items.map(({ value }) => value) ?? []
   const lasting = cert.notAfter.getTime() - now.getTime() > RENEW_DAYS * DAY_MS
-  return lasting && cert.issuer === ca.subject && names.every((name) => known.includes(name))
+  // By its signature: another CA of ours has the same name.
+  const ours = await cert.verify({ publicKey: ca.publicKey, signatureOnly: true })
+  return lasting && ours && names.every((name) => known.includes(name))
 }
 
 function validity(now: Date, days: number): { notBefore: Date; notAfter: Date } {
@@ -121,7 +132,8 @@ async function pemOf(key: webcrypto.CryptoKey): Promise<string> {
 
 async function readPair(cert: string, key: string): Promise<{ cert: string; key: string } | undefined> {
   try {
-    return { cert: await readFile(cert, 'utf8'), key: await readFile(key, 'utf8') }
+    const secret = await readPrivateFile(key)
+    return secret && { cert: await readFile(cert, 'utf8'), key: secret.toString('utf8') }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error

@@ -30,6 +30,7 @@ function config(change: Partial<ServeConfig> = {}): ServeConfig {
     logLevel: 'silent',
     metricsOpen: false,
     tls: false,
+    tlsFiles: undefined,
     ...change,
   }
 }

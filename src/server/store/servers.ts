@@ -1,13 +1,31 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { AppError } from '../../shared/errors.ts'
+import { transaction } from '../../shared/sqlite.ts'
 import type { NetworkPlan } from '../../shared/task/job-file.ts'
 import type { ListedServer, ServerStore } from '../jobs/ports.ts'
-import type { Seal } from '../keys.ts'
+import type { Seal, Sealed } from '../keys.ts'
 import type { Commits } from './commits.ts'
 import { directCommits } from './commits.ts'
 import { isConstraint } from './database.ts'
 import type { Row } from './job-row.ts'
 import { optional, text } from './job-row.ts'
+
+/** One of the sealed passwords, if there is any. */
+export function sealedSample(db: DatabaseSync): Sealed | undefined {
+  const row = db.prepare('SELECT serial, bmc_password FROM servers ORDER BY serial LIMIT 1').get()
+  return row && { bytes: row['bmc_password'] as Uint8Array, context: text(row, 'serial') }
+}
+
+/** Seals every password anew, in one transaction. */
+export function resealPasswords(db: DatabaseSync, from: Seal, to: Seal): void {
+  const update = db.prepare('UPDATE servers SET bmc_password = ? WHERE serial = ?')
+  transaction(db, () => {
+    for (const row of db.prepare('SELECT serial, bmc_password FROM servers').all()) {
+      const serial = text(row, 'serial')
+      update.run(to.close(from.open(row['bmc_password'] as Uint8Array, serial), serial), serial)
+    }
+  })
+}
 
 /** Servers in SQLite; BMC passwords are sealed before they are written. */
 export function sqliteServerStore(db: DatabaseSync, seal: Seal, commits: Commits = directCommits(db)): ServerStore {

@@ -39,6 +39,7 @@ export async function startController(): Promise<RunningController> {
     logLevel: 'silent',
     metricsOpen: false,
     tls: true,
+    tlsFiles: undefined,
   }
   const { promise, resolve, reject } = Promise.withResolvers<Started>()
   const ended = runController(config, pino({ level: 'silent' }), resolve, stop.signal)
