@@ -55,7 +55,6 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'dispatcher',
     'server/compose.ts',
     'server/rotate-key.ts',
-    'server/routes/doctor.ts',
     'server/routes/views.ts',
   ],
   'main.ts': ['shared', 'commands'],
