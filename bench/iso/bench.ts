@@ -2,9 +2,10 @@ import { execFile } from 'node:child_process'
 import { mkdir, open, rm, statfs, writeFile as writeText } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { openFiles } from '../../src/isobuilder/open-files.ts'
+import { fileMedium, planMedium } from '../../src/server/media/medium.ts'
 import { labScratch } from '../../test/lab/cache.ts'
-import { rangesPerSecond, taskImages, writeFile, writeTree } from './ours.ts'
+import { planOf, taskEntries, taskImages, writeFile, writeTree } from './ours.ts'
+import { rangesPerSecond, serveMedium } from './ranges.ts'
 import { COMMAND, timeRival } from './rivals.ts'
 
 /**
@@ -48,10 +49,9 @@ async function benchMany(directory: string): Promise<void> {
   }
   await timeRival(directory, 'tar -cf /dev/null many') // warm
   const ours = await writeTree(join(directory, 'many'), join(directory, 'ours.iso'))
-  const total = ours.read + ours.plan + ours.write
+  const total = ours.read + ours.write
   row('20,000 files: read tree and digests', ms(ours.read))
-  row('20,000 files: plan', ms(ours.plan))
-  row('20,000 files: write and fsync', ms(ours.write))
+  row('20,000 files: plan, write and fsync', ms(ours.write))
   row('20,000 files, all', ms(total))
   for (const name of ['genisoimage', 'xorriso', 'tar'] as const) {
     const { seconds } = await timeRival(directory, `${COMMAND[name]('many', 'other.img')} && sync other.img`)
@@ -66,10 +66,10 @@ async function benchLarge(directory: string, size: number): Promise<void> {
   const name = `${size / GIB} GiB`
   // The rivals before and after: writing gets slower with what the page cache has to write back.
   const before = await timeRival(directory, COMMAND.dd('large/big.img', 'other.img'))
-  const ours = await writeFile(path, size, join(directory, 'ours.iso'))
+  const ours = await writeFile(path, join(directory, 'ours.iso'))
   await rm(join(directory, 'ours.iso'))
   const after = await timeRival(directory, COMMAND.dd('large/big.img', 'other.img'))
-  row(`${name} file: write and fsync`, ms(ours))
+  row(`${name} file: read, digest, write and fsync`, ms(ours))
   row(
     '  dd, before and after',
     `${ms(before.seconds)}`,
@@ -83,20 +83,28 @@ async function benchLarge(directory: string, size: number): Promise<void> {
   await rm(join(directory, 'other.img'))
 }
 
+/** Client and server in this process, so a real server has more. */
 async function benchRanges(directory: string): Promise<void> {
-  const size = 64 * 1024 ** 2
   const path = join(directory, 'ranges.img')
   const file = await open(path, 'w')
-  await file.truncate(size)
+  await file.truncate(64 * 1024 ** 2)
   await file.close()
-  const opened = await rangesPerSecond(path, size)
-  const files = openFiles()
-  const kept = await rangesPerSecond(path, size, files)
-  await files.close()
+  const media = {
+    'maintenance image, a file': await fileMedium(path, new AbortController().signal),
+    'task image, a plan': planMedium(planOf(taskEntries('SERIAL'))),
+  }
   const number = (value: number) => `${Math.round(value).toLocaleString('en')}/s`
-  row('ranges of 2 KiB, file opened each time', number(opened.sequential), `random ${number(opened.random)}`)
-  row('ranges of 2 KiB, file kept open', number(kept.sequential), `random ${number(kept.random)}`)
-  row('ranges of 2 KiB, blocks read ahead', number(kept.ahead))
+  for (const [name, medium] of Object.entries(media)) {
+    const { url, close } = await serveMedium(medium)
+    const rate = (bytes: number, clients: number, random = false) =>
+      rangesPerSecond(url, medium.size, { bytes, clients, random })
+    await rate(2048, 4) // warm
+    const [one, eight] = [await rate(2048, 1), await rate(2048, 8)]
+    row(`ranges of 2 KiB over HTTP, ${name}`, number(one), `8 clients ${number(eight)}`)
+    const [anywhere, large] = [await rate(2048, 8, true), await rate(65_536, 8)]
+    row('  8 clients, in no order', number(anywhere), `64 KiB in order ${number(large)}`)
+    close()
+  }
 }
 
 /** In processes of their own, so that nothing before counts. */
@@ -110,9 +118,7 @@ async function benchMemory(directory: string): Promise<void> {
   const output = JSON.stringify(join(directory, 'ours.iso'))
   const idle = await peak('')
   const many = await peak(`await o.writeTree(${JSON.stringify(join(directory, 'many'))}, ${output})`)
-  const large = await peak(
-    `await o.writeFile(${JSON.stringify(join(directory, 'large/big.img'))}, ${2 * GIB}, ${output})`,
-  )
+  const large = await peak(`await o.writeFile(${JSON.stringify(join(directory, 'large/big.img'))}, ${output})`)
   row('peak memory, Node alone', `${idle.toFixed(0)} MiB`)
   row(
     'peak memory, 20,000 files',

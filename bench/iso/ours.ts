@@ -1,10 +1,10 @@
 import { entriesOf } from '../../src/isobuilder/directory.ts'
+import { unreadFile } from '../../src/isobuilder/draft.ts'
 import { readIso } from '../../src/isobuilder/image.ts'
-import { writeIso } from '../../src/isobuilder/image-file.ts'
+import { createIso } from '../../src/isobuilder/image-file.ts'
 import type { IsoPlan } from '../../src/isobuilder/plan.ts'
 import { planIso } from '../../src/isobuilder/plan.ts'
-import { readAhead } from '../../src/isobuilder/read-ahead.ts'
-import { bytesSource, fileSource } from '../../src/isobuilder/source.ts'
+import { bytesSource } from '../../src/isobuilder/source.ts'
 import type { Entry } from '../../src/isobuilder/tree.ts'
 
 const never = new AbortController().signal
@@ -34,52 +34,26 @@ export async function taskImages(count: number): Promise<number> {
   return (performance.now() - begin) / 1000 / count
 }
 
+/** Seconds. */
 export interface Written {
-  /** Reading the tree, with a digest of each file; deciding every byte; writing and fsync. Seconds. */
+  /** Reading the tree: names, and small files with their digests. */
   readonly read: number
-  readonly plan: number
+  /** Deciding every byte, reading the other files, writing, fsync. */
   readonly write: number
-  readonly size: number
 }
 
+/** As `iso create` does it. */
 export async function writeTree(directory: string, output: string): Promise<Written> {
   const [entries, read] = await timed(() => entriesOf(directory, never))
-  const [plan, planned] = await timed(async () => planOf(entries))
-  const [, write] = await timed(() => writeIso(plan, output, never))
-  return { read, plan: planned, write, size: plan.size }
+  const [, write] = await timed(() => createIso(entries, { label: 'BENCH' }, output, never))
+  return { read, write }
 }
 
-/** A file whose digest is known, as a blob of the registry has one. */
-export async function writeFile(file: string, size: number, output: string): Promise<number> {
-  const source = fileSource(file, size, `sha256:${'0'.repeat(64)}`)
-  const plan = planOf([{ path: 'big.img', source }])
-  const [, seconds] = await timed(() => writeIso(plan, output, never))
+/** A large file whose digest is not known: read once, while the image is written. */
+export async function writeFile(file: string, output: string): Promise<number> {
+  const entries = [{ path: 'big.img', unread: unreadFile(file) }]
+  const [, seconds] = await timed(() => createIso(entries, { label: 'BENCH' }, output, never))
   return seconds
-}
-
-/** Ranges of 2 KiB a second, one after another: as they are asked for, and with blocks read ahead. */
-export async function rangesPerSecond(file: string, size: number, files?: Parameters<typeof fileSource>[3]) {
-  const plan = planOf([{ path: 'big.img', source: fileSource(file, size, `sha256:${'0'.repeat(64)}`, files) }])
-  const count = 5000
-  const at = (index: number, random: boolean) =>
-    (random ? (index * 7919) % Math.floor(plan.size / 2048) : index + 100) * 2048
-  const direct = (random: boolean) =>
-    rate(count, async (index) => {
-      const start = at(index, random)
-      for await (const chunk of readIso(plan, start, start + 2048)) if (chunk.length !== 2048) throw new Error('short')
-    })
-  const reader = readAhead(plan)
-  return {
-    sequential: await direct(false),
-    random: await direct(true),
-    ahead: await rate(count, async (index) => void (await reader.read(at(index, false), at(index, false) + 2048))),
-  }
-}
-
-async function rate(count: number, read: (index: number) => Promise<void>): Promise<number> {
-  const begin = performance.now()
-  for (let index = 0; index < count; index++) await read(index)
-  return count / ((performance.now() - begin) / 1000)
 }
 
 async function timed<T>(work: () => Promise<T>): Promise<[T, number]> {

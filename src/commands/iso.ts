@@ -2,10 +2,9 @@ import { realpath } from 'node:fs/promises'
 import { dirname, relative, resolve } from 'node:path'
 import { entriesOf } from '../isobuilder/directory.ts'
 import { extractIso } from '../isobuilder/extract.ts'
-import { withIso, writeIso } from '../isobuilder/image-file.ts'
+import { createIso, withIso } from '../isobuilder/image-file.ts'
 import type { Finding } from '../isobuilder/lint/finding.ts'
 import { lintImageFile } from '../isobuilder/lint/image-file.ts'
-import { planIso } from '../isobuilder/plan.ts'
 import type { IsoFile } from '../isobuilder/reader.ts'
 import { cannot } from '../isobuilder/system-error.ts'
 import { formatBytes } from '../shared/byte-size.ts'
@@ -64,13 +63,9 @@ async function runCreate(invocation: Invocation): Promise<undefined> {
   const directory = invocation.arg('DIR')
   const output = invocation.required('output')
   await refuseInside(output, directory)
-  const result = planIso(await entriesOf(directory, invocation.signal), { label: invocation.required('label') })
-  if (!result.ok) {
-    const { problems } = result
-    throw new AppError('iso-plan', `Cannot make an image of "${directory}"`, { problems })
-  }
-  await writeIso(result.plan, output, invocation.signal)
-  invocation.io.err(`${output}: ${formatBytes(result.plan.size)}\n`)
+  const entries = await entriesOf(directory, invocation.signal)
+  const plan = await createIso(entries, { label: invocation.required('label') }, output, invocation.signal)
+  invocation.io.err(`${output}: ${formatBytes(plan.size)}\n`)
 }
 
 async function runList(invocation: Invocation): Promise<undefined> {

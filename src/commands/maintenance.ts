@@ -94,7 +94,8 @@ async function runBuild(invocation: Invocation): Promise<undefined> {
     await using system = await open(invocation.required('from'), 'system')
     const toolsImage = invocation.text('tools-image')
     await using tools = toolsImage === undefined ? undefined : await open(toolsImage, 'tools')
-    const image = tools === undefined ? system : withTools(system, tools, invocation.required('tools-name'))
+    const image =
+      tools === undefined ? system : await withTools(system, tools, invocation.required('tools-name'), signal)
     const options = { output, label, fileSystem, loader, append: invocation.required('append'), path, say }
     const plan = await buildMedium(image, options, signal)
     say(`${output}: ${formatBytes(plan.size)}`)

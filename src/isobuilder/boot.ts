@@ -3,6 +3,7 @@ import type { Problem } from '../shared/errors.ts'
 import { FIRST_DESCRIPTOR, SECTOR } from './constants.ts'
 import type { BootImages } from './el-torito.ts'
 import { bootCatalog, MIN_BIOS_BYTES, withBootInfo } from './el-torito.ts'
+import { sectorsOf } from './fields.ts'
 import { BACKUP_BYTES, partitionTable } from './gpt.ts'
 import type { BootSizes, Layout } from './layout.ts'
 import type { Segment } from './segments.ts'
@@ -12,13 +13,15 @@ import type { Source } from './source.ts'
 export interface BootOptions {
   /** FAT file system for UEFI: a multiple of 2048 bytes, placed at a multiple of 1 MiB. */
   readonly esp: Source
-  /** For old firmware. As bytes, because its boot information table has a sum over them. */
-  readonly bios?: {
-    /** isolinux.bin, or what grub-mkimage writes in the format `i386-pc-eltorito`. Not changed. */
-    readonly image: Uint8Array
-    /** Default true: the copy in the image gets the boot information table, which loaders find themselves by. */
-    readonly bootInfoTable?: boolean
-  }
+  readonly bios?: BiosOptions
+}
+
+/** For old firmware. As bytes, because its boot information table has a sum over them. */
+export interface BiosOptions {
+  /** isolinux.bin, or what grub-mkimage writes in the format `i386-pc-eltorito`. Not changed. */
+  readonly image: Uint8Array
+  /** Default true: the copy in the image gets the boot information table, which loaders find themselves by. */
+  readonly bootInfoTable?: boolean
 }
 
 /** The options of `planIso` that this file decides about. */
@@ -53,12 +56,22 @@ export function bootSizes(options: Bootable): BootSizes | undefined {
   return { esp: boot.esp.size, bios: boot.bios?.image.length, tail: isHybrid(options) ? BACKUP_BYTES : 0 }
 }
 
-/** What tells this boot code from another one, for the identity of the medium. */
-export function bootIdentity({ boot, hybrid }: Bootable): unknown[] {
+/**
+ * What tells this boot code from another one, for the identity of the medium: the BIOS image as it lies there, with its
+ * table and in whole sectors, so that a checker finds it without having the file.
+ */
+export function bootIdentity(layout: Layout, { boot, hybrid }: Bootable): unknown[] {
   if (boot === undefined) return []
-  const { esp, bios } = boot
-  const loader = bios === undefined ? [] : [sha256(bios.image), bios.bootInfoTable ?? true]
-  return [hybrid ?? 'gpt', esp.size, esp.digest, loader]
+  const bios = boot.bios && biosBytes(boot.bios, layout)
+  return [hybrid ?? 'gpt', boot.esp.size, boot.esp.digest, ...(bios === undefined ? [] : [sha256(bios)])]
+}
+
+/** The copy that goes into the image. */
+function biosBytes({ image, bootInfoTable = true }: BiosOptions, layout: Layout): Uint8Array {
+  const padded = Buffer.alloc(sectorsOf(image.length) * SECTOR)
+  const at = { sector: layout.boot?.bios ?? 0, bytes: image.length }
+  padded.set(bootInfoTable ? withBootInfo(image, at, FIRST_DESCRIPTOR) : image)
+  return padded
 }
 
 /** Partition table and boot catalog at the front, boot partition and second table at the end. */
@@ -75,8 +88,7 @@ export function bootSegments(
   const start = places.esp * SECTOR
   const front = [bytesAt(places.catalog * SECTOR, bootCatalog(images))]
   if (boot.bios !== undefined && bios !== undefined) {
-    const { image, bootInfoTable = true } = boot.bios
-    front.push(bytesAt(bios.sector * SECTOR, bootInfoTable ? withBootInfo(image, bios, FIRST_DESCRIPTOR) : image))
+    front.push(bytesAt(bios.sector * SECTOR, biosBytes(boot.bios, layout)))
   }
   const end: Segment[] = [{ start, length: boot.esp.size, source: boot.esp, offset: 0 }]
   if (!isHybrid(options)) return { front, end }

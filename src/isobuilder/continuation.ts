@@ -24,6 +24,8 @@ export interface SystemUse {
   readonly recordBytes: number
 }
 
+const NONE: readonly Area[] = []
+
 export interface ContinuationSpace {
   /** Divides entries between a record that has `room` bytes for them and the areas. */
   divide(entries: readonly Buffer[], room: number): SystemUse
@@ -52,7 +54,7 @@ export function continuationSpace(): ContinuationSpace {
   return {
     divide(entries, room) {
       const bytes = bytesOf(entries)
-      if (bytes <= room) return { inline: entries, areas: [], recordBytes: bytes }
+      if (bytes <= room) return { inline: entries, areas: NONE, recordBytes: bytes }
       const count = fitting(entries, room - CE_BYTES)
       const inline = entries.slice(0, count)
       return { inline, areas: place(entries.slice(count)), recordBytes: bytesOf(inline) + CE_BYTES }

@@ -5,6 +5,11 @@ export function sectorsOf(bytes: number): number {
   return Math.ceil(bytes / SECTOR)
 }
 
+/** Zeros out of Node's pool: `Buffer.alloc` makes a block of memory for each of tens of thousands of small directories. */
+export function zeroed(bytes: number): Buffer {
+  return Buffer.allocUnsafe(bytes).fill(0)
+}
+
 /** A 16-bit number, little-endian and then big-endian (ECMA-119 7.2.3). */
 export function putBoth16(into: Buffer, at: number, value: number): void {
   into.writeUInt16LE(value, at)

@@ -2,7 +2,7 @@ import { FLAG, SECTOR } from './constants.ts'
 import type { SystemUse } from './continuation.ts'
 import { continuationSpace, leadTo, putAreas } from './continuation.ts'
 import { headBytes, MAX_RECORD, PARENT, putRecord, recordBytes, SELF } from './directory-record.ts'
-import { sectorsOf } from './fields.ts'
+import { sectorsOf, zeroed } from './fields.ts'
 import type { Identified } from './names.ts'
 import { childEntries, directoryAttributes, dotEntries } from './rock-ridge.ts'
 import type { DirectoryNode, TreeNode } from './tree.ts'
@@ -93,14 +93,15 @@ function pendingOf(node: DirectoryNode, above: Pending | undefined, identifier: 
  */
 export function directoryBytes(directory: PlannedDirectory, extents: Extents): Buffer {
   const areaBytes = directory.continuationSectors * SECTOR
-  const bytes = Buffer.alloc(areaBytes === 0 ? directory.usedBytes : directory.size + areaBytes)
+  const bytes = zeroed(areaBytes === 0 ? directory.usedBytes : directory.size + areaBytes)
   const firstArea = (extents.directories.get(directory.node)?.sector ?? 0) + directory.size / SECTOR
   const areas = bytes.subarray(directory.size)
   for (const { node, identifier, systemUse, section, offset } of directory.records) {
     putRecord(bytes, offset, {
       ...contentOf(node, section, extents),
       identifier,
-      systemUse: [...systemUse.inline, ...leadTo(systemUse.areas, firstArea)],
+      systemUse:
+        systemUse.areas.length === 0 ? systemUse.inline : [...systemUse.inline, ...leadTo(systemUse.areas, firstArea)],
     })
     putAreas(areas, systemUse.areas, firstArea)
   }

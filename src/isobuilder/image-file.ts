@@ -1,25 +1,112 @@
 import type { FileHandle } from 'node:fs/promises'
 import { open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import type { Digest } from '../shared/digest.ts'
 import { AppError } from '../shared/errors.ts'
+import type { DraftEntry } from './draft.ts'
+import { draftSource } from './draft.ts'
 import { readIso } from './image.ts'
-import type { IsoPlan } from './plan.ts'
+import type { OpenFiles } from './open-files.ts'
+import { openFiles } from './open-files.ts'
+import type { IsoOptions, IsoPlan } from './plan.ts'
+import { planIso } from './plan.ts'
 import type { IsoImage } from './reader.ts'
 import { mediumFile, openIso } from './reader.ts'
+import type { Segment } from './segments.ts'
+import { fileSource } from './source.ts'
 import { cannot } from './system-error.ts'
+import type { Entry } from './tree.ts'
 
 /** Bytes written at a time. */
 const CHUNK = 1024 * 1024
 
 /** Writes a planned image to `path`, which appears only when the image is complete and on the disk. */
-export async function writeIso(plan: IsoPlan, path: string, signal: AbortSignal): Promise<void> {
+export function writeIso(plan: IsoPlan, path: string, signal: AbortSignal): Promise<void> {
+  return appearing(path, (file) => writeAll(plan, file, signal))
+}
+
+/**
+ * Writes an image of files that were not all read yet, each read once: a draft is written without their digests, and then
+ * the few sectors over it that follow from them, the identity of the volume. Where things lie follows from sizes alone.
+ * @throws `iso-plan` with all problems of the tree, or when a file changed
+ */
+export async function createIso(
+  entries: readonly DraftEntry[],
+  options: IsoOptions,
+  path: string,
+  signal: AbortSignal,
+): Promise<IsoPlan> {
+  const files = openFiles()
+  const learned = new Map<string, Digest>()
+  const planned = (sourceOf: (entry: DraftEntry) => Entry): IsoPlan => {
+    const result = planIso(entries.map(sourceOf), options)
+    if (result.ok) return result.plan
+    throw new AppError('iso-plan', `Cannot make the image "${path}"`, { problems: result.problems })
+  }
+  const draft = planned((entry) => drafted(entry, files, learned))
+  try {
+    let plan = draft
+    await appearing(path, async (file) => {
+      await writeAll(draft, file, signal)
+      if (learned.size === 0) return
+      plan = planned((entry) => settled(entry, learned))
+      await writeChanges(draft, plan, file)
+    })
+    return plan
+  } finally {
+    await files.close()
+  }
+}
+
+function drafted(entry: DraftEntry, files: OpenFiles, learned: Map<string, Digest>): Entry {
+  if (!('unread' in entry)) return entry
+  const { path, unread } = entry
+  return { path, source: draftSource(unread, files, (digest) => learned.set(path, digest)) }
+}
+
+function settled(entry: DraftEntry, learned: ReadonlyMap<string, Digest>): Entry {
+  if (!('unread' in entry)) return entry
+  const { path, unread } = entry
+  const digest = learned.get(path)
+  if (digest === undefined) throw new RangeError(`Cannot settle "${path}": it was not read to its end`)
+  return { path, source: fileSource(unread.path, unread.size, digest) }
+}
+
+/** The next chunk is read while one is written. */
+async function writeAll(plan: IsoPlan, file: FileHandle, signal: AbortSignal): Promise<void> {
+  const chunks = readIso(plan, 0, plan.size, { chunk: CHUNK, signal })
+  let next = await chunks.next()
+  for (let at = 0; !next.done; at += CHUNK) {
+    const both = [chunks.next(), writeAt(file, at, next.value)] as const
+    // Both have ended before the files are closed, however one of them ended.
+    await Promise.allSettled(both)
+    next = (await Promise.all(both))[0]
+  }
+}
+
+/** What the plan has in its own bytes and the draft has not. */
+async function writeChanges(draft: IsoPlan, plan: IsoPlan, file: FileHandle): Promise<void> {
+  for (const [index, segment] of plan.segments.entries()) {
+    const before: Segment | undefined = draft.segments[index]
+    if (before?.start !== segment.start) throw new RangeError('Cannot settle an image: its draft is laid out otherwise')
+    if (!('bytes' in segment) || ('bytes' in before && Buffer.compare(before.bytes, segment.bytes) === 0)) continue
+    await writeAt(file, segment.start, segment.bytes)
+  }
+}
+
+async function writeAt(file: FileHandle, at: number, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    done += (await file.write(bytes, done, bytes.length - done, at + done)).bytesWritten
+  }
+}
+
+/** A file that is there when it is complete and on the disk, and not before. */
+async function appearing(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
   const partial = `${path}.partial`
   const failed = cannot('iso-plan', `write "${path}"`)
   try {
     await withFile(partial, 'w', async (file) => {
-      for await (const chunk of readIso(plan, 0, plan.size, { chunk: CHUNK, signal })) {
-        await file.writeFile(chunk).catch(failed)
-      }
+      await write(file).catch(failed)
       await file.sync().catch(failed)
     })
     await rename(partial, path).catch(failed)

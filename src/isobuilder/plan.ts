@@ -59,7 +59,7 @@ export function planIso(entries: readonly Entry[], options: IsoOptions): IsoResu
   if (layout.sectors > MAX_SECTORS) {
     return refuse('image-size', `Cannot record ${layout.sectors} sectors: a sector number has 32 bits`)
   }
-  return { ok: true, plan: assemble(layout, options, identityOf(root, options)) }
+  return { ok: true, plan: assemble(layout, options, identityOf(root, layout, options)) }
 }
 
 function refuse(code: string, message: string): IsoResult {
@@ -79,25 +79,35 @@ function labelProblems(label: string): Problem[] {
 }
 
 /**
- * What the medium holds, in 128 bits. Dates are fixed, so without it two media of equal shape had equal descriptors, and
+ * What the medium holds, in 128 bits: its label, what firmware starts, every name and every content. Dates are fixed, so without it two media of equal shape had equal descriptors, and
  * a cache that knows volumes by label and serial number would show the directories of the one before.
  */
-function identityOf(root: DirectoryNode, options: IsoOptions): string {
-  const lines: string[] = [`${JSON.stringify([options.label, ...bootIdentity(options)])}\n`]
+function identityOf(root: DirectoryNode, layout: Layout, options: IsoOptions): string {
+  const lines: string[] = [JSON.stringify([options.label, ...bootIdentity(layout, options)])]
   function add(node: TreeNode): void {
-    const content = node.kind === 'file' ? [node.source.size, node.source.digest] : targetOf(node)
-    lines.push(`${JSON.stringify([node.kind, node.path, ...content])}\n`)
+    lines.push(identityLine(node))
     if (node.kind !== 'directory') return
     // By name, not as they came: `a.b` is given before `a/c`, unless `a` has an entry of its own.
     for (const child of [...node.children.values()].sort((a, b) => compareCodeUnits(a.name, b.name))) add(child)
   }
   add(root)
-  return createHash('sha256').update(lines.join('')).digest('hex').slice(0, 32).toUpperCase()
+  return createHash('sha256')
+    .update(`${lines.join('\n')}\n`)
+    .digest('hex')
+    .slice(0, 32)
+    .toUpperCase()
 }
 
-/** As it can be recorded, so that a checker finds the same identity: repeated and trailing slashes say nothing. */
-function targetOf(node: TreeNode): string[] {
-  return node.kind === 'symlink' ? [node.target.replace(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '')] : []
+/** A path or a target may have any character: both are written so that a line is one line. */
+function identityLine(node: TreeNode): string {
+  const path = JSON.stringify(node.path)
+  if (node.kind === 'file') return `file ${path} ${node.source.size} ${node.source.digest}`
+  return node.kind === 'symlink' ? `symlink ${path} ${JSON.stringify(recorded(node.target))}` : `directory ${path}`
+}
+
+/** Repeated and trailing slashes say nothing, and a checker does not find them. */
+function recorded(target: string): string {
+  return target.replace(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '')
 }
 
 function assemble(layout: Layout, options: IsoOptions, identity: string): IsoPlan {

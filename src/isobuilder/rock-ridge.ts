@@ -1,5 +1,5 @@
 import { MODE_TYPE } from './constants.ts'
-import { putBoth32, RECORD_DATE } from './fields.ts'
+import { putBoth32, RECORD_DATE, zeroed } from './fields.ts'
 import type { DirectoryNode, TreeNode } from './tree.ts'
 
 /**
@@ -80,16 +80,20 @@ function attributesOf(node: TreeNode): Buffer {
 
 /** PX with mode, links, uid 0, gid 0: 36 bytes, the form of RRIP_1991A (RRIP 4.1.1). */
 function posixAttributes(mode: number, links: number): Buffer {
-  const numbers = Buffer.alloc(32)
+  const numbers = zeroed(32)
   putBoth32(numbers, 0, mode)
   putBoth32(numbers, 8, links)
   return entry('PX', numbers)
 }
 
 function nameEntries(name: string): Buffer[] {
-  return pieces(Buffer.from(name), MAX_TEXT).map((text, index, all) =>
-    entry('NM', [index + 1 < all.length ? CONTINUE : 0, ...text]),
-  )
+  const texts = pieces(Buffer.from(name), MAX_TEXT)
+  return texts.map((text, index) => {
+    const bytes = head('NM', 1 + text.length)
+    bytes[4] = index + 1 < texts.length ? CONTINUE : 0
+    text.copy(bytes, 5)
+    return bytes
+  })
 }
 
 /**
@@ -134,6 +138,7 @@ function* textComponents(name: Buffer): Generator<Buffer> {
 }
 
 function pieces(bytes: Buffer, most: number): Buffer[] {
+  if (bytes.length > 0 && bytes.length <= most) return [bytes]
   const list: Buffer[] = []
   for (let at = 0; at < bytes.length; at += most) list.push(bytes.subarray(at, at + most))
   return list
@@ -147,12 +152,18 @@ function extensionReference(identifier: string, descriptor: string, source: stri
   )
 }
 
-/** Signature, length, version 1, data (SUSP 4). */
 function entry(signature: string, data: ArrayLike<number>): Buffer {
-  const bytes = Buffer.alloc(4 + data.length)
-  bytes.write(signature, 'latin1')
+  const bytes = head(signature, data.length)
+  bytes.set(data, 4)
+  return bytes
+}
+
+/** Signature, length, version 1 (SUSP 4); so many bytes behind them are the caller's to fill. */
+function head(signature: string, dataBytes: number): Buffer {
+  const bytes = Buffer.allocUnsafe(4 + dataBytes)
+  bytes[0] = signature.charCodeAt(0)
+  bytes[1] = signature.charCodeAt(1)
   bytes[2] = bytes.length
   bytes[3] = 1
-  bytes.set(data, 4)
   return bytes
 }

@@ -24,18 +24,31 @@ export function segmentedImage(size: number, segments: readonly Segment[]): Segm
   return { size, digest: digestOf(size, segments), segments }
 }
 
-/** The image as the content of one file in another image. Nothing is copied: reads go through to the sources. */
-export function segmentsSource(image: SegmentedImage): Source {
+/**
+ * The image as the content of one file in another image. It is read once, for the digest; nothing is copied, and later
+ * reads go through to the sources.
+ */
+export async function segmentsSource(image: SegmentedImage, signal: AbortSignal): Promise<Source> {
+  const hash = createHash('sha256')
+  for await (const chunk of readSegments(image, 0, image.size, { signal })) hash.update(chunk)
   return {
     size: image.size,
-    digest: image.digest,
-    read: async (offset, length, signal) => {
-      if (!(offset >= 0 && length >= 0 && offset + length <= image.size)) throw outside(offset, offset + length, image)
-      signal?.throwIfAborted()
-      const first = firstSegmentEndingAfter(image.segments, offset)
-      return readPart(touching(image.segments, first, offset + length), offset, offset + length, signal)
-    },
+    digest: `sha256:${hash.digest('hex')}`,
+    read: (offset, length, stop) => readRange(image, offset, offset + length, stop),
   }
+}
+
+/** The bytes [start, end) in one piece. @throws RangeError outside of the image */
+export async function readRange(
+  image: SegmentedImage,
+  start: number,
+  end: number,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
+  if (!(start >= 0 && start <= end && end <= image.size)) throw outside(start, end, image)
+  signal?.throwIfAborted()
+  const first = firstSegmentEndingAfter(image.segments, start)
+  return readPart(touching(image.segments, first, end), start, end, signal)
 }
 
 /** The bytes [start, end), read from the sources as they are asked for. @throws RangeError outside of the image */
@@ -79,26 +92,42 @@ async function readPart(
   }
   // Zeros between the segments: never memory that held something else.
   const bytes = new Uint8Array(end - start)
-  await Promise.all(
-    segments.map(async (segment) => {
-      const from = Math.max(start, segment.start)
-      bytes.set(await readSegment(segment, from, Math.min(end, endOf(segment)), signal), from - start)
-    }),
-  )
+  const reading: Promise<void>[] = []
+  for (const segment of segments) {
+    const from = Math.max(start, segment.start)
+    const part = readSegment(segment, from, Math.min(end, endOf(segment)), signal)
+    if (part instanceof Uint8Array) bytes.set(part, from - start)
+    else reading.push(part.then((read) => bytes.set(read, from - start)))
+  }
+  await Promise.all(reading)
   return bytes
 }
 
-async function readSegment(
+/** At once where the bytes are in memory: an image has tens of thousands of segments, and a promise for each is felt. */
+function readSegment(
   segment: Segment,
   start: number,
   end: number,
   signal: AbortSignal | undefined,
-): Promise<Uint8Array> {
+): Uint8Array | Promise<Uint8Array> {
   const skipped = start - segment.start
-  if ('bytes' in segment) return segment.bytes.subarray(skipped, skipped + end - start)
-  const bytes = await segment.source.read(segment.offset + skipped, end - start, signal)
-  if (bytes.byteLength !== end - start) {
-    throw new RangeError(`Cannot read ${end - start} bytes of a source: it gave ${bytes.byteLength}`)
+  const length = end - start
+  if ('bytes' in segment) return segment.bytes.subarray(skipped, skipped + length)
+  const { source, offset } = segment
+  const at = offset + skipped
+  if (source.held?.length === source.size) return source.held.subarray(at, at + length)
+  return readSource(source, at, length, signal)
+}
+
+async function readSource(
+  source: Source,
+  offset: number,
+  length: number,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array> {
+  const bytes = await source.read(offset, length, signal)
+  if (bytes.byteLength !== length) {
+    throw new RangeError(`Cannot read ${length} bytes of a source: it gave ${bytes.byteLength}`)
   }
   return bytes
 }
@@ -123,15 +152,15 @@ function endOf(segment: Segment | undefined): number {
 function digestOf(size: number, segments: readonly Segment[]): Digest {
   const hash = createHash('sha256')
   // Gathered: a call for each of twenty thousand lines costs more than the sum over them.
-  let text = `${size}\n`
+  let lines = [`${size}`]
   for (const segment of segments) {
-    text += `${segment.start} ${segment.length} `
+    lines.push(`${segment.start} ${segment.length} `)
     if ('bytes' in segment) {
-      hash.update(text).update(segment.bytes)
-      text = ''
-    } else text += `${segment.source.digest} ${segment.offset}\n`
+      hash.update(lines.join('\n')).update(segment.bytes)
+      lines = []
+    } else lines.push(`${segment.source.digest} ${segment.offset}`)
   }
-  return `sha256:${hash.update(text).digest('hex')}`
+  return `sha256:${hash.update(lines.join('\n')).digest('hex')}`
 }
 
 function outside(start: number, end: number, { size }: SegmentedImage): RangeError {

@@ -6,7 +6,6 @@ import type { Digest } from '../shared/digest.ts'
 import { sha256 } from '../shared/digest.ts'
 import { AppError } from '../shared/errors.ts'
 import type { OpenFiles } from './open-files.ts'
-import { isSmallFile, readSmall, SMALL_BYTES } from './small-file.ts'
 import { cannot } from './system-error.ts'
 
 const HASHED_AT_A_TIME = 1024 * 1024
@@ -18,7 +17,10 @@ const HASHED_AT_A_TIME = 1024 * 1024
 export interface Source {
   /** In bytes. */
   readonly size: number
+  /** SHA-256 of the bytes. */
   readonly digest: Digest
+  /** All of the bytes, when they are in memory: taken without a `read`, which costs more than a small file is long. */
+  readonly held?: Uint8Array
   /** Exactly `length` bytes from `offset`. @throws `iso-plan` when the content is short or has changed. */
   read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array>
 }
@@ -28,6 +30,7 @@ export function bytesSource(bytes: Uint8Array): Source {
   return {
     size: bytes.byteLength,
     digest: sha256(bytes),
+    held: bytes,
     read: async (offset, length, signal) => {
       signal?.throwIfAborted()
       if (offset < 0 || length < 0 || offset + length > bytes.byteLength)
@@ -49,8 +52,6 @@ export function fileSource(path: string, size: number, digest: Digest, files?: O
 /** Reads the file once to learn its size and digest. @throws `iso-plan` when it changes meanwhile or is no file. */
 export async function fileSourceOf(path: string, signal: AbortSignal, files?: OpenFiles): Promise<Source> {
   signal.throwIfAborted()
-  const small = files === undefined ? smallSourceOf(path) : undefined
-  if (small !== undefined) return small
   return withFile(path, async (file) => {
     const before = await file.stat({ bigint: true })
     if (!before.isFile()) throw new AppError('iso-plan', `Cannot read "${path}": it is not a regular file`)
@@ -64,39 +65,8 @@ export async function fileSourceOf(path: string, signal: AbortSignal, files?: Op
   })
 }
 
-/** A small file of a tree, read without the thread pool both times; undefined when the file is not small. */
-function smallSourceOf(path: string): Source | undefined {
-  return reading(path, () => isSmallFile(path)) ? smallSource(path) : undefined
-}
-
-function smallSource(path: string): Source | undefined {
-  const first = reading(path, () => readSmall(path, 0, SMALL_BYTES))
-  if (first === undefined) return undefined
-  const stamp = stampOf(first.before)
-  const size = Number(first.before.size)
-  if (stampOf(first.after) !== stamp || first.bytes.length !== size) throw changed(path)
-  return {
-    size,
-    digest: sha256(first.bytes),
-    read: async (offset, length, signal) => {
-      signal?.throwIfAborted()
-      if (offset < 0 || length < 0 || offset + length > size) throw outside(offset, length, size)
-      const again = reading(path, () => readSmall(path, offset, length))
-      if (again === undefined || stampOf(again.before) !== stamp || again.bytes.length !== length) throw changed(path)
-      return again.bytes
-    },
-  }
-}
-
-function reading<T>(path: string, read: () => T): T {
-  try {
-    return read()
-  } catch (error) {
-    return cannot('iso-plan', `read "${path}"`)(error)
-  }
-}
-
-function stampedSource(
+/** As `fileSource`; the file must also be the one of which `seen` was taken. */
+export function stampedSource(
   path: string,
   size: number,
   digest: Digest,
@@ -143,11 +113,11 @@ async function withFile<T>(path: string, use: (file: FileHandle) => Promise<T>):
 }
 
 /** What changes when somebody writes to a file or puts another in its place. */
-function stampOf(stat: BigIntStats): string {
+export function stampOf(stat: BigIntStats): string {
   return `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}`
 }
 
-function changed(path: string): AppError<'iso-plan'> {
+export function changed(path: string): AppError<'iso-plan'> {
   return new AppError('iso-plan', `Cannot read "${path}": it changed after the image was planned`, { facts: { path } })
 }
 

@@ -49,7 +49,8 @@ export async function bootMedium(
       },
       signal,
     )
-    return { esp: partition([{ path: REMOVABLE, source: segmentsSource(uki) }]), entries: [] }
+    const program = { path: REMOVABLE, source: await segmentsSource(uki, signal) }
+    return { esp: await partition([program], signal), entries: [] }
   }
   const config = bytesSource(Buffer.from(grubConfig(options.label, options.commandLine)))
   const programs: Entry[] = [
@@ -65,12 +66,12 @@ export async function bootMedium(
     { path: INITRD, source: sources.initramfs },
     ...configs,
   ]
-  return { esp: partition([...programs, ...configs]), entries }
+  return { esp: await partition([...programs, ...configs], signal), entries }
 }
 
-function partition(entries: readonly Entry[]): Source {
+async function partition(entries: readonly Entry[], signal: AbortSignal): Promise<Source> {
   const result = planFat(entries, { label: 'ESP' })
-  if (result.ok) return segmentsSource(result.image)
+  if (result.ok) return segmentsSource(result.image, signal)
   throw new AppError('boot-image', 'Cannot make the boot partition', { problems: result.problems })
 }
 

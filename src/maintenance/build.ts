@@ -1,11 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { writeIso } from '../isobuilder/image-file.ts'
+import { unreadFile } from '../isobuilder/draft.ts'
+import { createIso } from '../isobuilder/image-file.ts'
 import type { IsoPlan } from '../isobuilder/plan.ts'
-import { planIso } from '../isobuilder/plan.ts'
-import type { Source } from '../isobuilder/source.ts'
 import { fileSourceOf } from '../isobuilder/source.ts'
-import { AppError } from '../shared/errors.ts'
 import type { BootFiles, LoaderChoice } from './boot-files.ts'
 import { findBootFiles } from './boot-files.ts'
 import type { BootSources } from './boot-partition.ts'
@@ -55,31 +53,14 @@ export async function buildMedium(image: RootImage, options: BuildOptions, signa
     const save = new Map(wanted(files).map((inode, index) => [inode, join(work, `boot-${index}`)]))
     options.say(`kernel ${files.release}, ${options.fileSystem}, ${files.loader.kind}`)
     await makeFileSystem(rootTar(image, save, signal), root, options, signal)
-    const plan = await planMedium(
-      await fileSourceOf(root, signal),
-      await sourcesOf(files, save, signal),
-      options,
-      signal,
-    )
-    await writeIso(plan, options.output, signal)
-    return plan
+    const { label, append, output } = options
+    const boot = await sourcesOf(files, save, signal)
+    const medium = await bootMedium(boot, { label, commandLine: commandLine(label, append) }, signal)
+    const entries = [{ path: ROOT_IMAGE, unread: unreadFile(root) }, ...medium.entries]
+    return await createIso(entries, { label, boot: { esp: medium.esp } }, output, signal)
   } finally {
     await rm(work, { recursive: true, force: true })
   }
-}
-
-async function planMedium(
-  root: Source,
-  boot: BootSources,
-  options: BuildOptions,
-  signal: AbortSignal,
-): Promise<IsoPlan> {
-  const { label } = options
-  const medium = await bootMedium(boot, { label, commandLine: commandLine(label, options.append) }, signal)
-  const entries = [{ path: ROOT_IMAGE, source: root }, ...medium.entries]
-  const result = planIso(entries, { label, boot: { esp: medium.esp } })
-  if (result.ok) return result.plan
-  throw new AppError('iso-plan', `Cannot make "${options.output}"`, { problems: result.problems })
 }
 
 function wanted({ kernel, initramfs, osRelease, loader }: BootFiles): Inode[] {

@@ -16,7 +16,12 @@ const CREATED = '1980-01-01T00:00:00Z'
  * overlay driver: podman then starts the image without pulling or copying anything. All layers are put together into
  * one: a container starts the quicker.
  */
-export function withTools(system: RootImage, tools: RootImage, name: string): RootImage {
+export async function withTools(
+  system: RootImage,
+  tools: RootImage,
+  name: string,
+  signal: AbortSignal,
+): Promise<RootImage> {
   const tree = rootTree()
   const moved = new Map<Inode, Inode>()
 
@@ -36,7 +41,7 @@ export function withTools(system: RootImage, tools: RootImage, name: string): Ro
     }
   }
 
-  const id = identityOf(tools)
+  const id = await identityOf(tools, signal)
   graft(system, 0, '')
   graft(tools, 1, `${STORE}/overlay/${id}/diff`)
   const files = storeFiles(id, name)
@@ -57,16 +62,26 @@ export function withTools(system: RootImage, tools: RootImage, name: string): Ro
   return { name: system.name, tree, contents }
 }
 
-/** What the image is, by its files: the same image gets the same number. */
-function identityOf({ tree }: RootImage): string {
+/**
+ * What the image is, by its files and all their bytes: podman takes a layer of a known number for one it knows, so another
+ * build of a tool must have another. The contents are read once more for it.
+ */
+async function identityOf(image: RootImage, signal: AbortSignal): Promise<string> {
   const hash = createHash('sha256')
-  let count = 0
-  for (const { path, inode } of tree.entries()) {
-    const { type, mode, uid, gid, size, link } = inode.header
-    hash.update(`${JSON.stringify([path, type, mode, uid, gid, size, link])}\n`)
-    count++
+  const names = new Map<Inode, string>()
+  for (const { path, inode } of image.tree.entries()) {
+    const { xattrs, ...header } = inode.header
+    const attributes = [...xattrs].map(([key, value]) => [key, value.toString('hex')]).sort()
+    hash.update(`${JSON.stringify([path, header, attributes])}\n`)
+    names.set(inode, path)
   }
-  if (count < 2) throw new AppError('boot-image', 'Cannot embed the image of the tools: it is empty')
+  if (names.size < 2) throw new AppError('boot-image', 'Cannot embed the image of the tools: it is empty')
+  for await (const { inode, content } of image.contents(signal)) {
+    const path = names.get(inode)
+    if (path === undefined) continue
+    hash.update(`${JSON.stringify(path)}\n`)
+    for await (const chunk of content()) hash.update(chunk)
+  }
   return hash.digest('hex')
 }
 

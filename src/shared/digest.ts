@@ -1,5 +1,5 @@
 import type { Hash } from 'node:crypto'
-import { createHash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 import { AppError } from './errors.ts'
 
 /** `algorithm:hex` in lower case, checked (OCI image-spec, descriptor "Digests"). */
@@ -27,5 +27,5 @@ export function hashFor(digest: Digest): Hash {
 }
 
 export function sha256(bytes: Uint8Array | string): Digest {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`
+  return `sha256:${hash('sha256', bytes)}`
 }

@@ -3,8 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { planFat } from '../../src/isobuilder/fat/plan.ts'
-import { writeIso } from '../../src/isobuilder/image-file.ts'
-import { planIso } from '../../src/isobuilder/plan.ts'
+import { createIso } from '../../src/isobuilder/image-file.ts'
 import { segmentsSource } from '../../src/isobuilder/segments.ts'
 import { mustInTools } from '../lab/programs.ts'
 import { file } from './image-bytes.ts'
@@ -19,10 +18,10 @@ beforeAll(async () => {
   ] as const) {
     const esp = planFat([file('EFI/BOOT/BOOTX64.EFI')], { label: 'ESP', minBytes: mebibytes * 1024 * 1024 })
     if (!esp.ok) expect.fail(JSON.stringify(esp.problems))
-    const boot = { esp: segmentsSource(esp.image), ...(bios && { bios }) }
-    const iso = planIso([file('layers/root.erofs'), file('a'.repeat(200))], { label: 'MAINT', boot })
-    if (!iso.ok) expect.fail(JSON.stringify(iso.problems))
-    await writeIso(iso.plan, join(directory, `${name}.iso`), new AbortController().signal)
+    const { signal } = new AbortController()
+    const boot = { esp: await segmentsSource(esp.image, signal), ...(bios && { bios }) }
+    const entries = [file('layers/root.erofs'), file('a'.repeat(200))]
+    await createIso(entries, { label: 'MAINT', boot }, join(directory, `${name}.iso`), signal)
   }
 })
 

@@ -4,9 +4,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { withIso, writeIso } from '../../src/isobuilder/image-file.ts'
 import type { Source } from '../../src/isobuilder/source.ts'
-import { bytesSource } from '../../src/isobuilder/source.ts'
 import { AppError } from '../../src/shared/errors.ts'
-import { bytesOf, file, planOf } from './image-bytes.ts'
+import { bytesOf, file, patternSource, planOf } from './image-bytes.ts'
 
 const never = new AbortController().signal
 let directory: string
@@ -30,7 +29,7 @@ test('the file is the image, and can be opened', async () => {
 test('a source that fails leaves the image of before, and nothing else', async () => {
   await writeFile(path, 'before')
   const source: Source = {
-    ...bytesSource(Buffer.from('x')),
+    ...patternSource(1),
     read: () => Promise.reject(new AppError('iso-plan', 'Cannot read')),
   }
   await expect(writeIso(planOf([{ path: 'a', source }]), path, never)).rejects.toThrow('Cannot read')

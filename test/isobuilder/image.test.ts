@@ -2,8 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { readIso } from '../../src/isobuilder/image.ts'
 import type { Source } from '../../src/isobuilder/source.ts'
-import { bytesSource } from '../../src/isobuilder/source.ts'
-import { bytesOf, file, planOf } from './image-bytes.ts'
+import { bytesOf, file, patternSource, planOf } from './image-bytes.ts'
 
 test('any range, in chunks of any size, is a slice of the whole', async () => {
   const plan = planOf([
@@ -43,7 +42,7 @@ test.for([
 })
 
 test('a source that gives too little, or fails, ends the read instead of padding it', async () => {
-  const good = bytesSource(Buffer.from('x'.repeat(3000)))
+  const good = patternSource(3000)
   const short: Source = { ...good, read: async () => new Uint8Array(1) }
   const broken: Source = { ...good, read: () => Promise.reject(new Error('gone')) }
   for (const [source, message] of [
@@ -57,7 +56,7 @@ test('a source that gives too little, or fails, ends the read instead of padding
 
 test('an aborted signal ends the read and reaches the source', async () => {
   const seen: (AbortSignal | undefined)[] = []
-  const good = bytesSource(Buffer.from('x'.repeat(3000)))
+  const good = patternSource(3000)
   const source: Source = {
     ...good,
     read: (offset, length, signal) => {

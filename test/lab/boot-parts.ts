@@ -1,8 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { unreadFile } from '../../src/isobuilder/draft.ts'
 import { planFat } from '../../src/isobuilder/fat/plan.ts'
-import { writeIso } from '../../src/isobuilder/image-file.ts'
-import { planIso } from '../../src/isobuilder/plan.ts'
+import { createIso } from '../../src/isobuilder/image-file.ts'
 import { segmentsSource } from '../../src/isobuilder/segments.ts'
 import type { Source } from '../../src/isobuilder/source.ts'
 import { fileSourceOf } from '../../src/isobuilder/source.ts'
@@ -24,13 +24,11 @@ export interface MediumParts {
 /** Writes the maintenance medium by our own writers: kernel image in an EFI system partition, layers below /layers. */
 export async function writeMedium(parts: MediumParts, label: string, path: string): Promise<void> {
   const signal = new AbortController().signal
-  const layers = Object.entries(parts.layers).map(async ([name, file]) => ({
+  const layers = Object.entries(parts.layers).map(([name, file]) => ({
     path: `layers/${name}`,
-    source: await fileSourceOf(file, signal),
+    unread: unreadFile(file),
   }))
-  const iso = planIso(await Promise.all(layers), { label, boot: { esp: await bootPartition(parts, signal) } })
-  if (!iso.ok) throw new Error(JSON.stringify(iso.problems))
-  await writeIso(iso.plan, path, signal)
+  await createIso(layers, { label, boot: { esp: await bootPartition(parts, signal) } }, path, signal)
 }
 
 async function bootPartition({ root, tools, initrd, commandLine }: MediumParts, signal: AbortSignal): Promise<Source> {
@@ -44,7 +42,7 @@ async function bootPartition({ root, tools, initrd, commandLine }: MediumParts, 
     release: kernel.slice('vmlinuz-'.length),
     osRelease: 'PRETTY_NAME=maintenance\n',
   })
-  const esp = planFat([{ path: REMOVABLE, source: segmentsSource(uki) }], { label: 'ESP' })
+  const esp = planFat([{ path: REMOVABLE, source: await segmentsSource(uki, signal) }], { label: 'ESP' })
   if (!esp.ok) throw new Error(JSON.stringify(esp.problems))
-  return segmentsSource(esp.image)
+  return segmentsSource(esp.image, signal)
 }

@@ -52,7 +52,8 @@ test('a file that grows while it is read is refused', async () => {
 })
 
 test('the image of the tools becomes a store that podman reads', async () => {
-  const image = withTools(await directoryRoot(directory, never), await directoryRoot(directory, never), 'localhost/t:1')
+  const root = await directoryRoot(directory, never)
+  const image = await withTools(root, root, 'localhost/t:1', never)
   const found = await headers(rootTar(image, new Map(), never))
   const store = 'usr/lib/provision/containers-storage'
   const [layer] = JSON.parse(found[`${store}/overlay-layers/layers.json`]?.replace(/^\S+ \S+ /, '') ?? '[]')

@@ -1,37 +1,92 @@
 import { createHash } from 'node:crypto'
 import { BLOCK } from './block.ts'
+import type { BootImage } from './el-torito.ts'
+import { EFI } from './el-torito.ts'
 import type { Report } from './finding.ts'
+import type { Partition } from './gpt.ts'
 import type { LintMedium } from './medium.ts'
-import type { DirectoryNode, Node, Tree } from './node.ts'
+import type { DirectoryNode, Extent, Node, Tree } from './node.ts'
 import type { Lint } from './susp.ts'
 import type { Volume } from './volume.ts'
 
 /** Where a Joliet descriptor of ours has the identity once more (ECMA-119 8.4.32). */
 const APPLICATION_USE = 883
 
+/** What an image holds, found by the checks before. */
+export interface Held {
+  readonly volume: Volume
+  readonly tree: Tree
+  readonly images: readonly BootImage[]
+  /** Undefined when there is no partition table. */
+  readonly partitions: readonly Partition[] | undefined
+}
+
 /**
- * The volume set identifier of our images is a digest of label, names, kinds and contents. Reads every file, so that an
- * image proves, without a checksum beside it, that it is the one that was made. Not for an image that boots: its identity
- * has the plan of the boot partition in it, not the bytes.
+ * The volume set identifier of our images is a digest of label, boot code, names, kinds and contents. Reads all of them, so
+ * that an image proves, without a checksum beside it, that it is the one that was made.
  */
-export async function lintIdentity(
-  { report, medium }: Lint,
-  primary: Volume,
-  tree: Tree,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const hash = createHash('sha256').update(`${JSON.stringify([primary.texts.get('volume identifier')])}\n`)
+export async function lintIdentity(lint: Lint, held: Held, signal: AbortSignal | undefined): Promise<void> {
+  const { report, medium } = lint
+  const { volume, tree } = held
+  const contents = contentsOf(medium, signal)
+  const boot = await bootLine(lint, held, contents)
+  const hash = createHash('sha256').update(`${JSON.stringify([volume.texts.get('volume identifier'), ...boot])}\n`)
   const directories = new Map(tree.directories.map((directory) => [directory.path, directory]))
   const stack: Node[] = [tree.root]
   for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
-    const content = node.kind === 'file' ? [node.size, await digestOf(medium, node, signal)] : linkOf(node)
-    hash.update(`${JSON.stringify([node.kind, node.path, ...content])}\n`)
+    const content = node.kind === 'file' ? ` ${node.size} ${await contents.digest(node.sections)}` : linkOf(node)
+    hash.update(`${node.kind} ${JSON.stringify(node.path)}${content}\n`)
     if (node.kind === 'directory') stack.push(...sorted(directories.get(node.path)).toReversed())
   }
+  const at = volume.block.offset + 190
+  if (contents.exceeded()) return report.add('limit', at, 'the files have more bytes than the image')
   const identity = hash.digest('hex').slice(0, 32).toUpperCase()
-  if (primary.texts.get('volume set identifier') === identity) return
-  const message = `label, names and contents give ${identity}: the image is not the one that was made`
-  report.add('identity', primary.block.offset + 190, message)
+  if (volume.texts.get('volume set identifier') === identity) return
+  report.add('identity', at, `label, names and contents give ${identity}: the image is not the one that was made`)
+}
+
+/** Boot code as our writer lays it out: the BIOS image up to the path tables, the boot partition up to its end. */
+async function bootLine(lint: Lint, { volume, images, partitions }: Held, contents: Contents): Promise<unknown[]> {
+  const esp = images.find(({ platform }) => platform === EFI)
+  if (esp === undefined) return []
+  const partition = partitions?.find(({ first }) => first * 512 === esp.sector * BLOCK)
+  const bytes =
+    partition === undefined ? (lint.sectors - esp.sector) * BLOCK : (partition.last - partition.first + 1) * 512
+  const bios = images.find(({ platform }) => platform !== EFI)
+  const tables = volume.tables[0]?.sector ?? 0
+  return [
+    partitions === undefined ? 'none' : 'gpt',
+    bytes,
+    await contents.digest([{ sector: esp.sector, bytes }]),
+    ...(bios === undefined
+      ? []
+      : [await contents.digest([{ sector: bios.sector, bytes: (tables - bios.sector) * BLOCK }])]),
+  ]
+}
+
+interface Contents {
+  digest(sections: readonly Extent[]): Promise<string>
+  /** More was to be read than the image has: files that lie on each other would be read for ever. */
+  exceeded(): boolean
+}
+
+function contentsOf(medium: LintMedium, signal: AbortSignal | undefined): Contents {
+  let left = medium.size
+  return {
+    async digest(sections) {
+      const hash = createHash('sha256')
+      for (const { sector, bytes } of sections) {
+        left -= Math.max(0, bytes)
+        if (left < 0) break
+        for await (const piece of medium.pieces(sector * BLOCK, sector * BLOCK + bytes)) {
+          signal?.throwIfAborted()
+          hash.update(piece.bytes)
+        }
+      }
+      return `sha256:${hash.digest('hex')}`
+    },
+    exceeded: () => left < 0,
+  }
 }
 
 /** The identity stands in the application use of the Joliet descriptor too, for the serial number Windows makes. */
@@ -50,21 +105,10 @@ export function lintIdentityFields(report: Report, primary: Volume, joliet: Volu
   }
 }
 
-function linkOf({ kind, rockRidge }: Node): string[] {
-  return kind === 'symlink' ? [rockRidge?.target ?? ''] : []
+function linkOf({ kind, rockRidge }: Node): string {
+  return kind === 'symlink' ? ` ${JSON.stringify(rockRidge?.target ?? '')}` : ''
 }
 
 function sorted(directory: DirectoryNode | undefined): Node[] {
   return (directory?.children ?? []).toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
-}
-
-async function digestOf(medium: LintMedium, { sections }: Node, signal: AbortSignal | undefined): Promise<string> {
-  const hash = createHash('sha256')
-  for (const { sector, bytes } of sections) {
-    for await (const piece of medium.pieces(sector * BLOCK, sector * BLOCK + bytes)) {
-      signal?.throwIfAborted()
-      hash.update(piece.bytes)
-    }
-  }
-  return `sha256:${hash.digest('hex')}`
 }

@@ -20,7 +20,7 @@ import type { Volume } from './volume.ts'
 import { compareVolumes } from './volume.ts'
 
 export interface LintOptions {
-  /** Reads every file too, and compares the contents with the identity our writer records in data images. */
+  /** Reads every file too, and compares the contents with the identity our writer records. */
   readonly contents?: boolean
   readonly signal?: AbortSignal
 }
@@ -47,14 +47,14 @@ export async function lintIso(read: Read, size: number, options: LintOptions = {
   const isOurs = [primary, joliet].some((volume) => volume?.texts.get('application identifier') === OURS)
   const trees = await lintTrees(lint, descriptors)
   const images = await lintBoot(lint, descriptors, trees.primary)
-  await lintPartitions(lint, images)
+  const partitions = await lintPartitions(lint, images)
   space.checkOverlaps(report)
   await space.checkGaps(report, medium, Math.min(size, primary.sectors * BLOCK))
   if (isOurs) {
     if (trees.primary !== undefined) lintPromises(report, trees.primary, trees.joliet)
     if (joliet !== undefined) lintIdentityFields(report, primary, joliet)
-    if (options.contents && trees.primary !== undefined && descriptors.bootCatalog === undefined) {
-      await lintIdentity(lint, primary, trees.primary, options.signal)
+    if (options.contents && trees.primary !== undefined) {
+      await lintIdentity(lint, { volume: primary, tree: trees.primary, images, partitions }, options.signal)
     }
   }
   return report.findings(isOurs)

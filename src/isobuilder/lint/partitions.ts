@@ -15,7 +15,10 @@ const PROTECTIVE = 0xee
 const PROTECTIVE_CHS = '000200ffffff'
 
 /** What makes the image start from a USB stick, and whether it is what El Torito starts from a CD. */
-export async function lintPartitions(lint: Lint, images: readonly BootImage[]): Promise<void> {
+export async function lintPartitions(
+  lint: Lint,
+  images: readonly BootImage[],
+): Promise<readonly Partition[] | undefined> {
   const mbr = await lint.medium.block(0, SECTOR, 'the MBR')
   const hasMbr = mbr !== undefined && byteAt(mbr, SIGNATURE) === 0x55 && byteAt(mbr, SIGNATURE + 1) === 0xaa
   const partitions = await lintGpt(lint)
@@ -25,6 +28,7 @@ export async function lintPartitions(lint: Lint, images: readonly BootImage[]): 
   } else if (partitions !== undefined) lint.report.add('gpt', SIGNATURE, 'there is a GPT without a protective MBR')
   takeImages(lint, images, partitions ?? [])
   if (partitions !== undefined) compareWithElTorito(lint, images, partitions)
+  return partitions
 }
 
 /** With a GPT: one entry of type EE from sector 1 over the whole image, and at most a dummy to please old BIOSes. */

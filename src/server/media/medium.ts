@@ -3,6 +3,7 @@ import { openFiles } from '../../isobuilder/open-files.ts'
 import type { IsoPlan } from '../../isobuilder/plan.ts'
 import { fileSourceOf } from '../../isobuilder/source.ts'
 import { AppError } from '../../shared/errors.ts'
+import { readAhead } from './read-ahead.ts'
 
 /** Bytes that a BMC reads by ranges: an image that exists as a plan, or a file. */
 export interface Medium {
@@ -13,6 +14,9 @@ export interface Medium {
 }
 
 const CHUNK_BYTES = 256 * 1024
+
+/** What BMCs ask for at a time is less: such requests of all servers share what is read ahead. */
+const SMALL_BYTES = 64 * 1024
 
 export function planMedium(plan: IsoPlan): Medium {
   return {
@@ -32,7 +36,9 @@ export async function fileMedium(path: string, signal: AbortSignal): Promise<Med
   const source = await fileSourceOf(path, signal, openFiles()).catch((cause: unknown) => {
     throw new AppError('config-invalid', `Cannot read the maintenance image "${path}"`, { cause })
   })
+  const ahead = readAhead(source)
   async function* read(start: number, end: number, stop: AbortSignal): AsyncGenerator<Uint8Array> {
+    if (end - start <= SMALL_BYTES) return yield ahead.read(start, end)
     for (let at = start; at < end; at += CHUNK_BYTES) yield source.read(at, Math.min(CHUNK_BYTES, end - at), stop)
   }
   return { size: source.size, etag: `"${source.digest}"`, read }

@@ -117,7 +117,7 @@ export function testMediumHandlers({
       const test = testMedia.find(params.token)
       if (test === undefined) throw new AppError('not-found', 'Cannot find this medium: its examination has ended')
       test.seen(c.req.method)
-      return answer(c, test.medium, () => undefined)
+      return answer(c, test.medium)
     },
   }
 }

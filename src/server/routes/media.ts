@@ -18,6 +18,10 @@ export interface MediaRouteDeps {
 
 const CONTENT_TYPE = 'application/octet-stream'
 const BOUNDARY = 'provisionermedia'
+const ONE_PIECE = 64 * 1024
+
+/** The day of every date in our images: what is behind a URL never changes, and has the same date after a restart. */
+const LAST_MODIFIED = 'Tue, 01 Jan 1980 00:00:00 GMT'
 
 /** BMCs read by thousands of small ranges, know no redirects, and cache: exact lengths, a strong ETag, a URL that lives as long as the attempt. */
 export const MEDIA_ENDPOINTS = {
@@ -39,62 +43,49 @@ export function mediaHandlers(deps: MediaRouteDeps): Handlers<typeof MEDIA_ENDPO
       const job = await deps.jobs.byMediaToken(token)
       const medium = job !== undefined && isActive(job) ? await deps.medium(job, name) : undefined
       if (medium === undefined) throw new AppError('not-found', 'Cannot find this medium: its job has ended')
-      return answer(c, medium, () => undefined)
+      return answer(c, medium)
     },
   }
 }
 
 /** One medium, whole or in part (RFC 9110 section 14). HEAD reads nothing: hono runs this handler for HEAD too. */
-export function answer(c: Context, medium: Medium, onRead: (range: ByteRange) => void): Response {
+export function answer(c: Context, medium: Medium): Response | Promise<Response> {
   c.header('accept-ranges', 'bytes')
   c.header('etag', medium.etag)
+  c.header('last-modified', LAST_MODIFIED)
   c.header('cache-control', 'no-transform')
   c.header('content-type', CONTENT_TYPE)
   const condition = c.req.header('if-range')
-  const wanted =
-    c.req.method === 'HEAD' || (condition !== undefined && condition !== medium.etag)
-      ? undefined
-      : c.req.header('range')
+  const isOther = condition !== undefined && condition !== medium.etag && condition !== LAST_MODIFIED
+  const wanted = c.req.method === 'HEAD' || isOther ? undefined : c.req.header('range')
   const ranges = parseRange(wanted, medium.size)
   if (ranges === 'unsatisfiable') {
     c.header('content-range', `bytes */${medium.size}`)
     return c.body(null, 416)
   }
   const [first, second] = ranges ?? [{ start: 0, end: medium.size }]
-  if (first !== undefined && second === undefined) return single(c, medium, first, ranges !== undefined, onRead)
-  return multiple(c, medium, ranges ?? [], onRead)
+  if (first === undefined || second !== undefined) return multiple(c, medium, ranges ?? [])
+  return single(c, medium, first, ranges !== undefined)
 }
 
-function single(
-  c: Context,
-  medium: Medium,
-  range: ByteRange,
-  partial: boolean,
-  onRead: (range: ByteRange) => void,
-): Response {
-  c.header('content-length', String(range.end - range.start))
-  if (partial) c.header('content-range', `bytes ${range.start}-${range.end - 1}/${medium.size}`)
+async function single(c: Context, medium: Medium, { start, end }: ByteRange, partial: boolean): Promise<Response> {
+  c.header('content-length', String(end - start))
+  if (partial) c.header('content-range', `bytes ${start}-${end - 1}/${medium.size}`)
   if (c.req.method === 'HEAD') return c.body(null, 200)
-  onRead(range)
-  return c.body(
-    ReadableStream.from(medium.read(range.start, range.end, c.req.raw.signal)) as ReadableStream,
-    partial ? 206 : 200,
-  )
+  const bytes = medium.read(start, end, c.req.raw.signal)
+  const status = partial ? 206 : 200
+  // In one piece: a stream for each of thousands of small answers costs more than their bytes.
+  if (end - start <= ONE_PIECE) return c.body(Buffer.concat(await Array.fromAsync(bytes)), status)
+  return c.body(ReadableStream.from(bytes) as ReadableStream, status)
 }
 
-function multiple(
-  c: Context,
-  medium: Medium,
-  ranges: readonly ByteRange[],
-  onRead: (range: ByteRange) => void,
-): Response {
+function multiple(c: Context, medium: Medium, ranges: readonly ByteRange[]): Response {
   const multipart = planMultipart(ranges, medium.size, CONTENT_TYPE, BOUNDARY)
   c.header('content-type', multipart.contentType)
   c.header('content-length', String(multipart.length))
   async function* body(): AsyncGenerator<Uint8Array> {
     for (const { head, range } of multipart.parts) {
       yield head
-      onRead(range)
       yield* medium.read(range.start, range.end, c.req.raw.signal)
     }
     yield multipart.tail

@@ -18,6 +18,14 @@ const TREE: readonly Entry[] = [
 /** Long enough that Windows shows only part of it. */
 const LABEL = 'TASK_01ARZ3NDEKTSV4RRFFQ69G5FAV'
 
+const changes = fc.integer({ min: 1, max: 255 })
+
+/** Bytes that say something, twice as often as they come by chance. */
+function placesIn(image: Buffer): fc.Arbitrary<number> {
+  const written = [...image.keys()].filter((at) => image[at] !== 0)
+  return fc.oneof(fc.constantFrom(...written), fc.nat(image.length - 1))
+}
+
 /** Changes one byte, and tells whether an error is found. */
 async function isNoticed(image: Buffer, at: number, change: number): Promise<boolean> {
   const bytes = Buffer.from(image)
@@ -27,33 +35,27 @@ async function isNoticed(image: Buffer, at: number, change: number): Promise<boo
 
 test('any byte of a data image that is changed is noticed, contents and labels included', async () => {
   const image = await imageOf(TREE, LABEL)
-  const written = [...image.keys()].filter((at) => image[at] !== 0)
-  const offset = fc.oneof(fc.constantFrom(...written), fc.nat(image.length - 1))
   await fc.assert(
-    fc.asyncProperty(offset, fc.integer({ min: 1, max: 255 }), (at, change) => isNoticed(image, at, change)),
-    { numRuns: 1500 },
-  )
-})
-
-// The targets of links and the end of a long label stand in one place only, and such an image has no digest of them.
-test('of an image that boots, any byte before the contents is noticed, but for targets and the end of a long label', async () => {
-  const boot = { esp: bytesSource(Buffer.alloc(65_536, 'esp')) }
-  const result = planIso(
-    TREE.filter((entry) => !('symlink' in entry)),
-    { label: LABEL, boot },
-  )
-  if (!result.ok) expect.fail(JSON.stringify(result.problems))
-  const image = await bytesOf(result.plan)
-  const end = image.indexOf('a'.repeat(3000)) - 2048
-  const isEndOfLabel = (at: number) => at >= 16 * 2048 + 40 + 16 && at < 16 * 2048 + 40 + 32
-  const written = [...image.keys()].filter((at) => image[at] !== 0 && at < end && !isEndOfLabel(at))
-  const isContent = (at: number) => ['{}\n', '#cloud-config\n'].some((text) => Math.abs(at - image.indexOf(text)) < 64)
-  const offset = fc.constantFrom(...written.filter((at) => !isContent(at)))
-  await fc.assert(
-    fc.asyncProperty(offset, fc.integer({ min: 1, max: 255 }), (at, change) => isNoticed(image, at, change)),
+    fc.asyncProperty(placesIn(image), changes, (at, change) => isNoticed(image, at, change)),
     { numRuns: 1000 },
   )
 })
+
+test.for(['gpt', 'none'] as const)(
+  'any byte of an image that boots is noticed too, in the boot partition and in the BIOS image as well; partition table: %s',
+  async (hybrid) => {
+    const esp = bytesSource(Buffer.alloc(16_384, 'esp'))
+    const bios = { image: Buffer.alloc(3000, 'bios') }
+    const result = planIso(TREE, { label: LABEL, boot: { esp, bios }, hybrid })
+    if (!result.ok) expect.fail(JSON.stringify(result.problems))
+    const image = await bytesOf(result.plan)
+    expect(await lintBytes(image, { contents: true })).toEqual([])
+    await fc.assert(
+      fc.asyncProperty(placesIn(image), changes, (at, change) => isNoticed(image, at, change)),
+      { numRuns: 300 },
+    )
+  },
+)
 
 test('an image of random bytes behind a good descriptor ends in findings, never in an exception', async () => {
   const image = await imageOf(TREE, LABEL)

@@ -1,8 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { planFat } from '../../../src/isobuilder/fat/plan.ts'
-import { writeIso } from '../../../src/isobuilder/image-file.ts'
-import { planIso } from '../../../src/isobuilder/plan.ts'
+import { createIso } from '../../../src/isobuilder/image-file.ts'
 import { segmentsSource } from '../../../src/isobuilder/segments.ts'
 import { bytesSource } from '../../../src/isobuilder/source.ts'
 import { type Afterwards, efiProgram } from './efi-program.ts'
@@ -16,10 +15,9 @@ export async function bootMedium(directory: string, says: string, afterwards: Af
   const esp = planFat([{ path: 'EFI/BOOT/BOOTX64.EFI', source: program }], { label: 'ESP' })
   if (!esp.ok) throw new Error(JSON.stringify(esp.problems))
   const files = [{ path: 'readme.txt', source: bytesSource(Buffer.from(`${says}\n`)) }]
-  const iso = planIso(files, { label: 'TINY', boot: { esp: segmentsSource(esp.image) } })
-  if (!iso.ok) throw new Error(JSON.stringify(iso.problems))
   const path = join(directory, 'boot.iso')
   await mkdir(directory, { recursive: true })
-  await writeIso(iso.plan, path, new AbortController().signal)
+  const { signal } = new AbortController()
+  await createIso(files, { label: 'TINY', boot: { esp: await segmentsSource(esp.image, signal) } }, path, signal)
   return path
 }

@@ -106,7 +106,7 @@ test('what is read twice counts once', () => {
 })
 
 test('a hundred thousand small reads take little time and no more memory', () => {
-  const begun = performance.now()
+  const begun = process.threadCpuUsage()
   let state = newSensor(map)
   for (let index = 0; index < 100_000; index++) {
     const start = 20 * MiB + ((index * 7919 * 2048) % (100 * MiB))
@@ -114,5 +114,5 @@ test('a hundred thousand small reads take little time and no more memory', () =>
   }
   expect(state.bytes).toBe(100_000 * 2048)
   expect(state.root.blocks.length).toBe(1600)
-  expect(performance.now() - begun).toBeLessThan(2_000)
+  expect(process.threadCpuUsage(begun).user / 1000).toBeLessThan(2_000)
 })

@@ -1,15 +1,14 @@
-import type { SegmentedImage } from './segments.ts'
-import { segmentsSource } from './segments.ts'
+import type { Source } from '../../isobuilder/source.ts'
 
 /** Bytes read at once: thirty-two of the 2 KiB requests that a BMC makes for a CD. */
 const BLOCK = 64 * 1024
 
-/** Blocks kept for one image: the directories at its front, and where its readers are. */
-const KEPT = 16
+/** Blocks kept, 16 MiB: the directories at the front, and where some hundred servers are that boot at a time. */
+const KEPT = 256
 
-/** Reads of one image that are answered out of memory when they lie near each other. */
+/** Reads of one source that are answered out of memory when they lie near each other. */
 export interface ReadAhead {
-  /** The bytes [start, end). For small ranges; larger ones go to `readSegments`. */
+  /** The bytes [start, end). For small ranges: all of it is put together. */
   read(start: number, end: number): Promise<Uint8Array>
 }
 
@@ -17,13 +16,16 @@ export interface ReadAhead {
  * Gathers small requests: each block is read once, for all who wait for it. A failed read is forgotten, so the next one
  * tries again. It takes no signal: others may wait for the same block, which is small.
  */
-export function readAhead(image: SegmentedImage, block: number = BLOCK, kept: number = KEPT): ReadAhead {
-  const source = segmentsSource(image)
+export function readAhead(
+  source: Pick<Source, 'size' | 'read'>,
+  block: number = BLOCK,
+  kept: number = KEPT,
+): ReadAhead {
   const blocks = new Map<number, Promise<Uint8Array>>()
 
   function blockAt(start: number): Promise<Uint8Array> {
     const present = blocks.get(start)
-    const reading = present ?? source.read(start, Math.min(block, image.size - start))
+    const reading = present ?? source.read(start, Math.min(block, source.size - start))
     blocks.delete(start)
     blocks.set(start, reading)
     if (present === undefined) {
@@ -36,8 +38,8 @@ export function readAhead(image: SegmentedImage, block: number = BLOCK, kept: nu
 
   return {
     async read(start, end) {
-      if (!(start >= 0 && start <= end && end <= image.size)) {
-        throw new RangeError(`Cannot read bytes ${start} to ${end}: the image has ${image.size}`)
+      if (!(start >= 0 && start <= end && end <= source.size)) {
+        throw new RangeError(`Cannot read bytes ${start} to ${end}: there are ${source.size}`)
       }
       const parts: Uint8Array[] = []
       for (let at = start; at < end; ) {
