@@ -99,8 +99,9 @@ export function registryRoutes(
     const response = await dispatch(c, table, authorize, nameOf).catch((error) => ociErrorResponse(error, c, log))
     const ms = performance.now() - started
     // Node's response has been sent already; what was returned for it is a token without a status.
-    ended(c.env.outgoing?.statusCode ?? response.status, ms)
-    auditLine(log, c, ms)
+    const status = c.env.outgoing?.statusCode ?? response.status
+    ended(status, ms)
+    auditLine(log, c, status, ms)
     return response
   }
 }

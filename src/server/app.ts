@@ -1,14 +1,18 @@
 import { Hono } from 'hono'
 import type { Registry } from '../registry/registry.ts'
-import { AppError } from '../shared/errors.ts'
+import { logAudit } from '../shared/audit.ts'
 import type { Logger } from '../shared/log.ts'
-import type { AuthDeps } from './http/auth.ts'
 import { accountByLogin } from './http/auth.ts'
+import { limitedAccounts } from './http/limit-requests.ts'
 import { meterRequests } from './http/meter-requests.ts'
+import { answerUnmatched } from './http/methods.ts'
 import type { Gate } from './http/mount.ts'
 import { mount } from './http/mount.ts'
 import { problemResponse } from './http/problem.ts'
+import { strictHeaders } from './http/strict-headers.ts'
 import type { ControllerMetrics } from './metrics.ts'
+import type { AuditRouteDeps } from './routes/audit.ts'
+import { AUDIT_ENDPOINTS, auditHandlers } from './routes/audit.ts'
 import type { DoctorRouteDeps } from './routes/doctor.ts'
 import { DOCTOR_ENDPOINTS, doctorHandlers, TEST_MEDIUM_ENDPOINTS, testMediumHandlers } from './routes/doctor.ts'
 import { ENDPOINTS } from './routes/endpoints.ts'
@@ -25,6 +29,11 @@ import type { ReportRouteDeps } from './routes/reports.ts'
 import { jobBySecret, REPORT_ENDPOINTS, reportHandlers } from './routes/reports.ts'
 import type { ServerRouteDeps } from './routes/servers.ts'
 import { SERVER_ENDPOINTS, serverHandlers } from './routes/servers.ts'
+import type { TokenRouteDeps } from './routes/tokens.ts'
+import { TOKEN_ENDPOINTS, tokenHandlers } from './routes/tokens.ts'
+import type { UserRouteDeps } from './routes/users.ts'
+import { USER_ENDPOINTS, userHandlers } from './routes/users.ts'
+import type { AuditStore } from './store/audit.ts'
 
 export type AppDeps = JobRouteDeps &
   MediaRouteDeps &
@@ -33,7 +42,10 @@ export type AppDeps = JobRouteDeps &
   DoctorRouteDeps &
   HealthRouteDeps &
   MetricsRouteDeps &
-  AuthDeps & {
+  UserRouteDeps &
+  TokenRouteDeps &
+  AuditRouteDeps & {
+    readonly trail: AuditStore
     readonly registry: Registry
     readonly log: Logger
     readonly metrics: Pick<ControllerMetrics, 'begin'>
@@ -45,14 +57,21 @@ export type AppDeps = JobRouteDeps &
 export function controllerApp(deps: AppDeps): Hono {
   const app = new Hono()
   app.onError((error, c) => problemResponse(error, c, deps.log))
-  app.notFound((c) => problemResponse(new AppError('not-found', `Cannot find "${c.req.path}"`), c, deps.log))
+  app.notFound(answerUnmatched(ENDPOINTS))
 
-  app.use(meterRequests(deps.metrics.begin))
+  app.use(meterRequests(deps.metrics.begin), strictHeaders())
   // hono's route() would drop the registry's own 404 and error answers; clients parse nothing but OCI error JSON.
   app.all('/v2', (c) => deps.registry.app.fetch(c.req.raw, c.env))
   app.all('/v2/*', (c) => deps.registry.app.fetch(c.req.raw, c.env))
 
-  const gate: Gate = { account: accountByLogin(deps), job: jobBySecret(deps) }
+  const gate: Gate = {
+    account: limitedAccounts(accountByLogin(deps), deps.clock),
+    job: jobBySecret(deps),
+    audit: (entry, ms) => {
+      logAudit(deps.log, entry, { ms })
+      return deps.trail.add(entry, deps.clock.now())
+    },
+  }
   mount(app, HEALTH_ENDPOINTS, healthHandlers(deps), gate)
   mount(app, deps.metricsOpen ? OPEN_METRICS_ENDPOINTS : METRICS_ENDPOINTS, metricsHandlers(deps), gate)
   mount(app, TEST_MEDIUM_ENDPOINTS, testMediumHandlers(deps), gate)
@@ -61,6 +80,9 @@ export function controllerApp(deps: AppDeps): Hono {
   mount(app, JOB_ENDPOINTS, jobHandlers(deps), gate)
   mount(app, SERVER_ENDPOINTS, serverHandlers(deps), gate)
   mount(app, DOCTOR_ENDPOINTS, doctorHandlers(deps), gate)
+  mount(app, USER_ENDPOINTS, userHandlers(deps), gate)
+  mount(app, TOKEN_ENDPOINTS, tokenHandlers(deps), gate)
+  mount(app, AUDIT_ENDPOINTS, auditHandlers(deps), gate)
   mount(app, OPENAPI_ENDPOINTS, openApiHandlers(ENDPOINTS), gate)
   return app
 }

@@ -36,6 +36,7 @@ import { createControllerMetrics } from './metrics.ts'
 import { databaseCheck, maintenanceCheck, readiness, registryCheck, storageCheck, workerCheck } from './readiness.ts'
 import { openReach } from './redfish/reach.ts'
 import { registryCallers, registryPeople } from './registry-access.ts'
+import { sqliteAuditStore } from './store/audit.ts'
 import { openChangingDatabase } from './store/changing-database.ts'
 import { holdDirectory, openDatabase } from './store/database.ts'
 import { sqliteJobStore } from './store/jobs.ts'
@@ -146,6 +147,10 @@ async function serveData(
     jobs,
     servers,
     accounts,
+    users,
+    tokens,
+    trail: sqliteAuditStore(changing.db, changing.commits),
+    caPem: tls?.ca,
     record,
     secrets: keys.secrets,
     clock,

@@ -15,6 +15,9 @@ export const ERRORS = {
   'user-exists': { kind: 'conflict', title: 'There is a user of that name already' },
   'token-not-found': { kind: 'not-found', title: 'There is no such token' },
   'last-admin': { kind: 'conflict', title: 'Somebody must be left who may change accounts' },
+  'method-not-allowed': { kind: 'method', title: 'The path has no such method' },
+  'media-type': { kind: 'media-type', title: 'The body has a type that is not taken here' },
+  'request-timeout': { kind: 'timeout', title: 'The request did not arrive in time' },
   'not-found': { kind: 'not-found', title: 'There is no such thing' },
   'job-not-found': { kind: 'not-found', title: 'There is no such job' },
   'job-active': { kind: 'conflict', title: 'The server already has an active job' },
@@ -60,6 +63,9 @@ export type ErrorKind =
   | 'forbidden'
   | 'not-found'
   | 'conflict' // try again when the state has changed
+  | 'method'
+  | 'media-type'
+  | 'timeout' // send faster
   | 'too-many' // ask less often
   | 'unavailable' // try again later
   | 'failed' // read the log

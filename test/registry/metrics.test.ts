@@ -69,7 +69,7 @@ test('each change is one line of audit: who, what, how much', async () => {
   await registry.request('DELETE', `/v2/b/blobs/${digest}`)
   await registry.request('DELETE', `/v2/b/blobs/${digest}`)
 
-  const audit = lines.filter(({ msg }) => msg === 'registry changed')
+  const audit = lines.filter(({ msg }) => msg === 'audit')
   expect(audit.map((line) => line['audit'])).toEqual([
     'blob stored',
     'blob mounted',

@@ -2,6 +2,8 @@ import type { Context, Hono } from 'hono'
 import type { Role } from '../../shared/role.ts'
 import type { JobSummary } from '../jobs/machine.ts'
 import type { Account } from '../store/tokens.ts'
+import type { Audit } from './audit-writes.ts'
+import { audited } from './audit-writes.ts'
 import { checkRole } from './auth.ts'
 import type { RequestSchemas } from './check-request.ts'
 import { checkPart, fromText, requestSchemas } from './check-request.ts'
@@ -16,7 +18,8 @@ import type {
   QueryOf,
   StatusOf,
 } from './endpoint.ts'
-import { readRequestBody } from './request.ts'
+import { isOpen } from './endpoint.ts'
+import { checkMediaType, readRequestBody } from './request.ts'
 import type { Properties } from './schema.ts'
 
 /** One request as its handler gets it: the caller may, and every part is what the endpoint's row says. */
@@ -45,6 +48,8 @@ export interface Gate {
   account(c: Context): Account | Promise<Account>
   /** The job whose secret came with the request. @throws `unauthenticated`, `job-not-found` */
   job(c: Context): Promise<JobSummary>
+  /** Is told of everything that accounts change, or try to. */
+  readonly audit?: Audit
 }
 
 /** Registers the endpoints of a table. The caller comes first, then the request, then its handler: nothing is read of strangers. */
@@ -53,8 +58,13 @@ export function mount<T extends Endpoints>(app: Hono, table: T, handlers: Handle
     const handler = handlers[name] as unknown as (call: Call<Endpoint>) => Response | Promise<Response>
     const schemas = requestSchemas(endpoint)
     app.on(endpoint.method, honoPath(endpoint.path), async (c) => {
-      const caller = await admit(c, endpoint.may, gate)
-      return handler(await callOf(name, endpoint, schemas, c, caller))
+      const caller = await identify(c, endpoint.may, gate)
+      const answer = async () => {
+        if (caller.account !== undefined && !isOpen(endpoint.may)) checkRole(caller.account, endpoint.may)
+        return handler(await callOf(name, endpoint, schemas, c, caller))
+      }
+      if (caller.account === undefined || gate.audit === undefined || endpoint.method === 'GET') return answer()
+      return audited(gate.audit, { name, account: caller.account, c }, answer)
     })
   }
 }
@@ -64,13 +74,11 @@ export function honoPath(path: string): string {
   return path.replace(/\{([a-z_]+)\}/g, ':$1')
 }
 
-/** @throws `unauthenticated`, `forbidden` */
-async function admit(c: Context, may: Access, gate: Gate): Promise<Caller> {
+/** @throws `unauthenticated`, `rate-limited` */
+async function identify(c: Context, may: Access, gate: Gate): Promise<Caller> {
   if (may === 'anyone') return {}
   if (may === 'job') return { job: await gate.job(c) }
-  const account = await gate.account(c)
-  checkRole(account, may)
-  return { account }
+  return { account: await gate.account(c) }
 }
 
 interface Caller {
@@ -89,6 +97,8 @@ async function callOf(
   const headers = fromText(endpoint.headers ?? {}, headersOf(c, endpoint.headers ?? {}))
   checkPart(`${name}.query`, schemas.query, query)
   checkPart(`${name}.headers`, schemas.headers, headers)
+  // The maintenance OS, and whoever writes another one, may call JSON what they like.
+  if (endpoint.body !== undefined && !isOpen(endpoint.may)) checkMediaType(c, endpoint.body)
   const body = endpoint.body === undefined ? undefined : await readRequestBody(c, endpoint.body)
   checkPart(`${name}.body`, schemas.body, body)
   return {

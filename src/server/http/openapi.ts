@@ -21,8 +21,10 @@ export function errorsOf({ may, query, headers, body, errors = [] }: Endpoint): 
   const own: ErrorCode[] = []
   if (may !== 'anyone') own.push('unauthenticated')
   if (may === 'operator' || may === 'admin') own.push('forbidden')
+  if (!isOpen(may)) own.push('rate-limited')
+  if (!isOpen(may) && body !== undefined) own.push('media-type')
   if (!isOpen(may) || query !== undefined || headers !== undefined || body !== undefined) own.push('request-invalid')
-  if (body !== undefined) own.push('size-exceeded')
+  if (body !== undefined) own.push('size-exceeded', 'request-timeout')
   return [...new Set([...own, ...errors])]
 }
 

@@ -12,6 +12,9 @@ export const STATUS = {
   unauthenticated: 401,
   forbidden: 403,
   'not-found': 404,
+  method: 405,
+  timeout: 408,
+  'media-type': 415,
   conflict: 409,
   'too-many': 429,
   unavailable: 503,
@@ -21,10 +24,15 @@ export const STATUS = {
 /** More than anybody reads; a body of megabytes can have a million. */
 const MAX_DETAILS = 100
 
+/** The status that an error is answered with. */
+export function statusOf(error: unknown): ContentfulStatusCode {
+  return isAppError(error) ? STATUS[error.kind] : 500
+}
+
 /** RFC 9457 section 3.1 members, with our `code` and `details` as extensions (section 3.2). */
 export function problemResponse(error: unknown, c: Context, log: Logger): Response {
   const known = isAppError(error) ? error : undefined
-  const status = known ? STATUS[known.kind] : 500
+  const status = statusOf(error)
   // The token in the path of a medium is a secret of its job.
   const path = c.req.path.replace(/^\/media\/[^/]+/, '/media/[redacted]')
   if (status >= 500) log.error({ err: error, path }, 'request failed')
@@ -36,7 +44,7 @@ export function problemResponse(error: unknown, c: Context, log: Logger): Respon
       type: known ? `/errors/${known.code}` : 'about:blank',
       title: known ? ERRORS[known.code].title : 'Internal Server Error',
       status,
-      instance: c.req.path,
+      instance: path,
       ...(known && { detail: errorText(known), code: known.code, details: known.problems.slice(0, MAX_DETAILS) }),
     }),
     status,

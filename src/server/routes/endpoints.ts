@@ -1,4 +1,5 @@
 import type { Endpoints } from '../http/endpoint.ts'
+import { AUDIT_ENDPOINTS } from './audit.ts'
 import { DOCTOR_ENDPOINTS, TEST_MEDIUM_ENDPOINTS } from './doctor.ts'
 import { HEALTH_ENDPOINTS } from './health.ts'
 import { JOB_ENDPOINTS } from './jobs.ts'
@@ -7,6 +8,8 @@ import { METRICS_ENDPOINTS } from './metrics.ts'
 import { OPENAPI_ENDPOINTS } from './openapi.ts'
 import { REPORT_ENDPOINTS } from './reports.ts'
 import { SERVER_ENDPOINTS } from './servers.ts'
+import { TOKEN_ENDPOINTS } from './tokens.ts'
+import { USER_ENDPOINTS } from './users.ts'
 
 /** Every endpoint of the controller but the registry's (`/v2/` is the OCI distribution specification's). */
 export const ENDPOINTS: Endpoints = {
@@ -18,5 +21,8 @@ export const ENDPOINTS: Endpoints = {
   ...MEDIA_ENDPOINTS,
   ...HEALTH_ENDPOINTS,
   ...METRICS_ENDPOINTS,
+  ...USER_ENDPOINTS,
+  ...TOKEN_ENDPOINTS,
+  ...AUDIT_ENDPOINTS,
   ...OPENAPI_ENDPOINTS,
 }

@@ -1,6 +1,7 @@
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ENDPOINTS } from '../../../src/server/routes/endpoints.ts'
+import { accountTour } from '../support/account-tour.ts'
 import { addJob, bodyOf } from '../support/api-call.ts'
 import type { Api } from '../support/api-in-process.ts'
 import { openApi } from '../support/api-in-process.ts'
@@ -64,7 +65,8 @@ test('every endpoint answers as it is described, when it succeeds and when it do
   const request = watched(api.app, watcher)
   const call = async (method: string, path: string, body?: unknown, headers: Readonly<Record<string, string>> = {}) => {
     const text = bodyOf(body)
-    const init = { method, headers: { authorization: `Bearer ${api.token}`, ...headers } }
+    const sent = { authorization: `Bearer ${api.token}`, 'content-type': 'application/json', ...headers }
+    const init = { method, headers: sent }
     return request(path, text === undefined ? init : { ...init, body: text })
   }
   const path = (text: string) => `/api/v1${text}`
@@ -127,7 +129,9 @@ test('every endpoint answers as it is described, when it succeeds and when it do
   await call('POST', path(`/jobs/${second}/cancel`))
   await api.record.apply(second, { type: 'cleaned-up' })
   await call('DELETE', path('/servers/SN1'))
-  for (const what of ['/healthz', '/readyz', path('/openapi.json')]) await call('GET', what)
+  for (const what of ['/healthz', '/readyz', '/metrics', '/metrics?x=1', path('/openapi.json')]) await call('GET', what)
+
+  await accountTour(call)
 
   expect(watcher.deviations).toEqual([])
   const operations = Object.values(document.paths).flatMap((row) => Object.values(row))

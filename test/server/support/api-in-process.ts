@@ -15,6 +15,7 @@ import { planMedium } from '../../../src/server/media/medium.ts'
 import { createControllerMetrics } from '../../../src/server/metrics.ts'
 import { registryCallers } from '../../../src/server/registry-access.ts'
 import { checkSimulation } from '../../../src/server/simulated.ts'
+import { sqliteAuditStore } from '../../../src/server/store/audit.ts'
 import { openDatabase } from '../../../src/server/store/database.ts'
 import { sqliteJobStore } from '../../../src/server/store/jobs.ts'
 import { sqliteServerStore } from '../../../src/server/store/servers.ts'
@@ -43,7 +44,7 @@ export async function openApi(): Promise<Api> {
   const db = openDatabase(':memory:')
   const jobs = sqliteJobStore(db)
   const servers = sqliteServerStore(db, PLAIN_SEAL)
-  const { accounts, token: newToken } = testAccounts(db)
+  const { accounts, users, tokens, token: newToken } = testAccounts(db)
   const log = pino({ level: 'silent' })
   const clock = systemClock
   const record = jobRecord(jobs, clock, () => undefined)
@@ -61,6 +62,10 @@ export async function openApi(): Promise<Api> {
     jobs,
     servers,
     accounts,
+    users,
+    tokens,
+    trail: sqliteAuditStore(db),
+    caPem: 'PEM',
     record,
     secrets: SECRETS,
     clock,
@@ -91,7 +96,10 @@ export async function openApi(): Promise<Api> {
     switching: Promise.resolve(),
     async call(method, path, body, headers) {
       const text = bodyOf(body)
-      const init = { method, headers: { authorization: `Bearer ${token}`, ...headers } }
+      const init = {
+        method,
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...headers },
+      }
       return app.request(path, text === undefined ? init : { ...init, body: text })
     },
     async close() {
