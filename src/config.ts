@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Invocation, OptionSpec } from './commands/command.ts'
 import type { Problem } from './shared/errors.ts'
 import { AppError } from './shared/errors.ts'
+import { inheritedSocket } from './shared/inherited-socket.ts'
 
 /** Every option of `provisioner serve`: its help, its environment twin and docs/configuration.md come from this table. */
 export const SERVE_OPTIONS = {
@@ -27,6 +28,8 @@ export const SERVE_OPTIONS = {
 export interface ServeConfig {
   readonly host: string
   readonly port: number
+  /** A socket that a service manager has opened there. */
+  readonly listenFd: number | undefined
   readonly dataDir: string
   /** Undefined: made from the address that is really listened on. */
   readonly publicUrl: string | undefined
@@ -63,6 +66,7 @@ export function readServeConfig(invocation: Invocation): ServeConfig {
   const config = {
     host: listen?.host ?? '',
     port: listen?.port ?? 0,
+    listenFd: inheritedSocket(invocation.io.env),
     dataDir: invocation.required('data'),
     publicUrl: url('public-url'),
     mediaUrl: url('media-url'),

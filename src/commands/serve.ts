@@ -1,4 +1,5 @@
 import { readServeConfig, SERVE_OPTIONS } from '../config.ts'
+import { BUILD_ID, VERSION } from '../shared/version.ts'
 import { checkFiles, settingsText } from './check-config.ts'
 import type { Command } from './command.ts'
 
@@ -24,12 +25,18 @@ export const serve: Command = {
     }
     // Loaded here, so that --help does not pay for the whole server.
     const { runController } = await import('../server/compose.ts')
+    const { serviceManager } = await import('../server/service-manager.ts')
+    const manager = serviceManager(io.env, log, signal)
+    signal.addEventListener('abort', () => void manager.stopping(), { once: true })
     await runController(
       config,
       log,
       ({ url, publicUrl, adminToken, caFingerprint }) => {
-        log.info({ url, publicUrl, caFingerprint }, 'controller started')
-        if (caFingerprint !== undefined) io.err(`CA fingerprint (SHA-256): ${caFingerprint}\n`)
+        log.info({ url, publicUrl, caFingerprint, version: VERSION, build: BUILD_ID }, 'controller started')
+        void manager.ready()
+        if (caFingerprint !== undefined)
+          io.err(`CA fingerprint (SHA-256): ${caFingerprint}
+`)
         if (adminToken !== undefined) io.err(`First admin token (shown only now): ${adminToken}\n`)
       },
       signal,

@@ -68,6 +68,26 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./keys.ts')).keys,
   },
   {
+    name: 'install',
+    summary: 'Install the controller as a systemd service on this host, or upgrade it',
+    load: async () => (await import('./install.ts')).install,
+  },
+  {
+    name: 'uninstall',
+    summary: 'Take the service off this host',
+    load: async () => (await import('./install.ts')).uninstall,
+  },
+  {
+    name: 'backup',
+    summary: 'Back up database, keys and registry while running; list and verify backups',
+    load: async () => (await import('./backup.ts')).backup,
+  },
+  {
+    name: 'restore',
+    summary: 'Make a data directory of a backup',
+    load: async () => (await import('./backup.ts')).restore,
+  },
+  {
     name: 'docs',
     summary: 'Read the manual on a host without a network',
     load: async () => (await import('./docs.ts')).docs,

@@ -13,6 +13,7 @@ import type { Maintenance } from './maintenance.ts'
  *
  *   POST /gc     {"dryRun": true, "graceMs": 0}   → GarbageReport
  *   POST /scrub  {"bytesPerSecond": 1000000}      → ScrubReport
+ *   POST /hold   {}                               → garbage collection waits until the client goes away
  */
 
 const SOCKET = 'control.sock'
@@ -72,6 +73,12 @@ async function answer(
   const signal = AbortSignal.any([gone.signal, stop])
   try {
     const asked = parseRequest(await readText(incoming))
+    if (incoming.method === 'POST' && incoming.url === '/hold') {
+      await maintenance.hold(signal)
+      // The answer has no end: its connection is the hold.
+      outgoing.writeHead(200).write('held\n')
+      return
+    }
     const report = await run(`${incoming.method} ${incoming.url}`, asked, maintenance, signal)
     outgoing.writeHead(report === undefined ? 404 : 200).end(JSON.stringify(report ?? { error: 'no such request' }))
   } catch (error) {
@@ -118,6 +125,46 @@ export async function askControl(
     throw new AppError('data-in-use', `Cannot run this on "${root}": the registry answered ${text.slice(0, 500)}`)
   } finally {
     await directory.close()
+  }
+}
+
+/**
+ * Makes garbage collection of the registry that owns `root` wait. `assertHeld` throws when the registry has ended meanwhile:
+ * the next one would collect.
+ * @throws `data-in-use` when whoever owns it does not answer here
+ */
+export async function holdCollection(
+  root: string,
+  signal: AbortSignal,
+): Promise<{ release(): void; assertHeld(): void }> {
+  const directory = await open(root, 'r')
+  const ended = new AbortController()
+  const lost = (cause?: unknown) =>
+    new AppError('data-in-use', `Cannot keep garbage collection away: the registry on "${root}" does not answer`, {
+      cause,
+    })
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    const options = { socketPath: shortPath(directory), path: '/hold', method: 'POST', agent: false as const }
+    const stop = AbortSignal.any([signal, ended.signal])
+    request({ ...options, signal: stop }, resolve)
+      .once('error', reject)
+      .end('{}')
+  })
+    .catch((cause: unknown) => {
+      signal.throwIfAborted()
+      throw lost(cause)
+    })
+    .finally(() => directory.close())
+  response.on('error', () => {})
+  await new Promise<void>((resolve, reject) => {
+    response.once('data', () => resolve())
+    response.once('close', () => reject(lost()))
+  })
+  return {
+    release: () => ended.abort(),
+    assertHeld() {
+      if (response.closed || response.statusCode !== 200) throw lost()
+    },
   }
 }
 

@@ -29,6 +29,8 @@ export interface Maintenance {
   /** One round at a time: a second one waits for the first, a dry run only for dry runs. Default: the registry's grace. */
   collectGarbage(options?: Partial<GarbageOptions>): Promise<GarbageReport>
   scrub(options?: Partial<ScrubOptions>): Promise<ScrubReport>
+  /** Keeps collections waiting until `signal` aborts; resolves when none runs any more. */
+  hold(signal: AbortSignal): Promise<void>
   /** Interrupts what runs; it goes on at the next start. */
   close(): Promise<void>
 }
@@ -56,12 +58,22 @@ export function startMaintenance(deps: GarbageDeps & ScrubDeps, options: Mainten
         return report
       }),
   }
+  function hold(signal: AbortSignal): Promise<void> {
+    const { promise: begun, resolve: begin } = Promise.withResolvers<void>()
+    const end = both(signal)
+    void collections(async () => {
+      begin()
+      if (!end.aborted) await new Promise((ended) => end.addEventListener('abort', ended, { once: true }))
+    })
+    return begun
+  }
   const repeating = [
     repeat('garbage collection', options.collectEveryMs, maintenance.collectGarbage, deps, stop.signal),
     repeat('scrub', options.scrubEveryMs, maintenance.scrub, deps, stop.signal),
   ]
   return {
     ...maintenance,
+    hold,
     async close() {
       stop.abort()
       await Promise.all([...repeating, ...[collections, dryRuns, scrubs].map((queue) => queue(async () => {}))])

@@ -172,7 +172,7 @@ async function serveData(
   const http = await startServer({
     fetch: app.fetch,
     direct: registry.direct,
-    listen: { host: config.host, port: config.port },
+    listen: { host: config.host, port: config.port, fd: config.listenFd },
     ...(tls && { tls }),
     log,
   }).catch(async (error: unknown) => {

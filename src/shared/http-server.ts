@@ -11,8 +11,8 @@ export interface ServerSettings {
   readonly fetch: (request: Request, env: HttpBindings) => Response | Promise<Response>
   /** Asked first, before there is a `Request`: answers on Node's objects and returns true, or leaves it to `fetch`. */
   readonly direct?: (incoming: IncomingMessage, outgoing: ServerResponse) => boolean
-  /** Port 0 lets the system choose. */
-  readonly listen: { readonly host: string; readonly port: number }
+  /** Port 0 lets the system choose. `fd` is a socket that listens there already. */
+  readonly listen: { readonly host: string; readonly port: number; readonly fd?: number | undefined }
   /** PEM. Without it the server speaks plain HTTP. */
   readonly tls?: { readonly key: string; readonly cert: string }
   readonly log: Logger
@@ -62,7 +62,10 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
   await listening(server, listen)
   const address = server.address()
   const port = typeof address === 'object' && address !== null ? address.port : listen.port
-  log.info({ host: listen.host, port, tls: tls !== undefined }, 'listening')
+  const inherited = listen.fd !== undefined
+  log.info({ host: listen.host, port, tls: tls !== undefined, inherited }, 'listening')
+  if (inherited && port !== listen.port)
+    log.warn({ port, configured: listen.port }, 'the inherited socket has another port than the configuration')
   const answers = trackAnswers(server)
   let closed: Promise<void> | undefined
   return {
@@ -122,10 +125,11 @@ function drainUnread(incoming: IncomingMessage, outgoing: ServerResponse): void 
   })
 }
 
-async function listening(server: Server, { host, port }: ServerSettings['listen']): Promise<void> {
+async function listening(server: Server, { host, port, fd }: ServerSettings['listen']): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   server.once('error', reject)
-  server.listen(port, host, resolve)
+  if (fd === undefined) server.listen(port, host, resolve)
+  else server.listen({ fd }, resolve)
   try {
     await promise
   } catch (cause) {

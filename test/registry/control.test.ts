@@ -1,10 +1,10 @@
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import type { Command, Io } from '../../src/commands/command.ts'
 import { parseInvocation } from '../../src/commands/parse.ts'
 import { registryGc, registryScrub } from '../../src/commands/registry-storage.ts'
-import { askControl } from '../../src/registry/control.ts'
+import { askControl, holdCollection } from '../../src/registry/control.ts'
 import { pushBlob, silent, temporaryDirectory, testRegistry } from './support/open-registry.ts'
 
 async function run(command: Command, argv: readonly string[]): Promise<{ code: number | undefined; out: string }> {
@@ -52,4 +52,23 @@ test('the socket works however long the path of the directory is', async () => {
   const { signal } = new AbortController()
   expect(await askControl(root, '/gc', { dryRun: true }, signal)).toMatchObject({ dryRun: true })
   await expect(askControl(root, '/else', {}, signal)).rejects.toMatchObject({ code: 'data-in-use' })
+})
+
+test('garbage collection waits for as long as it is held, and a registry that ends is noticed', async () => {
+  const registry = await testRegistry()
+  const { digest } = await pushBlob(registry, 'a', 'content')
+  const { signal } = new AbortController()
+  const held = await holdCollection(registry.root, signal)
+  const collection = askControl(registry.root, '/gc', { graceMs: 0 }, signal)
+  // A dry run is not held; when it is done the collection would have been too.
+  await askControl(registry.root, '/gc', { dryRun: true, graceMs: 0 }, signal)
+  expect(await Promise.race([collection, Promise.resolve('waits')])).toBe('waits')
+  expect((await registry.request('GET', `/v2/a/blobs/${digest}`)).status).toBe(200)
+  held.assertHeld()
+  held.release()
+  expect(await collection).toMatchObject({ blobs: 1 })
+
+  const again = await holdCollection(registry.root, signal)
+  await registry.close()
+  await vi.waitFor(() => expect(again.assertHeld).toThrow('does not answer'))
 })

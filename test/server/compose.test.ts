@@ -19,6 +19,7 @@ function config(change: Partial<ServeConfig> = {}): ServeConfig {
   return {
     host: '127.0.0.1',
     port: 0,
+    listenFd: undefined,
     dataDir: join(directory, 'data'),
     publicUrl: 'http://127.0.0.1:1',
     mediaUrl: undefined,

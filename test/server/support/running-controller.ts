@@ -28,6 +28,7 @@ export async function startController(): Promise<RunningController> {
   const config: ServeConfig = {
     host: '127.0.0.1',
     port: await freePort(),
+    listenFd: undefined,
     dataDir: join(directory, 'data'),
     publicUrl: undefined,
     mediaUrl: undefined,

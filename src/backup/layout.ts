@@ -1,0 +1,49 @@
+import { join } from 'node:path'
+import type { Digest } from '../shared/digest.ts'
+import { digestAlgorithm } from '../shared/digest.ts'
+
+/*
+ * A directory of backups:
+ *
+ *   <root>/                                    0700: it holds keys
+ *     blobs/<algorithm>/<xx>/<hex>             content of the registry, once, whichever snapshots need it
+ *     snapshots/<time>/
+ *       manifest.json                          what the snapshot holds, with the SHA-256 of each file; written last
+ *       controller.db, registry.sqlite         databases as of one moment each
+ *       keys/…, tls/…, provisioner.yaml        as they are below the data directory and /etc
+ */
+
+export function snapshotsPath(root: string): string {
+  return join(root, 'snapshots')
+}
+
+export function storedBlobPath(root: string, digest: Digest): string {
+  const hex = digest.slice(digest.indexOf(':') + 1)
+  return join(root, 'blobs', digestAlgorithm(digest), hex.slice(0, 2), hex)
+}
+
+export const MANIFEST = 'manifest.json'
+export const FORMAT = 1
+
+/** What a snapshot holds. Sizes in bytes. */
+export interface Manifest {
+  readonly format: typeof FORMAT
+  readonly created_at: string
+  /** Of the program that made it. */
+  readonly version: string
+  readonly files: readonly SnapshotFile[]
+  readonly holds: {
+    readonly servers: number
+    readonly jobs: number
+    readonly repositories: number
+    readonly tags: number
+    readonly blobs: number
+    readonly blob_bytes: number
+  }
+}
+
+export interface SnapshotFile {
+  readonly path: string
+  readonly size: number
+  readonly sha256: string
+}

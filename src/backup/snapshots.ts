@@ -1,0 +1,70 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { digestAlgorithm } from '../shared/digest.ts'
+import { AppError } from '../shared/errors.ts'
+import { hashOf } from './copy.ts'
+import { blobsOf } from './create.ts'
+import type { Manifest } from './layout.ts'
+import { FORMAT, MANIFEST, snapshotsPath, storedBlobPath } from './layout.ts'
+
+export interface Snapshot {
+  readonly name: string
+  readonly path: string
+  readonly manifest: Manifest
+}
+
+/** Every finished snapshot, oldest first. @throws `config-invalid` when the directory is none of ours */
+export async function listSnapshots(root: string): Promise<Snapshot[]> {
+  const names = await readdir(snapshotsPath(root)).catch((cause: unknown) => {
+    throw new AppError('config-invalid', `Cannot read "${root}": it holds no backups`, { cause })
+  })
+  const finished = names.filter((name) => !name.endsWith('.partial')).sort()
+  return Promise.all(finished.map((name) => readSnapshot(root, name)))
+}
+
+/** The named snapshot, or the newest. @throws `not-found`, `config-invalid` */
+export async function findSnapshot(root: string, name: string | undefined): Promise<Snapshot> {
+  const all = await listSnapshots(root)
+  const found = name === undefined ? all.at(-1) : all.find((each) => each.name === name)
+  if (found === undefined)
+    throw new AppError('not-found', `Cannot find the snapshot "${name ?? 'newest'}" in "${root}"`)
+  return found
+}
+
+async function readSnapshot(root: string, name: string): Promise<Snapshot> {
+  const path = join(snapshotsPath(root), name)
+  let manifest: Manifest
+  try {
+    manifest = JSON.parse(await readFile(join(path, MANIFEST), 'utf8')) as Manifest
+  } catch (cause) {
+    throw new AppError('config-invalid', `Cannot read the snapshot "${name}": its manifest is missing or damaged`, {
+      cause,
+    })
+  }
+  if (manifest.format !== FORMAT)
+    throw new AppError(
+      'config-invalid',
+      `Cannot read the snapshot "${name}": its format is ${manifest.format}, not ${FORMAT}`,
+    )
+  return { name, path, manifest }
+}
+
+/** Reads everything that a snapshot needs; gives the names of what is missing or not what it was. */
+export async function verifySnapshot(
+  root: string,
+  { path, manifest }: Snapshot,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const damaged: string[] = []
+  for (const file of manifest.files) {
+    const found = await hashOf(join(path, file.path), 'sha256', signal)
+    if (found?.hash !== file.sha256) damaged.push(file.path)
+  }
+  // A damaged database names nothing that could be trusted.
+  if (damaged.includes('registry.sqlite')) return damaged
+  for (const { digest } of blobsOf(join(path, 'registry.sqlite'))) {
+    const found = await hashOf(storedBlobPath(root, digest), digestAlgorithm(digest), signal)
+    if (found === undefined || !digest.endsWith(`:${found.hash}`)) damaged.push(digest)
+  }
+  return damaged
+}

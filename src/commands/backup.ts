@@ -1,0 +1,100 @@
+import { resolve } from 'node:path'
+import { createBackup } from '../backup/create.ts'
+import { restoreSnapshot } from '../backup/restore.ts'
+import type { Snapshot } from '../backup/snapshots.ts'
+import { findSnapshot, listSnapshots, verifySnapshot } from '../backup/snapshots.ts'
+import { SERVE_OPTIONS } from '../config.ts'
+import { formatBytes } from '../shared/byte-size.ts'
+import { systemClock } from '../shared/time.ts'
+import type { Command, CommandGroup } from './command.ts'
+
+const DATA = { ...SERVE_OPTIONS.data, doc: 'Data directory of the controller, whether it is running or not' } as const
+const JSON_OPTION = { json: { doc: 'Print the answer as JSON' } } as const
+const SNAPSHOT = { value: 'NAME', doc: 'Which one; default: the newest' } as const
+const DAMAGED = 1
+
+const create: Command = {
+  name: 'backup create',
+  summary: 'Add a snapshot of databases, keys, certificates and registry to a directory, while running',
+  positionals: ['DIR'],
+  options: { data: DATA, 'config-file': { value: 'FILE', doc: 'A configuration file to take along' }, ...JSON_OPTION },
+  examples: [
+    'provisioner backup create /mnt/backup',
+    'provisioner backup create /mnt/backup --config-file /etc/provisioner/provisioner.yaml',
+  ],
+  async run({ arg, required, text, flag, io, signal }) {
+    const source = { dataDir: resolve(required('data')), config: text('config-file') }
+    const { name, manifest, copied } = await createBackup(resolve(arg('DIR')), source, systemClock, signal)
+    const said = `${name}: ${holdsText(manifest.holds)}; ${copied.blobs} blobs (${formatBytes(copied.bytes)}) were new\n`
+    io.out(flag('json') ? `${JSON.stringify({ name, ...manifest, copied })}\n` : said)
+    return 0
+  },
+}
+
+const list: Command = {
+  name: 'backup list',
+  summary: 'List the snapshots of a directory and what each holds',
+  positionals: ['DIR'],
+  options: JSON_OPTION,
+  examples: ['provisioner backup list /mnt/backup'],
+  async run({ arg, flag, io }) {
+    const snapshots = await listSnapshots(resolve(arg('DIR')))
+    const views = snapshots.map(({ name, manifest }) => ({ name, ...manifest }))
+    io.out(flag('json') ? `${JSON.stringify(views)}\n` : snapshots.map(line).join(''))
+    return 0
+  },
+}
+
+const verify: Command = {
+  name: 'backup verify',
+  summary: 'Read a snapshot and its blobs and compare everything with its digest',
+  positionals: ['DIR'],
+  options: { snapshot: SNAPSHOT, ...JSON_OPTION },
+  examples: ['provisioner backup verify /mnt/backup'],
+  async run({ arg, text, flag, io, signal }) {
+    const root = resolve(arg('DIR'))
+    const snapshot = await findSnapshot(root, text('snapshot'))
+    const damaged = await verifySnapshot(root, snapshot, signal)
+    if (flag('json')) io.out(`${JSON.stringify({ name: snapshot.name, damaged })}\n`)
+    else if (damaged.length === 0) io.out(`${snapshot.name}: all is what its digest says\n`)
+    else io.out(damaged.map((what) => `${snapshot.name}: missing or damaged: ${what}\n`).join(''))
+    return damaged.length === 0 ? 0 : DAMAGED
+  },
+}
+
+export const backup: CommandGroup = {
+  name: 'backup',
+  summary: 'Back up database, keys and registry while running; list and verify backups',
+  commands: [create, list, verify],
+}
+
+/** `provisioner restore`. */
+export const restore: Command = {
+  name: 'restore',
+  summary: 'Make a data directory of a backup; into nothing or an empty directory only',
+  positionals: ['DIR'],
+  options: { data: { ...DATA, doc: 'Where to; must be empty or missing' }, snapshot: SNAPSHOT },
+  examples: ['provisioner restore /mnt/backup --data /var/lib/provisioner'],
+  async run({ arg, required, text, io, signal }) {
+    const root = resolve(arg('DIR'))
+    const snapshot = await findSnapshot(root, text('snapshot'))
+    await restoreSnapshot(root, snapshot, required('data'), signal)
+    io.out(`Restored ${line(snapshot)}`)
+    return 0
+  },
+}
+
+function line({ name, manifest }: Snapshot): string {
+  return `${name}: ${holdsText(manifest.holds)}, by version ${manifest.version}\n`
+}
+
+function holdsText({
+  servers,
+  jobs,
+  repositories,
+  tags,
+  blobs,
+  blob_bytes: bytes,
+}: Snapshot['manifest']['holds']): string {
+  return `${servers} servers, ${jobs} jobs, ${repositories} repositories, ${tags} tags, ${blobs} blobs (${formatBytes(bytes)})`
+}

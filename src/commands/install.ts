@@ -1,0 +1,93 @@
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { isSea } from 'node:sea'
+import { parseListen, SERVE_OPTIONS } from '../config.ts'
+import { programs } from '../dispatcher/exec.ts'
+import { apply } from '../install/apply.ts'
+import { configText } from '../install/config-text.ts'
+import { installPaths, SERVICE } from '../install/paths.ts'
+import type { Action, Present } from '../install/plan.ts'
+import { describe, planInstall, planUninstall } from '../install/plan.ts'
+import { AppError } from '../shared/errors.ts'
+import type { Command, Invocation } from './command.ts'
+import { readSettings } from './config-file.ts'
+
+const PREFIX = { value: 'DIR', default: '/usr/local', doc: 'The executable goes to DIR/bin' } as const
+const DRY_RUN = { doc: 'Only tell what would be done' } as const
+
+/** `provisioner install`: the controller as a service of this host; again with a newer file it upgrades. */
+export const install: Command = {
+  name: 'install',
+  summary: 'Install the controller as a systemd service on this host, or upgrade it',
+  positionals: [],
+  options: { prefix: PREFIX, 'no-start': { doc: 'Enable the service, but do not start it' }, 'dry-run': DRY_RUN },
+  examples: ['provisioner install --dry-run', 'provisioner install'],
+  async run(invocation) {
+    const paths = installPaths('/', invocation.required('prefix'))
+    const dryRun = invocation.flag('dry-run')
+    if (!dryRun) checkHost()
+    const template = configText(SERVE_OPTIONS)
+    const present = await lookAtHost(paths, invocation)
+    const settings = present.config === undefined ? undefined : await readSettings(paths.config, SERVE_OPTIONS, 'serve')
+    const address = settings?.values.get('listen')?.text ?? SERVE_OPTIONS.listen.default
+    const listen = parseListen(address)
+    if (listen === undefined)
+      throw new AppError('config-invalid', `Cannot use "${paths.config}": listen "${address}" is not ADDR:PORT`)
+    await perform(planInstall({ paths, present, template, listen, start: !invocation.flag('no-start') }), invocation)
+    if (!dryRun) invocation.io.err(`Installed. First admin token: ${paths.data}/admin-token\n`)
+    return 0
+  },
+}
+
+/** `provisioner uninstall`. */
+export const uninstall: Command = {
+  name: 'uninstall',
+  summary: 'Take the service off this host; data and configuration stay',
+  positionals: [],
+  options: {
+    prefix: PREFIX,
+    purge: { doc: 'Remove database, keys, registry and configuration too, for good' },
+    'dry-run': DRY_RUN,
+  },
+  examples: ['provisioner uninstall --dry-run', 'provisioner uninstall'],
+  async run(invocation) {
+    if (!invocation.flag('dry-run')) checkHost()
+    const paths = installPaths('/', invocation.required('prefix'))
+    if (!existsSync(paths.service))
+      throw new AppError('config-invalid', `Cannot uninstall: "${paths.service}" is not there`)
+    await perform(planUninstall(paths, invocation.flag('purge')), invocation)
+    return 0
+  },
+}
+
+/** @throws `not-root`, `config-invalid` */
+function checkHost(): void {
+  if (process.getuid?.() !== 0) throw new AppError('not-root', 'Cannot change services: root rights are needed (sudo)')
+  // sd_booted(3)
+  if (!existsSync('/run/systemd/system'))
+    throw new AppError('config-invalid', 'Cannot change services: this host was not booted with systemd')
+  if (!isSea())
+    throw new AppError('config-invalid', 'Cannot install: this is no executable, the sources run (npm run build)')
+}
+
+async function lookAtHost(paths: ReturnType<typeof installPaths>, { signal }: Invocation): Promise<Present> {
+  const text = (path: string) => readFile(path, 'utf8').catch(() => undefined)
+  const active = programs(() => undefined).run({ argv: ['systemctl', 'is-active', '--quiet', SERVICE] }, signal)
+  return {
+    config: await text(paths.config),
+    shipped: await text(paths.shipped),
+    socketText: await text(paths.socket),
+    serviceActive: await active.then(
+      () => true,
+      () => false,
+    ),
+  }
+}
+
+async function perform(actions: readonly Action[], { io, signal, flag }: Invocation): Promise<void> {
+  const said = programs((line) => io.err(`  ${line}\n`))
+  for (const action of actions) {
+    io.out(`${describe(action)}\n`)
+    if (!flag('dry-run')) await apply(action, said, process.execPath, signal)
+  }
+}

@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { SERVE_OPTIONS } from '../../src/config.ts'
+import { configText } from '../../src/install/config-text.ts'
+import { installPaths } from '../../src/install/paths.ts'
+import type { Present } from '../../src/install/plan.ts'
+import { describe, planInstall, planUninstall } from '../../src/install/plan.ts'
+import { socketUnit } from '../../src/install/units.ts'
+
+const paths = installPaths('/', '/usr/local')
+const listen = { host: '127.0.0.1', port: 8443 }
+const NOTHING: Present = { config: undefined, shipped: undefined, socketText: undefined, serviceActive: false }
+
+function planned(present: Partial<Present>, template = 'new\n'): string[] {
+  return planInstall({ paths, template, listen, start: true, present: { ...NOTHING, ...present } }).map(describe)
+}
+
+test('a configuration that was never edited follows the version, an edited one stays', () => {
+  expect(planned({})).toContain('write /etc/provisioner/provisioner.yaml')
+  expect(planned({ config: 'old\n', shipped: 'old\n' })).toContain('write /etc/provisioner/provisioner.yaml')
+  const edited = planned({ config: 'mine\n', shipped: 'old\n' })
+  expect(edited).not.toContain('write /etc/provisioner/provisioner.yaml')
+  expect(edited).toContain('write /etc/provisioner/provisioner.yaml.dist')
+  expect(edited).toContainEqual(expect.stringContaining('diff /etc/provisioner/provisioner.yaml'))
+})
+
+test('the socket is closed only when its address changes', () => {
+  const same = planned({ socketText: socketUnit(listen), serviceActive: true })
+  expect(same).toContain('run systemctl restart provisioner.service')
+  expect(same).not.toContain('run systemctl restart provisioner.socket')
+  const moved = planned({ socketText: socketUnit({ ...listen, port: 1 }), serviceActive: true })
+  expect(moved.slice(-3)).toEqual([
+    'run systemctl stop provisioner.service',
+    'run systemctl restart provisioner.socket',
+    'run systemctl start provisioner.service',
+  ])
+})
+
+test('an IPv6 address stands in brackets', () => {
+  expect(socketUnit({ host: '::', port: 443 })).toContain('\nListenStream=[::]:443\n')
+})
+
+test('only purging touches data and configuration', () => {
+  const touched = (purge: boolean) =>
+    planUninstall(paths, purge).filter((action) => 'path' in action && action.kind === 'remove')
+  expect(touched(false)).not.toContainEqual(expect.objectContaining({ path: paths.data }))
+  expect(touched(true)).toContainEqual({ kind: 'remove', path: paths.data })
+  expect(touched(true)).toContainEqual({ kind: 'remove', path: paths.configDir })
+})
+
+test('the shipped configuration has every option, and sets what a service needs', () => {
+  const text = configText(SERVE_OPTIONS)
+  for (const name of Object.keys(SERVE_OPTIONS).filter((each) => each !== 'config' && each !== 'check')) {
+    expect(text).toMatch(new RegExp(`^#?${name}: `, 'm'))
+  }
+  expect(parse(text)).toEqual({
+    data: '/var/lib/provisioner',
+    'admin-token-file': '/var/lib/provisioner/admin-token',
+  })
+})
