@@ -53,7 +53,7 @@ async function makeIn(stage: string, inputs: string): Promise<void> {
   const notices = join(stage, NOTICES_ASSET)
   writeFileSync(notices, thirdPartyNotices(bundled))
   const assets = new Map([
-    ...[...filesBelow('assets'), ...filesBelow('docs'), 'Containerfile', 'LICENSE'].map(
+    ...[...filesBelow('assets'), ...filesBelow('docs'), 'Containerfile', 'Containerfile.tools', 'LICENSE'].map(
       (file) => [file, join(ROOT, file)] as const,
     ),
     [NOTICES_ASSET, notices],

@@ -21,6 +21,7 @@ export function inputsDigest(): string {
     ...filesBelow('build'),
     ...filesBelow('docs'),
     'Containerfile',
+    'Containerfile.tools',
     'LICENSE',
     'package.json',
     'package-lock.json',

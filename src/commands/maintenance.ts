@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { isSea } from 'node:sea'
 import { buildMedium } from '../maintenance/build.ts'
@@ -14,10 +14,20 @@ import type { Command, CommandGroup, Invocation } from './command.ts'
 
 const exportCommand: Command = {
   name: 'maintenance export',
-  summary: 'Write what the maintenance image is built of: Containerfile, units, Quadlets, host files, this program',
+  summary: 'Write what the maintenance image is built of: Containerfiles, units, Quadlets, host files, this program',
   positionals: ['DIR'],
-  options: {},
-  examples: ['provisioner maintenance export context && podman build -t maintenance context'],
+  options: {
+    'task-key': {
+      value: 'FILE',
+      doc: "The controller's keys/task.pub: the image boots no task that it has not signed",
+    },
+    ca: { value: 'FILE', doc: 'PEM certificate of a CA that the whole system trusts' },
+  },
+  examples: [
+    'provisioner maintenance export context && podman build -t maintenance context',
+    'provisioner maintenance export --task-key /var/lib/provisioner/keys/task.pub context',
+    'podman build -t localhost/provisioner-tools:1 -f context/Containerfile.tools context',
+  ],
   run: runExport,
 }
 
@@ -62,7 +72,20 @@ async function runExport(invocation: Invocation): Promise<undefined> {
   if (!isSea()) {
     throw new AppError('usage', 'Cannot export the build context: run the executable (npm run build), not its sources')
   }
-  const written = await exportContext(invocation.arg('DIR'), process.execPath)
+  const pem = async (name: string, begin: RegExp) => {
+    const file = invocation.text(name)
+    if (file === undefined) return undefined
+    const content = await readFile(file).catch((cause: unknown) => {
+      throw new AppError('usage', `Cannot read --${name} ${file}`, { cause })
+    })
+    if (begin.test(content.toString('latin1'))) return content
+    throw new AppError('usage', `Cannot use --${name} ${file}: it does not begin as such a PEM file does`)
+  }
+  const trust = {
+    taskKey: await pem('task-key', /^-----BEGIN PUBLIC KEY-----/),
+    ca: await pem('ca', /^-----BEGIN CERTIFICATE-----/m),
+  }
+  const written = await exportContext(invocation.arg('DIR'), process.execPath, trust)
   invocation.io.err(`${invocation.arg('DIR')}: ${written.length} files\n`)
 }
 

@@ -8,6 +8,7 @@ import type { BootFiles, LoaderChoice } from './boot-files.ts'
 import { findBootFiles } from './boot-files.ts'
 import type { BootSources } from './boot-partition.ts'
 import { bootMedium } from './boot-partition.ts'
+import { refuseInstaller } from './installer.ts'
 import type { FileSystem } from './root-file-system.ts'
 import { makeFileSystem } from './root-file-system.ts'
 import type { RootImage } from './root-image.ts'
@@ -45,6 +46,7 @@ export function commandLine(label: string, append: string): string {
  * @throws `boot-image`, `program-failed`, `iso-plan`
  */
 export async function buildMedium(image: RootImage, options: BuildOptions, signal: AbortSignal): Promise<IsoPlan> {
+  refuseInstaller(image.tree, image.name)
   const files = findBootFiles(image.tree, image.name, options.loader)
   // Beside the output: as much room is needed there anyway.
   const work = await mkdtemp(join(dirname(resolve(options.output)), '.maintenance-'))

@@ -11,6 +11,7 @@ import { remoteSource } from '../oci/remote-source.ts'
 import { AppError } from '../shared/errors.ts'
 import type { OciReference } from '../shared/oci-reference.ts'
 import { directoryRoot } from './directory-root.ts'
+import { refuseIso } from './installer.ts'
 import { imageRoot } from './layers.ts'
 import type { RootImage } from './root-image.ts'
 
@@ -36,6 +37,7 @@ export async function openRoot(
   signal: AbortSignal,
 ): Promise<RootImage & AsyncDisposable> {
   if (await isDirectory(from)) return { ...(await directoryRoot(from, signal)), [Symbol.asyncDispose]: async () => {} }
+  await refuseIso(from)
   const location = parseLocation(from)
   if (location.kind === 'file') {
     throw new AppError('reference-invalid', `Cannot use "${from}": a directory or a container image is needed`)

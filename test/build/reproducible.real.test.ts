@@ -13,6 +13,7 @@ const PARTS = [
   'build',
   'docs',
   'Containerfile',
+  'Containerfile.tools',
   'LICENSE',
   'package.json',
   'package-lock.json',

@@ -7,7 +7,7 @@ packages=(
   systemd systemd-sysv udev dbus systemd-resolved
   podman crun netavark skopeo oras
   linux-image-cloud-amd64   # a third of the full kernel: virtio, AHCI, sr_mod; no real NICs
-  iproute2 kmod zstd procps util-linux jq curl ca-certificates libstdc++6
+  nftables iproute2 kmod zstd procps util-linux jq curl ca-certificates libstdc++6
 )
 # The kernel pulls in initramfs-tools. The lab brings its own initrd (initrd.sh), so this one may be empty and quick.
 bootstrap "$1" "$(IFS=,; echo "${packages[*]}")" \
