@@ -13,8 +13,8 @@ export interface Command {
 
 /** Runs programs. Steps get one, so their tests can give another. */
 export interface Programs {
-  /** Runs to the end; what it prints is shown line by line. */
-  run(command: Command, signal: AbortSignal): Promise<void>
+  /** Runs to the end; what it prints is shown line by line, and to `seen` as well. */
+  run(command: Command, signal: AbortSignal, seen?: (line: string) => void): Promise<void>
   /** Runs to the end and gives its standard output, the last 4 MiB of it; it is not shown. */
   read(command: Command, signal: AbortSignal): Promise<string>
   /**
@@ -35,11 +35,15 @@ const ENVIRONMENT = { LC_ALL: 'C' }
 /** Programs whose lines go to `say`. All errors are `program-failed`. */
 export function programs(say: (line: string) => void): Programs {
   return {
-    async run(command, signal) {
+    async run(command, signal, seen) {
       const child = start(command, signal)
-      eachLine(child.stdout, say)
+      const show = (line: string) => {
+        say(line)
+        seen?.(line)
+      }
+      eachLine(child.stdout, show)
       child.stdin?.end(command.stdin ?? '')
-      await ended(child, command, say, signal)
+      await ended(child, command, show, signal)
     },
     async read(command, signal) {
       const child = start(command, signal)

@@ -30,6 +30,7 @@ export function materialize(recipe: Recipe, job: JobFile, schemaId: string = REC
     ...configDriveFiles(recipe, job).map(([path, content]) => ({ path, mode: 0o600, content })),
     ...text('unattend.xml', recipe.unattend_xml),
     ...text('ks.cfg', recipe.ks_cfg),
+    ...text('certificates/controller.crt', job.controller.ca_pem ?? undefined),
     { path: 'secrets/webhook-secret', mode: 0o600, content: job.webhook.secret },
     { path: 'secrets/registry-auth.json', mode: 0o600, content: json(registryAuth(job)) },
   ]

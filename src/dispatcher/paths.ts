@@ -12,6 +12,7 @@ export const RUN_DIRECTORY = '/run/provision'
  *     build-info.json
  *     user-data meta-data network-config unattend.xml ks.cfg   0600, verbatim
  *     secrets/       0700  webhook-secret, registry-auth.json
+ *     certificates/  0755  controller.crt, for podman
  *     state/         0755  dispatcher.json, STEP.json, final.json, final.sent
  */
 export function runPaths(runDirectory: string) {
@@ -21,6 +22,7 @@ export function runPaths(runDirectory: string) {
     task: join(runDirectory, 'task'),
     environment: join(runDirectory, 'recipe.env'),
     secrets: join(runDirectory, 'secrets'),
+    certificates: join(runDirectory, 'certificates'),
     state,
     dispatcher: join(state, 'dispatcher.json'),
     /** The outcome of this boot: whoever creates it first decides. */

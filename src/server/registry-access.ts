@@ -3,6 +3,7 @@ import type { Caller, Callers } from '../registry/access/callers.ts'
 import { sha256 } from '../shared/digest.ts'
 import { parseOciReference } from '../shared/oci-reference.ts'
 import { parseRecipeText } from '../shared/recipe/parse.ts'
+import { TOOL_REPOSITORY } from '../shared/task/tool-image.ts'
 import type { Accounts } from './accounts/accounts.ts'
 import type { Job } from './jobs/machine.ts'
 import type { JobSecrets, JobStore } from './jobs/ports.ts'
@@ -68,7 +69,9 @@ function accountCaller({ name, role }: Account, stamp: string): Caller {
   return { kind: 'account', name, role, stamp }
 }
 
+/** What the recipe and the maintenance OS's own tools name. */
 function repositoriesOf(job: Job): readonly string[] {
-  const { oci_url: url } = parseRecipeText(job.recipeText)
-  return url === undefined ? [] : [parseOciReference(url).repository]
+  const { oci_url: image, firmware_url: firmware, firmware_tool: tool } = parseRecipeText(job.recipeText)
+  const urls = [image, firmware, tool?.image].filter((url) => url?.startsWith('oci://'))
+  return [TOOL_REPOSITORY, ...urls.map((url) => parseOciReference(url ?? '').repository)]
 }

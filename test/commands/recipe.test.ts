@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Io } from '../../src/commands/command.ts'
 import { parseInvocation } from '../../src/commands/parse.ts'
 import { recipe } from '../../src/commands/recipe.ts'
+import { FIRMWARE_RECIPE } from '../server/support/sample-job.ts'
 
 let directory = ''
 
@@ -33,7 +34,9 @@ async function run(word: string, text: string, ...options: string[]) {
   return { code, ...said }
 }
 
-const VALID = 'task_target: firmware-update.target\nfirmware_url: https://192.0.2.1/x\n'
+const VALID = Object.entries(FIRMWARE_RECIPE)
+  .map(([field, value]) => `${field}: ${JSON.stringify(value)}\n`)
+  .join('')
 const DOUBTFUL = `${VALID}target_disk: /dev/sda\n`
 
 test('a valid recipe is valid, and says so in words or as JSON', async () => {

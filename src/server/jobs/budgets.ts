@@ -7,7 +7,8 @@ export const BUDGETS: Budgets = {
   mountMs: 20 * MINUTE,
   resetMs: 15 * MINUTE,
   webhookMs: 120 * MINUTE,
-  firmwareMs: 30 * MINUTE,
+  // The step may take an hour, and a server that is switched off while it writes its firmware may be lost.
+  firmwareMs: 90 * MINUTE,
   cleanupMs: 10 * MINUTE,
   silenceMs: 5 * MINUTE,
   lateStartMs: MINUTE,

@@ -92,6 +92,9 @@ const EXPECTED: Readonly<Record<string, string>> = {
   mountpoint: 'an absolute path without "." and ".." such as "/boot/efi"',
   label: 'letters, digits, ".", "_" and "-"',
   firmware_sha256: '64 lower-case hex digits',
+  image: 'a container image such as "oci://HOST/REPOSITORY:TAG"',
+  public_key: 'a PEM public key ("-----BEGIN PUBLIC KEY-----")',
+  signature: 'base64 on one line',
   digest: '"sha256:" and 64 lower-case hex digits',
 }
 

@@ -3,6 +3,7 @@ import type { Problem } from '../errors.ts'
 import { errorText } from '../errors.ts'
 import { parseOciReference } from '../oci-reference.ts'
 import { isEsp, mountpointsOf } from './roles.ts'
+import { checkFirmware } from './rules-firmware.ts'
 import type { Partition, Recipe } from './schema.ts'
 
 /** What each target cannot do without. A target that is not listed is a firmware target. */
@@ -12,11 +13,11 @@ const REQUIRED: Readonly<Record<string, readonly Need[]>> = {
   'install-bootc.target': ['disk', 'oci_url'],
   'install-windows.target': ['disk', 'oci_url'],
   'install-esxi.target': ['ks_cfg'],
-  'supermicro-update.target': ['firmware_url'],
-  'firmware-update.target': ['firmware_url'],
+  'supermicro-update.target': ['firmware_url', 'firmware_tool'],
+  'firmware-update.target': ['firmware_url', 'firmware_tool'],
 }
 
-type Need = 'disk' | 'oci_url' | 'partition_layout' | 'ks_cfg' | 'firmware_url'
+type Need = 'disk' | 'oci_url' | 'partition_layout' | 'ks_cfg' | 'firmware_url' | 'firmware_tool'
 
 /** mkfs refuses longer labels, after the disk was already wiped. */
 const LABEL_LIMIT: Readonly<Record<Partition['format'], number>> = {
@@ -39,6 +40,7 @@ export function checkRules(recipe: Recipe): Problem[] {
     ...checkSources(recipe),
     ...checkTexts(recipe),
     ...checkLayout(recipe),
+    ...checkFirmware(recipe),
   ]
 }
 
@@ -49,6 +51,7 @@ function checkNeeds(recipe: Recipe): Problem[] {
     partition_layout: recipe.partition_layout !== undefined,
     ks_cfg: recipe.ks_cfg !== undefined,
     firmware_url: recipe.firmware_url !== undefined,
+    firmware_tool: recipe.firmware_tool !== undefined,
   }
   return (REQUIRED[recipe.task_target] ?? [])
     .filter((need) => !present[need])

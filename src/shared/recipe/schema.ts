@@ -37,6 +37,24 @@ export const RECIPE_SCHEMA = {
     oci_url: { type: 'string', maxLength: 512, pattern: '^oci://[^\\s]+$' },
     firmware_url: { type: 'string', maxLength: 2048, pattern: '^(https?|oci)://[^\\s]+$' },
     firmware_sha256: { type: 'string', pattern: '^[0-9a-f]{64}$' },
+    firmware_tool: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['image'],
+      properties: {
+        image: { type: 'string', maxLength: 512, pattern: '^oci://[^\\s]+$' },
+        arguments: { type: 'array', maxItems: 64, items: { type: 'string', maxLength: 1024 } },
+      },
+    },
+    firmware_signature: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['public_key', 'signature'],
+      properties: {
+        public_key: { type: 'string', maxLength: 8192, pattern: '^-----BEGIN PUBLIC KEY-----' },
+        signature: { type: 'string', maxLength: 4096, pattern: '^[A-Za-z0-9+/]+={0,2}$' },
+      },
+    },
     verify: {
       type: 'object',
       additionalProperties: false,
@@ -121,6 +139,10 @@ export interface Recipe {
   readonly oci_url?: string
   readonly firmware_url?: string
   readonly firmware_sha256?: string
+  /** The vendor's program for it, as a container; `{file}` in an argument is the path of the firmware. */
+  readonly firmware_tool?: { readonly image: string; readonly arguments?: readonly string[] }
+  /** RSA or ECDSA over SHA-256, as `openssl dgst -sign` and `cosign sign-blob` make it. */
+  readonly firmware_signature?: { readonly public_key: string; readonly signature: string }
   readonly verify?: { readonly digest: string }
   readonly partition_layout?: readonly Partition[]
   readonly kernel_arguments?: readonly string[]

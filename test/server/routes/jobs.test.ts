@@ -4,6 +4,7 @@ import { addJob, addServer } from '../support/api-call.ts'
 import type { Api } from '../support/api-in-process.ts'
 import { openApi } from '../support/api-in-process.ts'
 import { LINUX_RECIPE } from '../support/recipe.ts'
+import { FIRMWARE_RECIPE } from '../support/sample-job.ts'
 
 let api: Api
 
@@ -27,8 +28,7 @@ test('a job is accepted with 202 and a location, and found there with its events
 
 test('a YAML body is a job too', async () => {
   await addServer(api.call)
-  const yaml =
-    'server_serial: SN1\nrecipe:\n  task_target: firmware-update.target\n  firmware_url: https://192.0.2.1/fw\n'
+  const yaml = `server_serial: SN1\nrecipe: ${JSON.stringify(FIRMWARE_RECIPE)}\n`
   expect((await api.call('POST', '/api/v1/jobs', yaml, { 'content-type': 'application/yaml' })).status).toBe(202)
 })
 

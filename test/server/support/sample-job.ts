@@ -2,6 +2,14 @@ import type { Job } from '../../../src/server/jobs/machine.ts'
 
 const AT = new Date('2026-01-02T03:04:05Z')
 
+/** The shortest recipe. */
+export const FIRMWARE_RECIPE = {
+  task_target: 'firmware-update.target',
+  firmware_url: 'https://192.0.2.1/x',
+  firmware_sha256: '0'.repeat(64),
+  firmware_tool: { image: 'oci://192.0.2.1/tool:1', arguments: ['{file}'] },
+}
+
 /** A job with nothing special about it. */
 export function sampleJob(change: Partial<Job> = {}): Job {
   return {
@@ -12,7 +20,7 @@ export function sampleJob(change: Partial<Job> = {}): Job {
     outcome: null,
     failedStep: null,
     message: null,
-    recipeText: '{"task_target":"firmware-update.target","firmware_url":"https://192.0.2.1/x"}\n',
+    recipeText: `${JSON.stringify(FIRMWARE_RECIPE)}\n`,
     taskTarget: 'firmware-update.target',
     attempt: 1,
     mediaToken: 'token',

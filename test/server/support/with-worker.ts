@@ -15,6 +15,7 @@ import { sqliteServerStore } from '../../../src/server/store/servers.ts'
 import { sleep, systemClock } from '../../../src/shared/time.ts'
 import type { FakeMachine } from './fake-bmc.ts'
 import { connectFake, fakeMachine } from './fake-bmc.ts'
+import { FIRMWARE_RECIPE } from './sample-job.ts'
 
 /** A controller's core over one database and one fake machine; `run` is one life of the process. */
 export interface Core {
@@ -88,10 +89,9 @@ export async function openCore(path: string): Promise<Core> {
       ahead = aheadMs
     },
     async create() {
-      const recipe = { task_target: 'firmware-update.target', firmware_url: 'https://192.0.2.1/x' }
       return (
         await createJob(
-          { serial: 'SN1', recipe, idempotencyKey: null, retryOf: null },
+          { serial: 'SN1', recipe: FIRMWARE_RECIPE, idempotencyKey: null, retryOf: null },
           { jobs, servers, secrets: SECRETS, clock, reserved: new Set() },
         )
       ).job

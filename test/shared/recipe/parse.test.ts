@@ -100,8 +100,54 @@ test.for<[string, boolean]>([
   expect(problemsOf({ ...LINUX, target_disk: disk })).toEqual(accepted ? [] : ['/target_disk'])
 })
 
+const FIRMWARE_OBJECT = {
+  task_target: 'supermicro-update.target',
+  firmware_url: 'https://192.0.2.1/x.bin',
+  firmware_sha256: '0'.repeat(64),
+  firmware_tool: { image: 'oci://192.0.2.1/sum:1', arguments: ['-u', '{file}'] },
+}
+
+test.for<[string, object, string[]]>([
+  ['with checksum and tool', {}, []],
+  ['by digest', { firmware_url: `oci://192.0.2.1/fw@sha256:${'a'.repeat(64)}`, firmware_sha256: undefined }, []],
+  ['without a tool, which would update nothing', { firmware_tool: undefined }, ['/firmware_tool']],
+  ['without a checksum', { firmware_sha256: undefined }, ['/firmware_sha256']],
+  [
+    'by a tag without a checksum',
+    { firmware_url: 'oci://192.0.2.1/fw:1', firmware_sha256: undefined },
+    ['/firmware_sha256'],
+  ],
+  [
+    'for a tool that is not told of it',
+    { firmware_tool: { image: 'oci://192.0.2.1/sum:1' } },
+    ['/firmware_tool/arguments'],
+  ],
+  [
+    'for a tool that is no image',
+    { firmware_tool: { image: 'oci://a', arguments: ['{file}'] } },
+    ['/firmware_tool/image'],
+  ],
+  [
+    'with an empty signature',
+    { firmware_signature: {} },
+    ['/firmware_signature/public_key', '/firmware_signature/signature'],
+  ],
+])('firmware %s: %j', ([, change, paths]) => {
+  expect(problemsOf({ ...FIRMWARE_OBJECT, ...change })).toEqual(paths)
+})
+
+test('what is only for firmware needs a firmware URL', () => {
+  expect(problemsOf({ ...LINUX, firmware_sha256: '0'.repeat(64) })).toEqual(['/firmware_sha256'])
+})
+
 test('YAML and JSON say the same', () => {
-  const yaml = 'task_target: supermicro-update.target\nfirmware_url: https://192.0.2.1/x.bin\n'
+  const yaml = `task_target: supermicro-update.target
+firmware_url: https://192.0.2.1/x.bin
+firmware_sha256: '${'0'.repeat(64)}'
+firmware_tool:
+  image: oci://192.0.2.1/sum:1
+  arguments: [-u, '{file}']
+`
   expect(parseRecipeText(yaml)).toEqual(parseRecipeText(JSON.stringify(parseRecipeText(yaml))))
 })
 
@@ -139,7 +185,7 @@ test.for<[string, string]>([
   ['https://192.0.2.1/"fw"', 'is no URL without quotes'],
   ['https://192.0.2.1:99999/fw', 'is no URL without quotes'],
 ])('the firmware URL %s is refused: %s', ([url, message]) => {
-  const text = JSON.stringify({ task_target: 'firmware-update.target', firmware_url: url })
+  const text = JSON.stringify({ ...FIRMWARE_OBJECT, firmware_url: url })
   expect(() => parseRecipeText(text)).toThrow(
     expect.objectContaining({
       problems: [expect.objectContaining({ path: '/firmware_url', message: expect.stringContaining(message) })],

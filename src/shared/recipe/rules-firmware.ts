@@ -1,0 +1,39 @@
+import type { Problem } from '../errors.ts'
+import { errorText } from '../errors.ts'
+import { parseOciReference } from '../oci-reference.ts'
+import type { Recipe } from './schema.ts'
+
+/** Firmware is checked by content before a vendor's tool sees it, and a tool is a definite image. Pure. */
+export function checkFirmware(recipe: Recipe): Problem[] {
+  const { firmware_url: url, firmware_sha256: sha256, firmware_tool: tool, firmware_signature: signature } = recipe
+  const problems: Problem[] = []
+  if (url === undefined) {
+    for (const [field, value] of Object.entries({
+      firmware_sha256: sha256,
+      firmware_tool: tool,
+      firmware_signature: signature,
+    })) {
+      if (value !== undefined) problems.push({ path: `/${field}`, code: 'unused', message: 'needs a "firmware_url"' })
+    }
+  } else if (sha256 === undefined && tool !== undefined && !/@sha(256|512):[0-9a-f]+$/.test(url)) {
+    const message =
+      'is required, or a "firmware_url" with a digest (oci://HOST/NAME@sha256:…): firmware is never used unchecked'
+    problems.push({ path: '/firmware_sha256', code: 'required', message })
+  }
+  if (tool !== undefined) problems.push(...checkTool(tool))
+  return problems
+}
+
+function checkTool({ image, arguments: given = [] }: NonNullable<Recipe['firmware_tool']>): Problem[] {
+  const problems: Problem[] = []
+  try {
+    parseOciReference(image)
+  } catch (error) {
+    problems.push({ path: '/firmware_tool/image', code: 'reference', message: errorText(error) })
+  }
+  if (!given.some((argument) => argument.includes('{file}'))) {
+    const message = 'no argument has "{file}" in it, so the tool would not be told of the firmware'
+    problems.push({ path: '/firmware_tool/arguments', code: 'file', message })
+  }
+  return problems
+}

@@ -1,0 +1,95 @@
+import { generateKeyPairSync, sign } from 'node:crypto'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { runPaths } from '../../../src/dispatcher/paths.ts'
+import { fetchFirmware, fileName } from '../../../src/dispatcher/steps/firmware-file.ts'
+import { planPull } from '../../../src/dispatcher/steps/podman.ts'
+import type { StepContext } from '../../../src/dispatcher/steps/step.ts'
+import { planTool } from '../../../src/dispatcher/steps/vendor-firmware.ts'
+import type { Recipe } from '../../../src/shared/recipe/schema.ts'
+import { JOB } from '../task-medium.ts'
+
+const CONTENT = Buffer.from('firmware')
+const SHA256 = 'c3bf47ea1f4a4a605470313cacb3a44f4a461f68c6faeab07e737610cb5ac835'
+const KEYS = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const PUBLIC = KEYS.publicKey.export({ type: 'spki', format: 'pem' }).toString()
+
+let at: string
+let server: Server
+let answers: number[]
+
+beforeEach(async () => {
+  at = await mkdtemp(join(tmpdir(), 'firmware-'))
+  answers = []
+  server = createServer((_, response) => response.writeHead(answers.shift() ?? 200).end(CONTENT))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+})
+
+afterEach(async () => {
+  server.closeAllConnections()
+  server.close()
+  await rm(at, { recursive: true, force: true })
+})
+
+function fetchWith(change: Partial<Recipe>) {
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/bios/X11.bin`
+  const recipe = { task_target: 'firmware-update.target', firmware_url: url, ...change }
+  const progress = { message: () => undefined, bytes: () => undefined, flush: async () => undefined }
+  const context = { recipe, job: JOB, progress, signal: new AbortController().signal } as unknown as StepContext
+  return fetchFirmware(join(at, 'file'), context)
+}
+
+test('firmware that is what the recipe says is kept, under the name its URL gives it', async () => {
+  const signature = sign('sha256', CONTENT, KEYS.privateKey).toString('base64')
+  answers = [503]
+  const file = await fetchWith({ firmware_sha256: SHA256, firmware_signature: { public_key: PUBLIC, signature } })
+  expect(file).toEqual({ name: 'X11.bin', sha256: SHA256, bytes: 8 })
+  expect(await readFile(join(at, 'file'))).toEqual(CONTENT)
+})
+
+test.for<[string, Partial<Recipe>, string]>([
+  ['has another checksum', { firmware_sha256: '0'.repeat(64) }, 'digest-mismatch'],
+  [
+    'was signed by somebody else',
+    { firmware_signature: { public_key: PUBLIC, signature: Buffer.alloc(70).toString('base64') } },
+    'signature-invalid',
+  ],
+  [
+    'is to be checked with what is no key',
+    { firmware_signature: { public_key: '-----BEGIN PUBLIC KEY-----', signature: 'AAAA' } },
+    'signature-invalid',
+  ],
+])('firmware that %s is not kept', async ([, change, code]) => {
+  await expect(fetchWith(change)).rejects.toMatchObject({ code })
+  expect(await readdir(at)).toEqual([])
+})
+
+test('a name that is none is replaced', () => {
+  expect(['/a/BIOS_1.2.cap', '/', '/a/..', '/a/-rf', '/a/b%20c'].map(fileName)).toEqual([
+    'BIOS_1.2.cap',
+    ...Array.from({ length: 4 }, () => 'firmware.bin'),
+  ])
+})
+
+test('the tool gets the file read-only, in the cgroup of the unit', () => {
+  expect(planTool('h/sum:1', ['-f', '{file}', '--log={file}.log'], '/var/tmp/x', 'b.bin').argv.join(' ')).toBe(
+    'podman run --rm --replace --name=vendor-firmware --pull=never --cgroups=split --privileged --network=host' +
+      ' --log-driver=none --volume /dev:/dev --volume /var/tmp/x:/firmware:ro' +
+      ' h/sum:1 -f /firmware/b.bin --log=/firmware/b.bin.log',
+  )
+})
+
+test("the job's credential goes to the controller's registry alone, and is no argument", () => {
+  const paths = runPaths('/run/provision')
+  const job = { ...JOB, controller: { url: 'https://127.0.0.1:15000', ca_pem: 'x' } }
+  expect(planPull(`oci://${JOB.registry.host}/t:1`, { job, paths }).argv.join(' ')).toBe(
+    'podman pull --quiet --authfile /run/provision/secrets/registry-auth.json' +
+      ' --cert-dir /run/provision/certificates 127.0.0.1:15000/t:1',
+  )
+  expect(planPull('oci://192.0.2.9/t:1', { job, paths }).argv.join(' ')).toBe('podman pull --quiet 192.0.2.9/t:1')
+  expect(planPull(`oci://${JOB.registry.host}/t:1`, { job: JOB, paths }).argv).toContain('--tls-verify=false')
+})
