@@ -14,44 +14,71 @@ import { NEW_ROOT, planMounts, withMounts } from './mounts.ts'
 import { placeIn } from './new-root.ts'
 import { ownEntries, planBootEntry } from './nvram.ts'
 import { findPreparedDisk } from './prepared-disk.ts'
+import { askForRelabel } from './selinux.ts'
 import type { Step, StepContext } from './step.ts'
+import { bootProgram, installSystemdBoot } from './systemd-boot.ts'
 
-/** Makes what was unpacked boot: fstab, kernel arguments, GRUB, and an entry in the firmware. */
+/** Makes what was unpacked boot: fstab, kernel arguments, its boot loader, and an entry in the firmware. */
 export const bootloaderLinux: Step = {
   name: 'bootloader-linux',
   prefix: 'bootloader',
   async run(context) {
-    const { recipe, programs, signal } = context
+    const { recipe, programs, signal, say } = context
     const disk = await findPreparedDisk(context)
     const slots = layoutDisk(recipe, disk.bytes)
     const esp = slots.find(({ type }) => type === ESP_TYPE)
-    if (esp?.mountpoint === undefined) throw new AppError('step-failed', 'Cannot install GRUB: no partition is the ESP')
+    if (esp?.mountpoint === undefined) {
+      throw new AppError('step-failed', 'Cannot install a boot loader: no partition is the ESP')
+    }
     const efiDirectory = esp.mountpoint
-    await withMounts(planMounts(disk, slots, NEW_ROOT), NEW_ROOT, programs, signal, async () => {
-      const grub = await findGrub(NEW_ROOT)
-      await writeFile(await placeIn(NEW_ROOT, 'etc/fstab'), fstab(await readVolumes(disk.path, slots, context)))
-      await writeGrubDefaults(NEW_ROOT, recipe.kernel_arguments ?? [])
-      for (const command of [...planBinds(NEW_ROOT), ...planGrub(NEW_ROOT, grub, efiDirectory, arch())]) {
-        await programs.run(command, signal)
-      }
+    const volumes = await readVolumes(disk.path, slots, context)
+    const facts = await withMounts(planMounts(disk, slots, NEW_ROOT), NEW_ROOT, programs, signal, async () => {
+      await writeFile(await placeIn(NEW_ROOT, 'etc/fstab'), fstab(volumes))
+      const loader = await installLoader(efiDirectory, volumes, context)
+      const relabel = await askForRelabel(NEW_ROOT)
+      if (relabel) say('the system uses SELinux: it labels its files when it starts for the first time')
       await programs.run({ argv: ['sync', '--file-system', NEW_ROOT] }, signal)
+      return { ...loader, selinux_relabel: relabel }
     })
-    return { boot_entry: await makeBootEntry(disk.path, esp, context) }
+    return { ...facts, boot_entry: await makeBootEntry(disk.path, esp, context) }
   },
 }
 
-async function findGrub(root: string): Promise<Grub> {
+/** The loader that the system brings. GRUB first: a system with both updates its kernels for GRUB. */
+async function installLoader(efiDirectory: string, volumes: readonly Volume[], context: StepContext) {
+  const { recipe, programs, say, signal } = context
+  const grub = await findGrub(NEW_ROOT)
+  if (grub !== undefined) {
+    await writeGrubDefaults(NEW_ROOT, recipe.kernel_arguments ?? [])
+    for (const command of [...planBinds(NEW_ROOT), ...planGrub(NEW_ROOT, grub, efiDirectory, arch())]) {
+      await programs.run(command, signal)
+    }
+    return { loader: grub.install }
+  }
+  if (!(await exists(join(NEW_ROOT, bootProgram(arch()))))) {
+    const names = [...GRUBS.map(({ install }) => install), 'systemd-boot'].join(' nor ')
+    throw new AppError('step-failed', `Cannot install a boot loader: the installed system has neither ${names}`)
+  }
+  const root = volumes.find(({ slot }) => slot.mountpoint === '/')?.uuid ?? ''
+  const kernels = await installSystemdBoot(NEW_ROOT, efiDirectory, root, recipe.kernel_arguments ?? [], arch())
+  say(`systemd-boot with ${kernels.join(', ')}`)
+  return { loader: 'systemd-boot', kernels }
+}
+
+async function findGrub(root: string): Promise<Grub | undefined> {
   for (const grub of GRUBS) {
     for (const directory of ['usr/sbin', 'usr/bin', 'sbin']) {
-      const found = await access(join(root, directory, grub.install)).then(
-        () => true,
-        () => false,
-      )
-      if (found) return grub
+      if (await exists(join(root, directory, grub.install))) return grub
     }
   }
-  const names = GRUBS.map(({ install }) => install).join(' nor ')
-  throw new AppError('step-failed', `Cannot install a boot loader: the installed system has neither ${names}`)
+  return undefined
+}
+
+function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
 }
 
 async function readVolumes(disk: string, slots: readonly Slot[], context: StepContext): Promise<Volume[]> {
@@ -79,11 +106,7 @@ async function writeGrubDefaults(root: string, kernelArguments: readonly string[
  * room for it, so a refusal is told and kept in the step's state rather than failing an installation that boots.
  */
 async function makeBootEntry(disk: string, esp: Slot, { programs, say, signal }: StepContext): Promise<string> {
-  const efi = await access('/sys/firmware/efi').then(
-    () => true,
-    () => false,
-  )
-  if (!efi) return 'none: this server was not booted by UEFI'
+  if (!(await exists('/sys/firmware/efi'))) return 'none: this server was not booted by UEFI'
   try {
     const variables = '/sys/firmware/efi/efivars'
     const mounted = (await readFile('/proc/self/mountinfo', 'utf8')).includes(` ${variables} `)

@@ -17,7 +17,7 @@ export async function placeIn(root: string, path: string): Promise<string> {
       if (error.code !== 'EEXIST') throw error
     })
     directory = await realpath(next).catch(() => '/')
-    if (directory.startsWith(`${inside}/`)) continue
+    if (directory === inside || directory.startsWith(`${inside}/`)) continue
     const state = `/${dirname(path)} of the image is a link that leads out of it`
     throw new AppError('step-failed', `Cannot write /${path}: ${state}`)
   }
