@@ -10,14 +10,15 @@ import { mountedDevices } from './block-devices.ts'
 import type { DispatcherState, Known } from './dispatcher-state.ts'
 import { failureText, stateOf, writeDispatcherState } from './dispatcher-state.ts'
 import type { Programs } from './exec.ts'
-import { exitCodeOf, HANDED_OVER, UNEXPECTED } from './exit-codes.ts'
+import { ADVICE, exitCodeOf, HANDED_OVER, UNEXPECTED } from './exit-codes.ts'
 import { checkIdentity, readIdentity } from './host.ts'
 import { materialize, OPTIONAL_OUTPUTS } from './materialize.ts'
 import { findMedium } from './medium.ts'
-import { networkFile } from './network.ts'
+import { networkFiles } from './network.ts'
 import type { RunPaths } from './paths.ts'
 import { runPaths } from './paths.ts'
 import type { ProgressReporter } from './progress.ts'
+import type { Notice, Screen } from './screen.ts'
 import { checkTarget } from './target.ts'
 import { checkSeal, jobOf, readTask, recipeOf, storeTask, trustedKeys } from './task.ts'
 
@@ -42,7 +43,8 @@ export interface DispatchDeps {
   readonly progress: (job: JobFile, step: string, signal: AbortSignal) => ProgressReporter
   readonly unitDirectories: readonly string[]
   readonly trustDirectory: string
-  readonly networkFile: string
+  readonly networkDirectory: string
+  readonly screen: Screen
   readonly mediumWaitMs: number
 }
 
@@ -64,6 +66,7 @@ export async function dispatch(options: DispatchOptions, deps: DispatchDeps, sig
     await writeDispatcherState(paths, state(code, error)).catch((cause: unknown) => deps.say(errorText(cause)))
     // The report needs the network that the medium describes.
     if (options.start && known.job) await configureNetwork(known.job, deps, signal).catch(tell(deps))
+    if (options.start) await deps.screen(failureNotice(error, code, known))
     return code
   }
 }
@@ -91,6 +94,7 @@ async function proceed(
   const reporter = deps.progress(job, 'provision-dispatcher', signal)
   reporter.message(`starting ${recipe.task_target}`)
   await handOver(recipe.task_target, deps, signal)
+  await deps.screen(startNotice(job, recipe))
   await reporter.flush()
 }
 
@@ -139,6 +143,7 @@ async function writeOutputs(paths: RunPaths, recipe: Recipe, job: JobFile, schem
     // What an earlier task left must not end on this one's disk.
     for (const path of OPTIONAL_OUTPUTS) await rm(join(paths.root, path), { force: true })
     await mkdir(paths.secrets, { recursive: true, mode: 0o700 })
+    await mkdir(paths.certificates, { recursive: true, mode: 0o755 })
     for (const { path, mode, content } of files) await writeFileAtomic(join(paths.root, path), content, mode)
   } catch (cause) {
     throw new AppError('outputs-unwritable', `Cannot write to ${paths.root}`, { cause })
@@ -151,8 +156,10 @@ async function configureNetwork(job: JobFile, deps: DispatchDeps, signal: AbortS
   deps.say(`static network: ${job.network.addresses.join(', ')} on ${job.network.mac}`)
   try {
     // systemd-networkd runs as a user of its own and must be able to read it.
-    await mkdir(join(deps.networkFile, '..'), { recursive: true, mode: 0o755 })
-    await writeFileAtomic(deps.networkFile, networkFile(job.network), 0o644)
+    await mkdir(deps.networkDirectory, { recursive: true, mode: 0o755 })
+    for (const { name, content } of networkFiles(job.network)) {
+      await writeFileAtomic(join(deps.networkDirectory, name), content, 0o644)
+    }
     await deps.programs.run({ argv: ['networkctl', 'reload'] }, signal)
   } catch (cause) {
     signal.throwIfAborted()
@@ -177,6 +184,24 @@ function explain(error: unknown, exitCode: number, say: (line: string) => void):
   for (const line of failureText(error).split('\n')) say(line)
   if (exitCode === UNEXPECTED && error instanceof Error) say(error.stack ?? '')
   say(`nothing was written to any disk (exit code ${exitCode})`)
+}
+
+function failureNotice(error: unknown, exitCode: number, { job }: Known): Notice {
+  return {
+    title: 'PROVISIONING FAILED: no step was started, nothing was written to any disk',
+    job,
+    facts: [['why', `${failureText(error)} (exit code ${exitCode})`]],
+    advice: ADVICE[exitCode] ?? '',
+  }
+}
+
+function startNotice(job: JobFile, { task_target: target, oci_url: image }: Recipe): Notice {
+  return {
+    title: 'THIS SERVER IS BEING PROVISIONED',
+    job,
+    facts: [['target', target], ...(image === undefined ? [] : [['image', image] as const])],
+    advice: 'Nothing. Do not switch it off; "provisioner job watch" on the controller shows how far it is.',
+  }
 }
 
 function tell(deps: DispatchDeps): (error: unknown) => void {

@@ -49,7 +49,16 @@ function parseNetwork(value: unknown): NetworkPlan | null {
     if (!/^[0-9]{1,3}$/.test(prefix ?? '')) throw unreadable(`network.addresses has "${address}", without its prefix`)
     checkAddress(ip ?? '', 'network.addresses')
   }
-  return { mac, addresses, gateway, dns }
+  return { mac, addresses, gateway, dns, ...asRange(plan, 'vlan', 1, 4094), ...asRange(plan, 'mtu', 576, 9216) }
+}
+
+/** An optional number; nothing when it is not there. */
+function asRange<K extends 'vlan' | 'mtu'>(plan: Readonly<Record<string, unknown>>, name: K, min: number, max: number) {
+  const value = plan[name]
+  if (value === undefined || value === null) return {}
+  const number = asCount(value, `network.${name}`)
+  if (number < min || number > max) throw unreadable(`network.${name} is ${number}, not ${min} to ${max}`)
+  return { [name]: number } as Record<K, number>
 }
 
 function checkAddress(text: string, where: string): void {

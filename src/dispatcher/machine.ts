@@ -4,10 +4,11 @@ import type { DispatchDeps } from './dispatch.ts'
 import { programs } from './exec.ts'
 import { readMounts } from './host.ts'
 import { MEDIUM_WAIT_MS } from './medium.ts'
-import { NETWORK_FILE } from './network.ts'
+import { NETWORK_DIRECTORY } from './network.ts'
 import type { NotifyDeps } from './notify.ts'
 import { runPaths } from './paths.ts'
 import { progressReporter } from './progress.ts'
+import { screens } from './screen.ts'
 import { UNIT_DIRECTORIES } from './target.ts'
 import { TRUST_DIRECTORY } from './task.ts'
 
@@ -15,6 +16,8 @@ import { TRUST_DIRECTORY } from './task.ts'
 export function speaker(prefix: string, out: (text: string) => void): (line: string) => void {
   return (line) => out(`[${prefix}] ${line}\n`)
 }
+
+const DEVICES = { sys: '/sys', dev: '/dev' }
 
 /** The machine this process runs on. */
 export function dispatchDeps(out: (text: string) => void): DispatchDeps {
@@ -24,12 +27,13 @@ export function dispatchDeps(out: (text: string) => void): DispatchDeps {
     clock: systemClock,
     programs: programs(say),
     isRoot: userInfo().uid === 0,
-    devices: { sys: '/sys', dev: '/dev' },
+    devices: DEVICES,
     mounts: readMounts,
     progress: (job, step, signal) => progressReporter(job, step, say, signal),
     unitDirectories: UNIT_DIRECTORIES,
     trustDirectory: TRUST_DIRECTORY,
-    networkFile: NETWORK_FILE,
+    networkDirectory: NETWORK_DIRECTORY,
+    screen: screens(DEVICES, say),
     mediumWaitMs: MEDIUM_WAIT_MS,
   }
 }
@@ -38,7 +42,8 @@ export function dispatchDeps(out: (text: string) => void): DispatchDeps {
 export function notifyTools(
   runDirectory: string,
   out: (text: string) => void,
-): Pick<NotifyDeps, 'paths' | 'programs' | 'say' | 'clock'> {
+): Pick<NotifyDeps, 'paths' | 'programs' | 'say' | 'clock' | 'screen'> {
   const say = speaker('webhook', out)
-  return { paths: runPaths(runDirectory), programs: programs(say), say, clock: systemClock }
+  const screen = screens(DEVICES, say)
+  return { paths: runPaths(runDirectory), programs: programs(say), say, screen, clock: systemClock }
 }

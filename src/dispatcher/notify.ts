@@ -11,10 +11,13 @@ import { readDispatcherState } from './dispatcher-state.ts'
 import type { Programs } from './exec.ts'
 import { failedUnit, readUnits } from './failed-unit.ts'
 import { lastLines, redact, sendLogs } from './logs.ts'
+import { outcomeNotice, unreachedNotice } from './outcome-notice.ts'
 import type { RunPaths } from './paths.ts'
 import { DISPATCHER_UNIT } from './paths.ts'
 import { post } from './report.ts'
+import type { Screen } from './screen.ts'
 import { jobOf, loadTask } from './task.ts'
+import { describeEnding, readEnding } from './unit-ending.ts'
 
 export type Outcome = 'success' | 'failed'
 
@@ -22,6 +25,7 @@ export interface NotifyDeps {
   readonly paths: RunPaths
   readonly programs: Programs
   readonly say: (line: string) => void
+  readonly screen: Screen
   readonly clock: Clock
   /** `MONITOR_UNIT` of the environment. */
   readonly monitorUnit: string | undefined
@@ -52,23 +56,32 @@ export async function notify(outcome: Outcome, deps: NotifyDeps, signal: AbortSi
     })
   const claimed = await claim(outcome, job, deps, signal)
   if (claimed.status !== outcome) return say(`the outcome is "${claimed.status}" already, "${outcome}" is not sent`)
-  if (job === undefined) return say(`the outcome is "${outcome}": ${claimed.message ?? ''}`)
+  if (job === undefined) {
+    // What the dispatcher has to say is on the screen already.
+    return say(`the outcome is "${outcome}": ${claimed.message ?? ''}`)
+  }
   if (await exists(paths.finalSent)) return say(`"${outcome}" was delivered already`)
 
   await sendLogs(paths, job, deps.programs, withTimeout(signal, LOGS_MS)).catch((error: unknown) => {
     signal.throwIfAborted()
     say(`the logs are not sent: ${errorText(error)}`)
   })
+  await deps.screen(outcomeNotice(job, claimed))
   say(`sending "${outcome}"${claimed.failed_step === undefined ? '' : `, failed step ${claimed.failed_step}`}`)
   await deliver(job, claimed, deps, withTimeout(signal, PATIENCE_MS))
   await writeFileAtomic(paths.finalSent, `${deps.clock.now().toISOString()}\n`, 0o644)
   say('delivered')
 }
 
+/** The try after which a person is told: a network that is just coming up is there by then. */
+const UNREACHED = 3
+
 async function deliver(job: JobFile, report: WebhookReport, deps: NotifyDeps, signal: AbortSignal): Promise<void> {
   const send = (attempt: number) =>
     post(job, job.webhook.url, JSON.stringify(report), 'application/json', signal).catch((error: unknown) => {
       deps.say(`attempt ${attempt + 1}: ${errorText(error)}`)
+      // Once: it is tried for hours.
+      if (attempt === UNREACHED) void deps.screen(unreachedNotice(job, report, errorText(error)))
       throw error
     })
   await retry(send, deps.backoff, (error) => isAppError(error, 'controller-unreachable'), signal)
@@ -131,8 +144,12 @@ async function findFailure(
   const target = dispatched?.task_target
   const units = target === undefined ? [] : await readUnits(target, programs, signal).catch(tell(deps, []))
   const failed_step = failedUnit(units, monitorUnit)
-  const message = await lastLines(failed_step, job, programs, signal).catch(tell(deps, ''))
-  return { failed_step, message }
+  const ending = await readEnding(failed_step, programs, signal).then(
+    (known) => [describeEnding(failed_step, known)],
+    tell(deps, []),
+  )
+  const lines = await lastLines(failed_step, job, programs, signal).catch(tell(deps, ''))
+  return { failed_step, message: [...ending, ...(lines === '' ? [] : [lines])].join('\n') }
 }
 
 function tell<T>({ say }: NotifyDeps, instead: T): (error: unknown) => T {

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type DispatchDeps, dispatch } from '../../src/dispatcher/dispatch.ts'
 import type { Command } from '../../src/dispatcher/exec.ts'
 import { progressReporter } from '../../src/dispatcher/progress.ts'
+import type { Notice } from '../../src/dispatcher/screen.ts'
 import { AppError } from '../../src/shared/errors.ts'
 import { imageOf } from '../isobuilder/image-bytes.ts'
 import { JOB, KEYS, LABEL, type MediumParts, RECIPE, taskImage } from './task-medium.ts'
@@ -17,6 +18,7 @@ const never = new AbortController().signal
 let at: string
 let said: string[]
 let ran: string[]
+let seen: Notice[]
 let deps: DispatchDeps
 
 beforeEach(async () => {
@@ -29,6 +31,7 @@ beforeEach(async () => {
   await writeFile(join(at, 'sys/class/dmi/id/product_serial'), 'SN123\n')
   said = []
   ran = []
+  seen = []
   const run = async (command: Command) => void ran.push(command.argv.join(' '))
   deps = {
     say: (line) => void said.push(line),
@@ -40,7 +43,8 @@ beforeEach(async () => {
     progress: () => ({ message: () => undefined, bytes: () => undefined, flush: async () => undefined }),
     unitDirectories: [join(at, 'units')],
     trustDirectory: join(at, 'trust'),
-    networkFile: join(at, 'network/10-provision.network'),
+    networkDirectory: join(at, 'network'),
+    screen: async (notice) => void seen.push(notice),
     mediumWaitMs: 300,
   }
 })
@@ -71,6 +75,20 @@ test('a good medium is copied, checked, spelled out for the steps, and handed ov
   expect(await run('task/recipe.json')).toBe(JSON.stringify(RECIPE))
   expect(await state()).toMatchObject({ status: 'handed-over', exit_code: 0, task_target: 'install-linux.target' })
   expect(said.join('\n')).toContain('the signature of the task medium is good')
+})
+
+test('the screen says what is going on, or what is wrong and what to do about it', async () => {
+  await go()
+  const facts = [
+    ['target', 'install-linux.target'],
+    ['image', RECIPE.oci_url],
+  ]
+  expect(seen).toMatchObject([{ title: 'THIS SERVER IS BEING PROVISIONED', job: JOB, facts }])
+  seen = []
+  await go({ recipe: '{}' })
+  expect(seen[0]?.title).toMatch(/FAILED: no step was started, nothing was written/)
+  expect(seen[0]?.facts[0]?.[1]).toMatch(/task_target.*\(exit code 14\)/s)
+  expect(seen[0]?.advice).toMatch(/^Correct the recipe/)
 })
 
 test('a second task gets nothing of the first one', async () => {
@@ -239,7 +257,7 @@ test('a static plan becomes a networkd file before the hand-over, and also when 
   const network = { mac: '52:54:00:12:34:56', addresses: ['192.0.2.17/24'], gateway: '192.0.2.1', dns: ['192.0.2.53'] }
   expect(await go({ job: { ...JOB, network } })).toBe(0)
   expect(ran).toEqual(['networkctl reload', 'systemctl start --no-block install-linux.target'])
-  expect(await readFile(deps.networkFile, 'utf8')).toContain('MACAddress=52:54:00:12:34:56\n')
+  expect(await readFile(join(at, 'network/10-provision.network'), 'utf8')).toContain('MACAddress=52:54:00:12:34:56\n')
   ran.length = 0
   expect(await go({ job: { ...JOB, network }, recipe: '{}' })).toBe(14)
   expect(ran).toEqual(['networkctl reload'])

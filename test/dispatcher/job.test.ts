@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { parseJobFile } from '../../src/dispatcher/job.ts'
 import { environmentFile } from '../../src/dispatcher/materialize.ts'
-import { networkFile } from '../../src/dispatcher/network.ts'
+import { networkFiles } from '../../src/dispatcher/network.ts'
 import { JOB } from './task-medium.ts'
 
 const NETWORK = {
@@ -12,9 +12,11 @@ const NETWORK = {
 }
 
 test('a job file is read as it was written, and unknown fields are left alone', () => {
-  expect(parseJobFile(JSON.stringify({ ...JOB, network: NETWORK, colour: 'blue' }))).toEqual({
+  expect(
+    parseJobFile(JSON.stringify({ ...JOB, network: { ...NETWORK, vlan: 17, mtu: 9000 }, colour: 'blue' })),
+  ).toEqual({
     ...JOB,
-    network: NETWORK,
+    network: { ...NETWORK, vlan: 17, mtu: 9000 },
   })
 })
 
@@ -39,6 +41,7 @@ test.for<[string, object, string]>([
     { ...JOB, network: { ...NETWORK, addresses: ['192.0.2.3'] } },
     'without its prefix',
   ],
+  ['with a VLAN that is none', { ...JOB, network: { ...NETWORK, vlan: 4095 } }, 'network.vlan is 4095, not 1 to 4094'],
   [
     'with a gateway that smuggles a line',
     { ...JOB, network: { ...NETWORK, gateway: '192.0.2.1\n[Route]' } },
@@ -48,25 +51,25 @@ test.for<[string, object, string]>([
   expect(() => parseJobFile(JSON.stringify(file))).toThrow(message)
 })
 
+const CARD = ['[Match]', 'MACAddress=52:54:00:12:34:56', 'Type=ether', 'Kind=!*', '', '[Link]']
+const STATIC = ['', '[Network]', 'DHCP=no', 'IPv6AcceptRA=no', 'LinkLocalAddressing=no']
+const ADDRESSES = ['Address=192.0.2.17/24', 'Address=2001:db8::17/64', 'Gateway=192.0.2.1', 'DNS=2001:db8::53', '']
+
 test('a static plan matches its card by MAC address and has no DHCP', () => {
-  expect(networkFile(NETWORK)).toBe(
-    [
-      '[Match]',
-      'MACAddress=52:54:00:12:34:56',
-      '',
-      '[Link]',
-      'RequiredForOnline=routable',
-      '',
-      '[Network]',
-      'DHCP=no',
-      'IPv6AcceptRA=no',
-      'LinkLocalAddressing=no',
-      'Address=192.0.2.17/24',
-      'Address=2001:db8::17/64',
-      'Gateway=192.0.2.1',
-      'DNS=2001:db8::53',
-      '',
-    ].join('\n'),
+  expect(networkFiles({ ...NETWORK, mtu: 9000 })).toEqual([
+    {
+      name: '10-provision.network',
+      content: [...CARD, 'MTUBytes=9000', 'RequiredForOnline=routable', ...STATIC, ...ADDRESSES].join('\n'),
+    },
+  ])
+})
+
+test('addresses on a VLAN are on an interface of its own, not on the card', () => {
+  const [card, device, tagged] = networkFiles({ ...NETWORK, vlan: 17 })
+  expect(card?.content).toBe([...CARD, 'RequiredForOnline=no', ...STATIC, 'VLAN=provision', ''].join('\n'))
+  expect(device?.content).toBe('[NetDev]\nName=provision\nKind=vlan\n\n[VLAN]\nId=17\n')
+  expect(tagged?.content).toBe(
+    ['[Match]', 'Name=provision', '', '[Link]', 'RequiredForOnline=routable', ...STATIC, ...ADDRESSES].join('\n'),
   )
 })
 

@@ -19,12 +19,14 @@ let server: Server
 let answers: number[]
 let posts: { path: string; secret: unknown; body: string }[]
 let said: string[]
+let titles: string[]
 let deps: NotifyDeps
 
 beforeEach(async () => {
   answers = []
   posts = []
   said = []
+  titles = []
   server = createServer((request, response) => {
     let body = ''
     request.setEncoding('utf8').on('data', (text) => {
@@ -52,6 +54,7 @@ beforeEach(async () => {
     paths,
     programs: { run: async () => undefined, read: answerOf, feed: async () => undefined },
     say: (line) => void said.push(line),
+    screen: async ({ title }) => void titles.push(title),
     clock: { now: () => new Date('2026-01-02T03:04:05Z') },
     monitorUnit: undefined,
     backoff: { firstMs: 1, maxMs: 2, attempts: Number.POSITIVE_INFINITY },
@@ -68,6 +71,7 @@ afterEach(async () => {
 async function answerOf({ argv }: Command): Promise<string> {
   const line = argv.join(' ')
   if (line.includes('list-dependencies')) return 'install-linux.target\n  partition.service\n  image-linux.service\n'
+  if (line.includes('--property=Result')) return 'Result=exit-code\nExecMainStatus=1\nTimeoutStartUSec=1h 30min\n'
   if (line.includes('systemctl show')) {
     return 'Id=partition.service\nActiveState=active\nExecMainExitTimestampMonotonic=5\n\nId=image-linux.service\nActiveState=failed\nExecMainExitTimestampMonotonic=9\n'
   }
@@ -102,7 +106,7 @@ test('failure names the unit that failed and its last lines, and no secret is in
     {
       status: 'failed',
       failed_step: 'image-linux.service',
-      message: 'password [redacted] refused\nMain process exited',
+      message: 'image-linux.service failed with exit code 1\npassword [redacted] refused\nMain process exited',
     },
   ])
   expect(posts[0]?.body).toContain('journal with [redacted] in it')
@@ -115,6 +119,19 @@ test('a failed dispatcher is the failed step, with its own words', async () => {
   await notify('failed', deps, never)
   expect(webhooks()).toMatchObject([
     { failed_step: 'provision-dispatcher.service', message: 'Cannot use the recipe: it has one problem' },
+  ])
+})
+
+test('the screen has the outcome, and says so when the controller cannot be told for long', async () => {
+  await notify('failed', deps, never)
+  expect(titles).toEqual(['PROVISIONING FAILED in image-linux.service'])
+  await rm(join(at, 'state'), { recursive: true })
+  await mkdir(join(at, 'state'))
+  answers = [503, 503, 503, 503, 503, 503]
+  await notify('success', deps, never)
+  expect(titles.slice(1)).toEqual([
+    'PROVISIONING SUCCEEDED',
+    'PROVISIONING SUCCEEDED, and the controller cannot be told',
   ])
 })
 

@@ -44,6 +44,10 @@ export interface NetworkPlan {
   readonly addresses: readonly string[]
   readonly gateway: string | null
   readonly dns: readonly string[]
+  /** The addresses are on this VLAN, tagged; without it they are on the card itself. */
+  readonly vlan?: number
+  /** Bytes of the largest packet. */
+  readonly mtu?: number
 }
 
 /** Where the maintenance OS posts to, below `controller.url`. */

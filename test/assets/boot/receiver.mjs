@@ -1,14 +1,21 @@
-// Stands for the controller inside the container: keeps every post, and ends the boot a while after the first report. It
-// lives until the very end of the shutdown, so a report that is sent only then is seen too.
+// Stands for the controller and its registry inside the container: keeps every post, and ends the boot a while after the
+// first report, or after a reporter had nobody to report to. It lives until the very end of the shutdown, so a report that
+// is sent only then is seen too.
 import { spawnSync } from 'node:child_process'
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, openSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 
 const GRACE_MS = 1500
-const LIMIT_MS = 40_000
-let reported = false
+const LIMIT_MS = 60_000
+const registry = JSON.parse(readFileSync('/t/registry.json', 'utf8'))
+let ending = false
 
 createServer((request, response) => {
+  if (request.method === 'GET' || request.method === 'HEAD') {
+    const body = registry[request.url]
+    const type = request.url?.includes('/manifests/') ? 'application/vnd.oci.image.manifest.v1+json' : 'text/plain'
+    return response.writeHead(body === undefined ? 404 : 200, { 'content-type': type }).end(body, 'latin1')
+  }
   let body = ''
   request.setEncoding('utf8').on('data', (text) => {
     body += text
@@ -16,15 +23,20 @@ createServer((request, response) => {
   request.on('end', () => {
     appendFileSync('/t/posts.jsonl', `${JSON.stringify({ path: request.url, body })}\n`)
     response.writeHead(200).end()
-    if (!reported && request.url?.includes('status-webhook')) {
-      reported = true
-      setTimeout(powerOff, GRACE_MS)
-    }
+    if (request.url?.includes('status-webhook')) end()
   })
 }).listen(8099, '127.0.0.1')
 
+process.on('SIGUSR1', end)
 setTimeout(powerOff, LIMIT_MS)
 
+function end() {
+  if (!ending) setTimeout(powerOff, GRACE_MS)
+  ending = true
+}
+
 function powerOff() {
+  const journal = openSync('/t/journal', 'w')
+  spawnSync('journalctl', ['--boot', '--output=cat', '--no-pager'], { stdio: ['ignore', journal, journal] })
   spawnSync('systemctl', ['--no-block', 'poweroff'])
 }

@@ -1,0 +1,28 @@
+import type { JobFile, WebhookReport } from '../shared/task/job-file.ts'
+import type { Notice } from './screen.ts'
+
+/** What this boot came to, for a person in front of the server. */
+export function outcomeNotice(job: JobFile, { status, failed_step: step, message }: WebhookReport): Notice {
+  if (status === 'success') {
+    const advice = 'Nothing: the controller starts the server into what was installed.'
+    return { title: 'PROVISIONING SUCCEEDED', job, facts: [], advice }
+  }
+  return {
+    title: `PROVISIONING FAILED in ${step ?? 'an unknown step'}`,
+    job,
+    facts: [['why', message ?? '']],
+    advice: `See "provisioner job show ${job.job_id}" and "provisioner job logs ${job.job_id}" on the controller.`,
+  }
+}
+
+/** The outcome stands although nobody could be told: it is not undone, and it is not called another. */
+export function unreachedNotice(job: JobFile, { status, failed_step: step }: WebhookReport, error: string): Notice {
+  const outcome = status === 'success' ? 'SUCCEEDED' : `FAILED in ${step ?? 'an unknown step'}`
+  return {
+    title: `PROVISIONING ${outcome}, and the controller cannot be told`,
+    job,
+    facts: [['why', error]],
+    advice:
+      'Check cable, address and route to the controller: it is tried again for six hours. The disk stays as it is.',
+  }
+}

@@ -1,0 +1,50 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { bootUnits } from './boot/boot.ts'
+import { LINUX_STEPS } from './failures/case.ts'
+import { DISPATCHER_CASES } from './failures/dispatcher-cases.ts'
+import { failuresPage } from './failures/page.ts'
+import { STEP_CASES } from './failures/step-cases.ts'
+import { WAY_CASES } from './failures/ways.ts'
+
+const PAGE = join(import.meta.dirname, '../../docs/failures.md')
+const GROUPS = {
+  'Before any step: the dispatcher': DISPATCHER_CASES,
+  'Any step, whatever it does': WAY_CASES,
+  'What a step finds': STEP_CASES,
+}
+
+test.concurrent('when every step is done, success is reported once, not again at the shutdown', async () => {
+  const { reports, began, journal } = await bootUnits(LINUX_STEPS, {})
+  expect(reports, journal).toMatchObject([{ status: 'success', task_target: 'install-linux.target' }])
+  expect(reports[0]).not.toHaveProperty('failed_step')
+  expect(began).toEqual(LINUX_STEPS)
+})
+
+test.concurrent.for(
+  Object.values(GROUPS)
+    .flat()
+    .map((one) => [one.when, one] as const),
+)(
+  'when %s, one failure is reported, with its unit, its last lines and the journal, and no later step begins',
+  async ([, { scenario, unit, began, says }]) => {
+    const boot = await bootUnits(LINUX_STEPS, scenario)
+    expect(boot.began, boot.journal).toEqual(began)
+    const [report] = boot.reports
+    if (unit === 'none') {
+      expect(boot.reports).toEqual([])
+    } else {
+      expect(boot.reports, boot.journal).toMatchObject([{ status: 'failed', failed_step: unit }])
+      expect(boot.collected).toHaveLength(1)
+      expect(boot.collected[0]).toContain(unit)
+    }
+    for (const line of says) expect(report === undefined ? boot.journal : report.message).toContain(line)
+  },
+)
+
+test('docs/failures.md says what these tests have seen', () => {
+  const page = failuresPage(GROUPS)
+  if (process.env['PROVISIONER_WRITE_DOCS']) writeFileSync(PAGE, page)
+  expect(readFileSync(PAGE, 'utf8')).toBe(page)
+})

@@ -1,0 +1,29 @@
+import type { FailureCase } from './case.ts'
+
+const HEAD = `# What goes wrong, and what the operator sees
+
+Written by \`test/assets/failures.real.test.ts\`, which makes every one of these happen on a real systemd, with the real units,
+dispatcher and reporter, and compares this page (\`PROVISIONER_WRITE_DOCS=1\` rewrites it). In each case exactly one report
+is sent, no later step begins, and the journal of the boot is collected first: \`provisioner job logs ID\`.
+
+\`provisioner job show ID\` gives the failed step and its message: one sentence on how the unit ended, then the unit's last
+lines. What is named here is in that message. "none" means that the medium told neither an address nor a secret to report
+with: the controller's job ends by its time limit, and the sentence is on the server's screen and serial console.
+
+`
+
+export function failuresPage(groups: Readonly<Record<string, readonly FailureCase[]>>): string {
+  const sections = Object.entries(groups).map(([title, cases]) => {
+    const rows = cases.map(({ when, unit, says }) => `| ${when} | ${unitOf(unit)} | ${says.map(code).join('<br>')} |`)
+    return [`## ${title}`, '', '| when | failed step | message |', '|---|---|---|', ...rows, ''].join('\n')
+  })
+  return HEAD + sections.join('\n')
+}
+
+function unitOf(unit: string): string {
+  return unit === 'none' ? 'none' : `\`${unit}\``
+}
+
+function code(line: string): string {
+  return `\`${line.replaceAll('|', '\\|')}\``
+}

@@ -1,0 +1,74 @@
+import { PODMAN, type Scenario } from '../boot/boot.ts'
+import { type FailureCase, LINUX_STEPS } from './case.ts'
+
+interface Way {
+  readonly when: string
+  readonly scenario: (step: string) => Scenario
+  readonly says: (step: string) => readonly string[]
+}
+
+const body = (script: string) => (step: string) => ({ steps: { [step]: script } })
+
+/** What can happen to any step, whatever it does. */
+const WAYS: readonly Way[] = [
+  {
+    when: 'ends with an error',
+    scenario: body('echo "cannot go on"; exit 1'),
+    says: (step) => [`${step}.service failed with exit code 1`, 'cannot go on'],
+  },
+  {
+    when: 'is killed',
+    scenario: body('kill -9 $$'),
+    says: (step) => [`${step}.service was killed by SIGKILL`],
+  },
+  {
+    when: 'takes longer than its limit',
+    scenario: (step) => ({ ...body('exec sleep 60')(step), service: { [step]: 'TimeoutStartSec=1' } }),
+    says: (step) => [`${step}.service was ended: it took longer than its limit of 1s`],
+  },
+  {
+    when: 'is stopped by an operator',
+    scenario: (step) => body(`systemctl --no-block stop ${step}; exec sleep 60`)(step),
+    says: (step) => [`${step}.service was stopped before it was done`],
+  },
+  {
+    when: 'has no container image',
+    scenario: (step) => ({ steps: { [step]: PODMAN } }),
+    says: (step) => [
+      `${step}.service failed with exit code 125: podman could not start its container`,
+      'localhost/provisioner-tools:1: image not known',
+    ],
+  },
+  {
+    when: 'has a program in its container that cannot be run',
+    scenario: body('exit 126'),
+    says: (step) => [`${step}.service failed with exit code 126: the program of its container cannot be run`],
+  },
+  {
+    when: 'has no such program in its container',
+    scenario: body('exit 127'),
+    says: (step) => [`${step}.service failed with exit code 127: its container has no such program`],
+  },
+  {
+    when: 'has a container whose program is killed',
+    scenario: body('exit 137'),
+    says: (step) => [`${step}.service failed with exit code 137: its program was killed by SIGKILL`],
+  },
+]
+
+const IN_CONTAINERS = LINUX_STEPS.filter((step) => step !== 'tool-image')
+
+/**
+ * Each way once, the steps taking turns: the graph treats all alike (assets.test.ts compares their Quadlets line by line),
+ * and every boot costs seconds.
+ */
+export const WAY_CASES: readonly FailureCase[] = WAYS.map(({ when, scenario, says }, index) => {
+  const step = IN_CONTAINERS[index % IN_CONTAINERS.length] ?? 'partition'
+  return {
+    when: `a step ${when}`,
+    scenario: scenario(step),
+    unit: `${step}.service`,
+    began: LINUX_STEPS.slice(0, LINUX_STEPS.indexOf(step) + 1),
+    says: says(step),
+  }
+})
