@@ -88,6 +88,8 @@ export const NETWORK = {
     addresses: listOf({ type: 'string', format: 'interface-address', description: 'such as "192.0.2.17/24"' }),
     gateway: { type: ['string', 'null'], format: 'ip-address', description: 'an IP address or null' },
     dns: listOf({ type: 'string', format: 'ip-address', description: 'an IP address' }),
+    vlan: { type: 'integer', minimum: 1, maximum: 4094, description: 'the VLAN of the addresses, if they are on one' },
+    mtu: { type: 'integer', minimum: 576, maximum: 9216, description: 'bytes of the largest packet' },
   },
 } as const
 
