@@ -91,25 +91,28 @@ function nameOf(entries: readonly Buffer[]): string | undefined {
 
 /** Component records: flags, length, text (RRIP 4.1.3.1). */
 function targetOf(entries: readonly Buffer[]): string {
-  let target = Buffer.alloc(0)
-  let joins = false // the component before goes on in this one
-  let first = true
+  const parts: Buffer[] = []
+  let bytes = 0
+  let joins = true // nothing is before the first, and the component before may go on in this one
   for (const components of entries) {
     for (let at = 0; at + 2 <= components.length; ) {
       const flags = components[at] ?? 0
       const length = components[at + 1] ?? 0
       if (at + 2 + length > components.length) throw unreadable('a component of a symbolic link is cut off')
       const text = componentText(flags, components.subarray(at + 2, at + 2 + length))
-      const slash = first || joins || target.at(-1) === 0x2f ? '' : '/'
-      target = Buffer.concat([target, Buffer.from(slash), text])
-      limited(target)
-      joins = (flags & 0x01) !== 0
-      first = false
+      if (!joins) parts.push(SLASH)
+      parts.push(text)
+      const last: number | undefined = text.at(-1) ?? (joins ? undefined : SLASH[0])
+      bytes += text.length + 1
+      if (bytes > 2 * MAX_TEXT) throw unreadable(`a symbolic link has more than ${MAX_TEXT} bytes`)
+      joins = (flags & 0x01) !== 0 || last === SLASH[0]
       at += 2 + length
     }
   }
-  return limited(target)
+  return limited(Buffer.concat(parts))
 }
+
+const SLASH = Buffer.from('/')
 
 function componentText(flags: number, text: Buffer): Buffer {
   if ((flags & 0x02) !== 0) return Buffer.from('.')

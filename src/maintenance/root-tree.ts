@@ -40,6 +40,10 @@ const OPAQUE = '.wh..wh..opq'
 /** As Linux counts (path_resolution(7)). */
 const MAX_LINKS = 40
 
+/** Directories in each other, and files: far more than any system has, less than what makes us run out of memory. */
+const MAX_DEPTH = 1000
+const MAX_FILES = 5_000_000
+
 /** Root of every tree, until a layer says otherwise. */
 const DIRECTORY: TarHeader = {
   ...{ path: '', type: 'directory', mode: 0o755, uid: 0, gid: 0, size: 0, link: '', major: 0, minor: 0 },
@@ -48,6 +52,7 @@ const DIRECTORY: TarHeader = {
 
 export function rootTree(): RootTree {
   const root: TreeNode = newNode({ header: DIRECTORY, layer: -1, member: -1 }, -1)
+  let applied = 0
 
   /** The node behind the names; links in the middle are followed, and at the end if asked for. */
   function walk(names: readonly string[], followLast: boolean): TreeNode | undefined {
@@ -66,6 +71,7 @@ export function rootTree(): RootTree {
           if (link.startsWith('/')) stack = [root]
           pending.unshift(...link.split('/'))
         } else stack.push(child)
+        if (stack.length > MAX_DEPTH) throw tooLarge(`directories are more than ${MAX_DEPTH} levels deep`)
       }
     }
     return stack.at(-1)
@@ -115,6 +121,7 @@ export function rootTree(): RootTree {
 
   return {
     apply(header, layer, member) {
+      if (++applied > MAX_FILES) throw tooLarge(`it has more than ${MAX_FILES} files`)
       const names = namesOf(header.path)
       const name = names.at(-1) ?? ''
       if (!name.startsWith(WHITEOUT)) return applyNew(names, header, layer, member)
@@ -137,6 +144,10 @@ function* entriesBelow(node: TreeNode, path: string): Generator<{ path: string; 
     const child = node.children?.get(name)
     if (child !== undefined) yield* entriesBelow(child, path === '' ? name : `${path}/${name}`)
   }
+}
+
+function tooLarge(state: string): AppError<'boot-image'> {
+  return new AppError('boot-image', `Cannot use the image: ${state}`)
 }
 
 function newNode(inode: Inode, layer: number): TreeNode {

@@ -16,8 +16,11 @@ const TYPES = new Map<string, TarType>([
   ['7', 'file'],
 ])
 
-/** Records and long names are small; a larger one is no archive of ours. */
+/** Records and long names before one file; more is no archive of ours. */
 const MAX_EXTENSION_BYTES = 8 * 1024 * 1024
+
+/** A path on Linux is not longer. */
+const MAX_PATH = 4096
 
 /** GNU tar and Go write attributes under this key, in raw bytes: that is why pax records are never made text here. */
 const XATTR_PREFIX = 'SCHILY.xattr.'
@@ -31,6 +34,12 @@ export async function* readTar(chunks: AsyncIterable<Uint8Array>, name: string):
   const reader = byteReader(chunks, name)
   const global = new Map<string, Buffer>()
   let local = new Map<string, Buffer>()
+  let room = MAX_EXTENSION_BYTES
+  async function extension(size: number): Promise<Buffer> {
+    room -= size
+    if (room < 0) throw unusable(name, 'a header in it is too large')
+    return (await reader.take(size + paddingOf(size))).subarray(0, size)
+  }
   try {
     for (;;) {
       const block = await reader.take(BLOCK)
@@ -40,13 +49,14 @@ export async function* readTar(chunks: AsyncIterable<Uint8Array>, name: string):
       const flag = String.fromCharCode(block[156] ?? 0)
       const size = numberAt(block, 124, 12)
       if (flag === 'x' || flag === 'g') {
-        const records = paxRecords(await extension(reader, size, name))
+        const records = paxRecords(await extension(size), name)
         for (const [key, value] of records) (flag === 'x' ? local : global).set(key, value)
       } else if (flag === 'L' || flag === 'K') {
-        local.set(flag === 'L' ? 'path' : 'linkpath', untilNul(await extension(reader, size, name)))
+        local.set(flag === 'L' ? 'path' : 'linkpath', untilNul(await extension(size)))
       } else {
         yield* member(reader, block, flag, new Map([...global, ...local]), name)
         local = new Map()
+        room = MAX_EXTENSION_BYTES - bytesIn(global)
       }
     }
   } finally {
@@ -77,10 +87,10 @@ async function* member(
   }
 }
 
-async function extension(reader: ByteReader, size: number, name: string): Promise<Buffer> {
-  if (size > MAX_EXTENSION_BYTES) throw unusable(name, 'a header in it is too large')
-  const bytes = await reader.take(size + paddingOf(size))
-  return bytes.subarray(0, size)
+function bytesIn(records: ReadonlyMap<string, Buffer>): number {
+  let bytes = 0
+  for (const [key, value] of records) bytes += key.length + value.length
+  return bytes
 }
 
 function headerOf(block: Buffer, flag: string, records: ReadonlyMap<string, Buffer>, name: string): TarHeader {
@@ -94,8 +104,12 @@ function headerOf(block: Buffer, flag: string, records: ReadonlyMap<string, Buff
   }
   const decimal = (key: string, at: number, length: number) => {
     const record = records.get(key)?.toString()
-    return record === undefined ? numberAt(block, at, length) : Number.parseInt(record, 10)
+    const value = record === undefined ? numberAt(block, at, length) : Number(record)
+    if (!Number.isSafeInteger(value) || value < 0) throw unusable(name, `the ${key} of "${path}" is no number`)
+    return value
   }
+  const link = records.get('linkpath')?.toString() ?? text(block, 157, 100)
+  if (path.length > MAX_PATH || link.length > MAX_PATH) throw unusable(name, 'a path in it is too long')
   return {
     path,
     type,
@@ -103,7 +117,7 @@ function headerOf(block: Buffer, flag: string, records: ReadonlyMap<string, Buff
     uid: decimal('uid', 108, 8),
     gid: decimal('gid', 116, 8),
     size: type === 'file' ? decimal('size', 124, 12) : 0,
-    link: records.get('linkpath')?.toString() ?? text(block, 157, 100),
+    link,
     major: type === 'character' || type === 'block' ? numberAt(block, 329, 8) : 0,
     minor: type === 'character' || type === 'block' ? numberAt(block, 337, 8) : 0,
     xattrs: xattrsOf(records),
@@ -117,15 +131,16 @@ function xattrsOf(records: ReadonlyMap<string, Buffer>): Map<string, Buffer> {
 }
 
 /** `LENGTH KEY=VALUE\n`, the length counting the whole record (POSIX.1-2017 "pax Extended Header"). */
-function* paxRecords(bytes: Buffer): Generator<readonly [string, Buffer]> {
+function* paxRecords(bytes: Buffer, name: string): Generator<readonly [string, Buffer]> {
   for (let at = 0; at < bytes.length; ) {
     const space = bytes.indexOf(0x20, at)
     const length = Number(bytes.toString('latin1', at, space))
     const equals = bytes.indexOf(0x3d, space)
-    if (space === -1 || equals === -1 || !Number.isSafeInteger(length) || at + length > bytes.length) return
-    if (equals < at + length)
-      yield [bytes.toString('utf8', space + 1, equals), bytes.subarray(equals + 1, at + length - 1)]
-    at += Math.max(length, 1)
+    const isWhole =
+      Number.isSafeInteger(length) && space < equals && equals < at + length && at + length <= bytes.length
+    if (space === -1 || !isWhole) throw unusable(name, 'a pax record in it is broken')
+    yield [bytes.toString('utf8', space + 1, equals), bytes.subarray(equals + 1, at + length - 1)]
+    at += length
   }
 }
 

@@ -1,0 +1,72 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { extractIso, linksLeadingOut } from '../../src/isobuilder/extract.ts'
+import type { IsoFile, IsoImage } from '../../src/isobuilder/reader.ts'
+import { openIso } from '../../src/isobuilder/reader.ts'
+import { file, imageOf, mediumOf } from './image-bytes.ts'
+import { lintBytes } from './lint/lint-image.ts'
+
+/** Images that were made to fill a disk, or to keep a reader busy for days. */
+
+const never = new AbortController().signal
+const SECTOR = 2048
+const COUNT = 40
+
+/** Every small file lies on the whole of a large one. */
+async function bomb(): Promise<Buffer> {
+  const names = Array.from({ length: COUNT }, (_, index) => `F${index}`)
+  const image = await imageOf([file('BIG', 'x'.repeat(1024 * 1024)), ...names.map((name) => file(name, 'x'))])
+  const recordOf = (name: string) => image.indexOf(`${name}.;1`) - 33
+  const big = recordOf('BIG')
+  for (const name of names) image.copy(image, recordOf(name) + 2, big + 2, big + 18)
+  return image
+}
+
+test('an image whose files are many times larger than itself is not extracted', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'bomb-'))
+  onTestFinished(() => rm(directory, { recursive: true }))
+  const image = await openIso(mediumOf(await bomb()))
+  expect((await image.list()).reduce((sum, { size }) => sum + size, 0)).toBe((COUNT + 1) * 1024 * 1024)
+  await expect(extractIso(image, join(directory, 'to'), never)).rejects.toMatchObject({
+    code: 'iso-read',
+    message: expect.stringMatching(/its files have 42991616 bytes, the image/),
+  })
+  expect(await readdir(directory)).toEqual([])
+})
+
+test('hard links, which share their bytes too, are extracted', async () => {
+  const image: IsoImage = await openIso(mediumOf(await imageOf([file('a', 'x'.repeat(100 * SECTOR))])))
+  const directory = await mkdtemp(join(tmpdir(), 'links-'))
+  onTestFinished(() => rm(directory, { recursive: true }))
+  const [one] = await image.list()
+  const names = ['a', 'b', 'c']
+  const linked = {
+    ...image,
+    list: async () => names.map((path) => ({ ...(one as IsoFile), path })),
+    stream: () => image.stream('a'),
+  }
+  await extractIso(linked, join(directory, 'to'), never)
+  expect(await readdir(join(directory, 'to'))).toEqual(names)
+})
+
+test('a checker does not read more contents than the image has', async () => {
+  const image = await bomb()
+  let read = 0
+  const counted = mediumOf(image)
+  const findings = await lintBytes(image, { contents: true }, async (offset, length) => {
+    read += length
+    return counted(offset, length)
+  })
+  expect(findings.map(({ code }) => code)).toContain('limit')
+  expect(read).toBeLessThan(4 * image.length)
+})
+
+test('links that lead through thousands of names each are given up, soon', () => {
+  const links = Array.from({ length: 3000 }, (_, index): IsoFile => {
+    const target = `${'./'.repeat(2000)}l${index + 1}`
+    return { path: `l${index}`, kind: 'symlink', size: 0, mode: 0o777, target }
+  })
+  expect(() => linksLeadingOut(links)).toThrow(/go on for ever/)
+})
