@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import type { Problem } from '../shared/errors.ts'
-import { AppError, isAppError } from '../shared/errors.ts'
+import { AppError } from '../shared/errors.ts'
+import { inspectRecipe } from '../shared/recipe/inspect.ts'
 import { lintRecipe } from '../shared/recipe/lint.ts'
-import { parseRecipeText } from '../shared/recipe/parse.ts'
+import { parseRecipeDocument } from '../shared/recipe/parse.ts'
 import type { Recipe } from '../shared/recipe/schema.ts'
 import { RECIPE_SCHEMA } from '../shared/recipe/schema.ts'
 import type { Command, CommandGroup, Invocation } from './command.ts'
@@ -49,28 +50,14 @@ export const recipe: CommandGroup = {
 async function check(invocation: Invocation, lint: (recipe: Recipe) => readonly Problem[]): Promise<number> {
   const { io } = invocation
   const file = invocation.arg('FILE')
-  const { problems, warnings } = inspect(await readRecipeFile(file), lint)
+  const text = await readRecipeFile(file)
+  const { problems, warnings } = inspectRecipe(() => parseRecipeDocument(text), lint)
   const findings = [...problems, ...warnings]
   if (invocation.flag('json')) {
     io.out(`${JSON.stringify({ valid: problems.length === 0, details: problems, warnings })}\n`)
   } else if (findings.length === 0) io.out(`${file}: valid\n`)
   else io.err(findings.map(({ path, message }) => `${file}: ${path || '/'}: ${message}\n`).join(''))
   return findings.length === 0 ? 0 : 1
-}
-
-interface Findings {
-  readonly problems: readonly Problem[]
-  readonly warnings: readonly Problem[]
-}
-
-function inspect(text: string, lint: (recipe: Recipe) => readonly Problem[]): Findings {
-  try {
-    return { problems: [], warnings: lint(parseRecipeText(text)) }
-  } catch (error) {
-    if (!isAppError(error, 'recipe-invalid')) throw error
-    const whole = { path: '', code: error.code, message: error.message }
-    return { problems: error.problems.length > 0 ? error.problems : [whole], warnings: [] }
-  }
 }
 
 /** @throws `request-invalid` when the file cannot be read */

@@ -10,21 +10,25 @@ import type { Gate } from './http/mount.ts'
 import { mount } from './http/mount.ts'
 import { problemResponse } from './http/problem.ts'
 import { strictHeaders } from './http/strict-headers.ts'
+import type { Medium } from './media/medium.ts'
 import type { ControllerMetrics } from './metrics.ts'
 import type { AuditRouteDeps } from './routes/audit.ts'
 import { AUDIT_ENDPOINTS, auditHandlers } from './routes/audit.ts'
 import type { DoctorRouteDeps } from './routes/doctor.ts'
 import { DOCTOR_ENDPOINTS, doctorHandlers, TEST_MEDIUM_ENDPOINTS, testMediumHandlers } from './routes/doctor.ts'
 import { ENDPOINTS } from './routes/endpoints.ts'
+import type { EventRouteDeps } from './routes/events.ts'
+import { EVENT_ENDPOINTS, eventHandlers } from './routes/events.ts'
 import type { HealthRouteDeps } from './routes/health.ts'
 import { HEALTH_ENDPOINTS, healthHandlers } from './routes/health.ts'
 import type { JobRouteDeps } from './routes/jobs.ts'
 import { JOB_ENDPOINTS, jobHandlers } from './routes/jobs.ts'
 import type { MediaRouteDeps } from './routes/media.ts'
-import { MEDIA_ENDPOINTS, mediaHandlers } from './routes/media.ts'
+import { MEDIA_ENDPOINTS, mediaHandlers, STATIC_ENDPOINTS, staticHandlers } from './routes/media.ts'
 import type { MetricsRouteDeps } from './routes/metrics.ts'
 import { METRICS_ENDPOINTS, metricsHandlers, OPEN_METRICS_ENDPOINTS } from './routes/metrics.ts'
 import { OPENAPI_ENDPOINTS, openApiHandlers } from './routes/openapi.ts'
+import { RECIPE_ENDPOINTS, recipeHandlers } from './routes/recipes.ts'
 import type { ReportRouteDeps } from './routes/reports.ts'
 import { jobBySecret, REPORT_ENDPOINTS, reportHandlers } from './routes/reports.ts'
 import type { ServerRouteDeps } from './routes/servers.ts'
@@ -36,6 +40,7 @@ import { USER_ENDPOINTS, userHandlers } from './routes/users.ts'
 import type { AuditStore } from './store/audit.ts'
 
 export type AppDeps = JobRouteDeps &
+  EventRouteDeps &
   MediaRouteDeps &
   ReportRouteDeps &
   ServerRouteDeps &
@@ -47,6 +52,7 @@ export type AppDeps = JobRouteDeps &
   AuditRouteDeps & {
     readonly trail: AuditStore
     readonly registry: Registry
+    readonly maintenance: Medium | undefined
     readonly log: Logger
     readonly metrics: Pick<ControllerMetrics, 'begin'>
     /** Whether everybody may read the metrics; else only who has a token. */
@@ -76,8 +82,11 @@ export function controllerApp(deps: AppDeps): Hono {
   mount(app, deps.metricsOpen ? OPEN_METRICS_ENDPOINTS : METRICS_ENDPOINTS, metricsHandlers(deps), gate)
   mount(app, TEST_MEDIUM_ENDPOINTS, testMediumHandlers(deps), gate)
   mount(app, MEDIA_ENDPOINTS, mediaHandlers(deps), gate)
+  mount(app, STATIC_ENDPOINTS, staticHandlers(deps), gate)
+  mount(app, RECIPE_ENDPOINTS, recipeHandlers(), gate)
   mount(app, REPORT_ENDPOINTS, reportHandlers(deps), gate)
   mount(app, JOB_ENDPOINTS, jobHandlers(deps), gate)
+  mount(app, EVENT_ENDPOINTS, eventHandlers(deps), gate)
   mount(app, SERVER_ENDPOINTS, serverHandlers(deps), gate)
   mount(app, DOCTOR_ENDPOINTS, doctorHandlers(deps), gate)
   mount(app, USER_ENDPOINTS, userHandlers(deps), gate)

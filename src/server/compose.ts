@@ -16,8 +16,10 @@ import { controllerApp } from './app.ts'
 import { bmcAccess } from './bmcs.ts'
 import { testMedia } from './doctor/test-media.ts'
 import { firstToken } from './first-token.ts'
+import { eventStreams } from './http/event-streams.ts'
 import { BUDGETS } from './jobs/budgets.ts'
 import { createChanges } from './jobs/changes.ts'
+import { createJobFeed } from './jobs/feed.ts'
 import type { Job } from './jobs/machine.ts'
 import type { JobMedia, JobStore } from './jobs/ports.ts'
 import { StepFailure } from './jobs/provision.ts'
@@ -41,6 +43,7 @@ import { openChangingDatabase } from './store/changing-database.ts'
 import { holdDirectory, openDatabase } from './store/database.ts'
 import { sqliteJobStore } from './store/jobs.ts'
 import { sqliteLearnedProfiles } from './store/profiles.ts'
+import { sqliteServerRegistry } from './store/server-registry.ts'
 import { sealedSample, sqliteServerStore } from './store/servers.ts'
 import { sqliteTokenStore } from './store/tokens.ts'
 import { sqliteUserStore } from './store/users.ts'
@@ -102,8 +105,10 @@ async function serveData(
   signal: AbortSignal,
 ): Promise<void> {
   const endpoints = endpointsOf(config)
+  const feed = createJobFeed()
+  const streams = eventStreams()
   const tls = certificate?.material
-  const jobs = sqliteJobStore(changing.db, changing.commits)
+  const jobs = sqliteJobStore(changing.db, changing.commits, feed.entry)
   const servers = sqliteServerStore(changing.db, keys.seal, changing.commits)
   const tokens = sqliteTokenStore(db)
   const users = sqliteUserStore(db)
@@ -115,6 +120,7 @@ async function serveData(
   const record = jobRecord(jobs, clock, (job) => {
     changes.publish(job)
     metrics.jobChanged(job)
+    feed.job(job)
   })
   const media = jobMedia({
     endpoints: { ...endpoints, caPem: tls?.ca ?? null },
@@ -145,7 +151,11 @@ async function serveData(
     testMedia: tests,
     reserved: new Set(),
     jobs,
+    feed,
+    streams,
+    maintenance,
     servers,
+    serverRegistry: sqliteServerRegistry(changing.db, keys.seal, changing.commits),
     accounts,
     users,
     tokens,
@@ -218,6 +228,7 @@ async function serveData(
     over.abort()
     await renewing
     await bmcs.close()
+    streams.close()
     await http.close()
     metrics.close()
     await registry.close()

@@ -24,6 +24,7 @@ export const ERRORS = {
   'queue-full': { kind: 'unavailable', title: 'Too many jobs wait to be begun' },
   'job-transition': { kind: 'conflict', title: 'The job cannot do that in its present state' },
   'server-not-found': { kind: 'not-found', title: 'There is no such server' },
+  'server-changed': { kind: 'stale', title: 'The server was changed by somebody else' },
   'server-exists': { kind: 'conflict', title: 'The server is registered already' },
   'data-in-use': { kind: 'conflict', title: 'Another process has the data directory open' },
   'size-exceeded': { kind: 'too-large', title: 'The content is larger than allowed' },
@@ -62,6 +63,7 @@ export type ErrorKind =
   | 'unauthenticated'
   | 'forbidden'
   | 'not-found'
+  | 'stale' // read it again, then decide anew
   | 'conflict' // try again when the state has changed
   | 'method'
   | 'media-type'

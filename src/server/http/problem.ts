@@ -16,6 +16,7 @@ export const STATUS = {
   timeout: 408,
   'media-type': 415,
   conflict: 409,
+  stale: 412,
   'too-many': 429,
   unavailable: 503,
   failed: 500,

@@ -16,6 +16,40 @@ export interface Server {
 /** A server without the BMC's password, which costs a decryption each. */
 export type ListedServer = Omit<Server, 'bmc'> & { readonly bmc: Omit<BmcAddress, 'password'> }
 
+export interface ServerPage {
+  /** Only serial numbers behind this one. */
+  readonly after?: string
+  readonly vendor?: string
+  /** Part of the serial number or of the BMC's address. */
+  readonly search?: string
+  readonly limit: number
+}
+
+/** What of a server changes; what is undefined stays. */
+export interface ServerChange {
+  readonly url?: string | undefined
+  readonly username?: string | undefined
+  readonly password?: string | undefined
+  readonly verifyTls?: boolean | undefined
+  readonly uuid?: string | null | undefined
+  readonly vendor?: string | null | undefined
+  readonly network?: NetworkPlan | null | undefined
+}
+
+export interface VersionedServer {
+  readonly server: ListedServer
+  /** Another one after each change (RFC 9110 section 8.8.3). */
+  readonly etag: string
+}
+
+/** The servers as people manage them. */
+export interface ServerRegistry {
+  page(page: ServerPage): Promise<readonly ListedServer[]>
+  current(serial: string): Promise<VersionedServer | undefined>
+  /** Compare-and-set; undefined when there is no such server. @throws `server-changed` when it is not `expected` any more */
+  change(serial: string, expected: string | undefined, change: ServerChange): Promise<VersionedServer | undefined>
+}
+
 /** One line of a job's history. */
 export interface HistoryEntry {
   readonly seq: number
@@ -75,6 +109,7 @@ export interface JobFilter {
   readonly status?: string
   readonly outcome?: string
   readonly server?: string
+  readonly target?: string
   /** Only jobs older than this id. */
   readonly before?: string
   readonly limit: number

@@ -1,18 +1,21 @@
 import { AppError } from '../../shared/errors.ts'
 import { MAX_RECIPE_BYTES } from '../../shared/recipe/parse.ts'
+import { keyOf, pageOf } from '../http/cursor.ts'
 import type { Endpoints } from '../http/endpoint.ts'
 import { documentBody, json } from '../http/endpoint.ts'
 import type { Handlers } from '../http/mount.ts'
 import { input, listOf, record } from '../http/schema.ts'
 import type { CreateDeps } from '../jobs/create.ts'
 import { createJob } from '../jobs/create.ts'
+import type { JobFeed } from '../jobs/feed.ts'
 import type { Job } from '../jobs/machine.ts'
 import type { JobRecord } from '../jobs/record.ts'
-import { EVENT, JOB, JOB_WITH_EVENTS, OUTCOMES, SERIAL, STATUSES } from './schemas.ts'
+import { JOB, JOB_WITH_EVENTS, OUTCOMES, PAGE_QUERY, PAGE_SIZE, SERIAL, STATUSES, TIME } from './schemas.ts'
 import { eventView, jobView } from './views.ts'
 
 export interface JobRouteDeps extends CreateDeps {
   readonly record: JobRecord
+  readonly feed: Pick<JobFeed, 'job'>
 }
 
 const NEW_JOB = input('NewJob', {
@@ -28,7 +31,7 @@ const IDEMPOTENCY_KEY = {
   description: '1 to 255 ASCII characters',
 } as const
 
-const PAGE = 100
+const LOG_LIST = record('LogList', { logs: listOf(record('Log', { at: TIME, text: { type: 'string' } })) })
 
 export const JOB_ENDPOINTS = {
   createJob: {
@@ -50,8 +53,8 @@ export const JOB_ENDPOINTS = {
       status: { enum: STATUSES },
       outcome: { enum: OUTCOMES },
       server: { type: 'string' },
-      cursor: { type: 'string' },
-      limit: { type: 'integer', minimum: 1, maximum: 500, description: 'a number from 1 to 500' },
+      target: { type: 'string' },
+      ...PAGE_QUERY,
     },
     answers: {
       200: json('A page', record('JobPage', { jobs: listOf(JOB), next: { type: ['string', 'null'] } })),
@@ -65,21 +68,18 @@ export const JOB_ENDPOINTS = {
     answers: { 200: json('The job', JOB_WITH_EVENTS) },
     errors: ['job-not-found'],
   },
-  listEvents: {
-    method: 'GET',
-    path: '/api/v1/jobs/{id}/events',
-    may: 'reader',
-    summary: 'List the events of a job',
-    query: { after: { type: 'integer', minimum: 0, description: 'the number of an event' } },
-    answers: { 200: json('The events', record('EventList', { events: listOf(EVENT) })) },
-    errors: ['job-not-found'],
-  },
   getLogs: {
     method: 'GET',
     path: '/api/v1/jobs/{id}/logs',
     may: 'reader',
     summary: 'Read the journal that the maintenance OS sent',
-    answers: { 200: { description: 'The journal', content: { 'text/plain': { type: 'string' } } } },
+    description: 'As text, or with "Accept: application/json" as a list of what was sent, when.',
+    query: {
+      lines: { type: 'integer', minimum: 1, maximum: 100_000, description: 'how many of the last lines, up to 100000' },
+    },
+    answers: {
+      200: { description: 'The journal', content: { 'text/plain': { type: 'string' }, 'application/json': LOG_LIST } },
+    },
     errors: ['job-not-found'],
   },
   cancelJob: {
@@ -115,14 +115,16 @@ export function jobHandlers(deps: JobRouteDeps): Handlers<typeof JOB_ENDPOINTS> 
       const key = headers['idempotency-key'] ?? null
       const input = { serial: body.server_serial, recipe: body.recipe, idempotencyKey: key, retryOf: null }
       const { job, created } = await createJob(input, deps)
+      if (created) deps.feed.job(job)
       c.header('location', `/api/v1/jobs/${job.id}`)
       return reply(created ? 202 : 200, jobView(job))
     },
 
-    async listJobs({ query: { cursor, limit = PAGE, ...filter }, reply }) {
-      const found = await jobs.list({ ...filter, limit, ...(cursor !== undefined && { before: cursor }) })
-      const next = found.length === limit ? (found.at(-1)?.id ?? null) : null
-      return reply(200, { jobs: found.map(jobView), next })
+    async listJobs({ query: { cursor, limit = PAGE_SIZE, ...filter }, reply }) {
+      const before = keyOf(cursor)
+      const found = await jobs.list({ ...filter, limit: limit + 1, ...(before !== undefined && { before }) })
+      const { items, next } = pageOf(found, limit, (job) => job.id)
+      return reply(200, { jobs: items.map(jobView), next })
     },
 
     async getJob({ params, reply }) {
@@ -131,16 +133,13 @@ export function jobHandlers(deps: JobRouteDeps): Handlers<typeof JOB_ENDPOINTS> 
       return reply(200, { ...jobView(job), events: events.map(eventView) })
     },
 
-    async listEvents({ params, query, reply }) {
-      const job = await find(params.id)
-      const events = await jobs.history(job.id, query.after ?? 0)
-      return reply(200, { events: events.map(eventView) })
-    },
-
-    async getLogs({ c, params }) {
+    async getLogs({ c, params, query, reply }) {
       const job = await find(params.id)
       const logs = await jobs.logs(job.id)
-      return c.text(logs.map(({ text }) => text).join('\n'))
+      if (/\bapplication\/json\b/.test(c.req.header('accept') ?? ''))
+        return reply(200, { logs: logs.map(({ at, text }) => ({ at: at.toISOString(), text })) })
+      const text = logs.map((log) => log.text).join('\n')
+      return c.text(query.lines === undefined ? text : lastLines(text, query.lines))
     },
 
     async cancelJob({ params, reply }) {
@@ -153,8 +152,15 @@ export function jobHandlers(deps: JobRouteDeps): Handlers<typeof JOB_ENDPOINTS> 
       const recipe: unknown = JSON.parse(job.recipeText)
       const input = { serial: job.serverSerial, recipe, idempotencyKey: null, retryOf: job.id }
       const { job: next } = await createJob(input, deps)
+      deps.feed.job(next)
       c.header('location', `/api/v1/jobs/${next.id}`)
       return reply(202, jobView(next))
     },
   }
+}
+
+function lastLines(text: string, count: number): string {
+  let from = text.endsWith('\n') ? text.length - 1 : text.length
+  for (let left = count; left > 0 && from >= 0; left--) from = text.lastIndexOf('\n', from - 1)
+  return text.slice(from + 1)
 }

@@ -37,6 +37,32 @@ export const MEDIA_ENDPOINTS = {
   },
 } as const satisfies Endpoints
 
+export const STATIC_ENDPOINTS = {
+  getMaintenanceImage: {
+    method: 'GET',
+    path: '/api/static/bootc-maintenance.iso',
+    may: 'anyone',
+    summary: 'Read the maintenance ISO that jobs boot',
+    description: 'It holds no secret. Its ETag is of its content, and changes with it.',
+    head: true,
+    answers: { 200: bytes('The image'), 206: byteRanges('Parts of it'), 416: bytes('No such range') },
+    errors: ['not-found'],
+  },
+} as const satisfies Endpoints
+
+export function staticHandlers({
+  maintenance,
+}: {
+  readonly maintenance: Medium | undefined
+}): Handlers<typeof STATIC_ENDPOINTS> {
+  return {
+    getMaintenanceImage({ c }) {
+      if (maintenance === undefined) throw new AppError('not-found', 'Cannot find the image: none is configured')
+      return answer(c, maintenance, () => undefined)
+    },
+  }
+}
+
 export function mediaHandlers(deps: MediaRouteDeps): Handlers<typeof MEDIA_ENDPOINTS> {
   return {
     async getMedium({ c, params: { token, name } }) {

@@ -10,8 +10,9 @@ import { json, jsonBody, textBody } from '../http/endpoint.ts'
 import type { Handlers } from '../http/mount.ts'
 import type { FromSchema } from '../http/schema.ts'
 import { record } from '../http/schema.ts'
-import type { JobEvent, JobPhase, JobSummary, Progress } from '../jobs/machine.ts'
+import type { JobEvent, JobPhase, JobSummary } from '../jobs/machine.ts'
 import type { JobSecrets, JobStore } from '../jobs/ports.ts'
+import { progressAfter } from '../jobs/progress.ts'
 import type { JobRecord } from '../jobs/record.ts'
 import { OK } from './schemas.ts'
 
@@ -28,7 +29,6 @@ const MAX_LOG = 8 * 1024 * 1024
 /** A server's older jobs may still deliver; further back nobody waits. */
 const JOBS_BACK = 20
 const MAX_MESSAGE = 8 * 1024
-const MAX_PROGRESS_MESSAGE = 1024
 
 const TEXT = { type: ['string', 'null'] } as const
 const COUNT = { type: ['integer', 'null'], minimum: 0, maximum: Number.MAX_SAFE_INTEGER } as const
@@ -115,7 +115,7 @@ export function reportHandlers(deps: ReportRouteDeps): Handlers<typeof REPORT_EN
     },
 
     async reportProgress({ body, job, reply }) {
-      await record.progress(job.id, phaseOf(body.step), progressOf(body, job.progress, clock.now()))
+      await record.progress(job.id, phaseOf(body.step), progressAfter(job.progress, body, clock.now()))
       return reply(200, { ok: true })
     },
 
@@ -159,20 +159,4 @@ function isSecret(given: string | undefined, expected: string): boolean {
 
 function phaseOf(step: string): JobPhase {
   return step === 'provision-dispatcher' ? 'dispatching' : `running:${step}`
-}
-
-function progressOf(report: FromSchema<typeof PROGRESS_REPORT>, before: Progress | null, at: Date): Progress {
-  const bytes = report.bytes ?? null
-  const seconds = before === null ? 0 : (at.getTime() - before.at.getTime()) / 1000
-  const moved =
-    before?.step === report.step && before.bytes !== null && bytes !== null ? bytes - before.bytes : undefined
-  const rate = moved !== undefined && moved >= 0 && seconds > 0 ? Math.round(moved / seconds) : null
-  return {
-    step: report.step,
-    bytes,
-    totalBytes: report.total_bytes ?? null,
-    rate,
-    message: report.message?.slice(0, MAX_PROGRESS_MESSAGE) ?? null,
-    at,
-  }
 }

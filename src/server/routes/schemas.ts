@@ -16,6 +16,13 @@ export const SERIAL = {
   description: 'up to 64 letters, digits, ".", "_" and "-"',
 } as const
 
+/** Of a query. */
+export const PAGE_QUERY = {
+  cursor: { type: 'string', maxLength: 100, description: 'the "next" of a page' },
+  limit: { type: 'integer', minimum: 1, maximum: 500, description: 'a number from 1 to 500' },
+} as const
+export const PAGE_SIZE = 100
+
 export const PROBLEM_DETAIL = record('ProblemDetail', {
   path: { type: 'string', description: 'a JSON pointer (RFC 6901)' },
   code: TEXT,
@@ -35,7 +42,8 @@ export const PROGRESS = record('Progress', {
   step: TEXT,
   bytes: COUNT_OR_NULL,
   total_bytes: COUNT_OR_NULL,
-  rate: { type: ['number', 'null'], description: 'bytes per second' },
+  rate: { type: ['number', 'null'], description: 'bytes per second, smoothed over some ten seconds' },
+  eta_seconds: { type: ['integer', 'null'], minimum: 0, description: 'seconds until all is read, at that rate' },
   message: TEXT_OR_NULL,
   at: TIME,
 })

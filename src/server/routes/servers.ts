@@ -1,16 +1,20 @@
 import { AppError } from '../../shared/errors.ts'
 import type { Clock } from '../../shared/time.ts'
+import { keyOf, pageOf } from '../http/cursor.ts'
 import type { Endpoints } from '../http/endpoint.ts'
 import { EMPTY, json, jsonBody } from '../http/endpoint.ts'
 import type { Handlers } from '../http/mount.ts'
-import { input, listOf, record } from '../http/schema.ts'
+import type { FromSchema } from '../http/schema.ts'
+import { listOf, record } from '../http/schema.ts'
 import { isActive } from '../jobs/machine.ts'
-import type { JobStore, Server, ServerStore } from '../jobs/ports.ts'
-import { NETWORK, SERIAL, SERVER } from './schemas.ts'
+import type { JobStore, Server, ServerChange, ServerRegistry, ServerStore } from '../jobs/ports.ts'
+import { PAGE_QUERY, PAGE_SIZE, SERVER } from './schemas.ts'
+import { NEW_SERVER, SERVER_CHANGE } from './server-schemas.ts'
 import { serverView } from './views.ts'
 
 export interface ServerRouteDeps {
-  readonly servers: ServerStore
+  readonly servers: Pick<ServerStore, 'add' | 'remove'>
+  readonly serverRegistry: ServerRegistry
   readonly jobs: Pick<JobStore, 'ofServer'>
   readonly clock: Clock
   /** @throws `request-invalid` when there is no such simulated BMC */
@@ -20,27 +24,7 @@ export interface ServerRouteDeps {
 const JOBS_BACK = 20
 const MAX_BODY = 64 * 1024
 
-const TEXT = { type: 'string', pattern: '^[^\\0]+$', maxLength: 4096, description: 'a text' } as const
-
-const NEW_SERVER = input(
-  'NewServer',
-  {
-    serial: SERIAL,
-    bmc_url: {
-      type: 'string',
-      format: 'bmc-url',
-      description: 'an address such as "https://192.0.2.7", without a path',
-    },
-    bmc_username: TEXT,
-    bmc_password: TEXT,
-  },
-  {
-    verify_tls: { type: ['boolean', 'null'], description: 'true or false' },
-    uuid: { type: ['string', 'null'], pattern: '^[0-9A-Fa-f-]{36}$', description: 'a UUID' },
-    vendor: { ...TEXT, type: ['string', 'null'] },
-    network: NETWORK,
-  },
-)
+const IF_MATCH = { type: 'string', maxLength: 100, description: 'the ETag of the server as it was read' } as const
 
 export const SERVER_ENDPOINTS = {
   createServer: {
@@ -58,7 +42,14 @@ export const SERVER_ENDPOINTS = {
     path: '/api/v1/servers',
     may: 'reader',
     summary: 'List servers by serial number',
-    answers: { 200: json('The servers', record('ServerList', { servers: listOf(SERVER) })) },
+    query: {
+      vendor: { type: 'string' },
+      search: { type: 'string', minLength: 1, description: 'part of a serial number or of the address of a BMC' },
+      ...PAGE_QUERY,
+    },
+    answers: {
+      200: json('A page', record('ServerPage', { servers: listOf(SERVER), next: { type: ['string', 'null'] } })),
+    },
   },
   getServer: {
     method: 'GET',
@@ -67,6 +58,18 @@ export const SERVER_ENDPOINTS = {
     summary: 'Show one server',
     answers: { 200: json('The server', SERVER) },
     errors: ['server-not-found'],
+  },
+  changeServer: {
+    method: 'PATCH',
+    path: '/api/v1/servers/{serial}',
+    may: 'operator',
+    summary: 'Change a server that has no active job',
+    description:
+      'What is left out stays; null clears. With If-Match the change is made only if nobody else was faster. A new bmc_url needs bmc_password too: the stored password is for the BMC it was given for.',
+    headers: { 'if-match': IF_MATCH },
+    body: jsonBody(SERVER_CHANGE, MAX_BODY),
+    answers: { 200: json('The server as it is now', SERVER) },
+    errors: ['server-not-found', 'job-active', 'server-changed'],
   },
   deleteServer: {
     method: 'DELETE',
@@ -79,11 +82,15 @@ export const SERVER_ENDPOINTS = {
 } as const satisfies Endpoints
 
 /** A BMC's password is written here and never read back. */
-export function serverHandlers({ servers, jobs, clock, checkBmc }: ServerRouteDeps): Handlers<typeof SERVER_ENDPOINTS> {
-  async function find(serial: string): Promise<Server> {
-    const server = await servers.find(serial)
-    if (server === undefined) throw new AppError('server-not-found', `Cannot find server "${serial}"`)
-    return server
+export function serverHandlers(deps: ServerRouteDeps): Handlers<typeof SERVER_ENDPOINTS> {
+  const { servers, serverRegistry, jobs, clock, checkBmc } = deps
+
+  /** A job reads its server's row until its end: its medium is made of it, and its BMC is cleaned up. */
+  async function assertIdle(serial: string, what: string): Promise<void> {
+    // Not the newest one alone: ids follow the clock, which may have been set back.
+    const active = (await jobs.ofServer(serial, JOBS_BACK)).find(isActive)
+    if (active === undefined) return
+    throw new AppError('job-active', `Cannot ${what} server "${serial}": job ${active.id} is still active`)
   }
 
   return {
@@ -92,7 +99,7 @@ export function serverHandlers({ servers, jobs, clock, checkBmc }: ServerRouteDe
         serial: body.serial,
         uuid: body.uuid ?? null,
         bmc: {
-          url: body.bmc_url.replace(/\/$/, ''),
+          url: trimmed(body.bmc_url),
           username: body.bmc_username,
           password: body.bmc_password,
           verifyTls: body.verify_tls === true,
@@ -107,19 +114,64 @@ export function serverHandlers({ servers, jobs, clock, checkBmc }: ServerRouteDe
       return reply(201, serverView(server))
     },
 
-    listServers: async ({ reply }) => reply(200, { servers: (await servers.list()).map(serverView) }),
+    async listServers({ query: { cursor, limit = PAGE_SIZE, ...filter }, reply }) {
+      const after = keyOf(cursor)
+      const found = await serverRegistry.page({ ...filter, limit: limit + 1, ...(after !== undefined && { after }) })
+      const { items, next } = pageOf(found, limit, (server) => server.serial)
+      return reply(200, { servers: items.map(serverView), next })
+    },
 
-    getServer: async ({ params, reply }) => reply(200, serverView(await find(params.serial))),
+    async getServer({ c, params, reply }) {
+      const { server, etag } = found(params.serial, await serverRegistry.current(params.serial))
+      c.header('etag', etag)
+      return reply(200, serverView(server))
+    },
 
-    async deleteServer({ params, reply }) {
-      const server = await find(params.serial)
-      // Not the newest one alone: ids follow the clock, which may have been set back.
-      const active = (await jobs.ofServer(server.serial, JOBS_BACK)).find(isActive)
-      if (active !== undefined) {
-        throw new AppError('job-active', `Cannot remove server "${server.serial}": job ${active.id} is still active`)
-      }
-      await servers.remove(server.serial)
+    async changeServer({ c, params: { serial }, headers, body, reply }) {
+      const { server: before } = found(serial, await serverRegistry.current(serial))
+      const change = changeOf(body)
+      if (change.url !== undefined) checkBmc(change.url)
+      if (change.url !== undefined && change.url !== before.bmc.url && change.password === undefined) throw newAddress()
+      await assertIdle(serial, 'change')
+      const expected = headers['if-match'] === '*' ? undefined : headers['if-match']
+      const { server, etag } = found(serial, await serverRegistry.change(serial, expected, change))
+      c.header('etag', etag)
+      return reply(200, serverView(server))
+    },
+
+    async deleteServer({ params: { serial }, reply }) {
+      found(serial, await serverRegistry.current(serial))
+      await assertIdle(serial, 'remove')
+      await servers.remove(serial)
       return reply(204, null)
     },
   }
+}
+
+function found<T>(serial: string, server: T | undefined): T {
+  if (server === undefined) throw new AppError('server-not-found', `Cannot find server "${serial}"`)
+  return server
+}
+
+function changeOf(body: FromSchema<typeof SERVER_CHANGE>): ServerChange {
+  return {
+    url: body.bmc_url === undefined ? undefined : trimmed(body.bmc_url),
+    username: body.bmc_username,
+    password: body.bmc_password,
+    verifyTls: body.verify_tls === null ? false : body.verify_tls,
+    uuid: body.uuid,
+    vendor: body.vendor,
+    network: body.network,
+  }
+}
+
+/** Else whoever may change an address could have the stored password sent to a machine of theirs. */
+function newAddress(): AppError {
+  const message = 'is required with a new bmc_url: the stored password is for the BMC it was given for'
+  const problems = [{ path: '/bmc_password', code: 'required', message }]
+  return new AppError('request-invalid', 'Cannot change the server: its body is not valid', { problems })
+}
+
+function trimmed(url: string): string {
+  return url.replace(/\/$/, '')
 }

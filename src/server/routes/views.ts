@@ -1,6 +1,7 @@
 import type { FromSchema } from '../http/schema.ts'
 import type { JobSummary } from '../jobs/machine.ts'
 import type { HistoryEntry, ListedServer } from '../jobs/ports.ts'
+import { etaSeconds } from '../jobs/progress.ts'
 import type { DIAGNOSIS, EVENT, JOB, JOB_WITH_EVENTS, SERVER } from './schemas.ts'
 
 /** The wire forms, written out field by field: a new column never leaks, and a password is in none of them. */
@@ -30,7 +31,8 @@ export function jobView(job: JobSummary): JobView {
       step: job.progress.step,
       bytes: job.progress.bytes,
       total_bytes: job.progress.totalBytes,
-      rate: job.progress.rate,
+      rate: job.progress.rate === null ? null : Math.round(job.progress.rate),
+      eta_seconds: etaSeconds(job.progress),
       message: job.progress.message,
       at: job.progress.at.toISOString(),
     },

@@ -24,8 +24,17 @@ const MAX_PHASES = 500
 /** The queue moves by some jobs a second. */
 const QUEUE_RETRY_SECONDS = 30
 
+type Note = (id: string, entry: NewEntry, now: Date) => void
+
+/** Told of each entry of a history once it is stored. */
+export type OnEntry = (jobId: string, entry: HistoryEntry) => void
+
 /** Jobs, their history and their logs in SQLite. What a promise of it says is stored would survive a loss of power. */
-export function sqliteJobStore(db: DatabaseSync, commits: Commits = directCommits(db)): JobStore {
+export function sqliteJobStore(
+  db: DatabaseSync,
+  commits: Commits = directCommits(db),
+  onEntry: OnEntry = () => undefined,
+): JobStore {
   const columns = [...FIXED_COLUMNS, ...CHANGING_COLUMNS]
   const insert = db.prepare(`INSERT INTO jobs (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`)
   const insertRecipe = db.prepare('INSERT INTO recipes VALUES (?, ?)')
@@ -42,7 +51,7 @@ export function sqliteJobStore(db: DatabaseSync, commits: Commits = directCommit
   // Phases are named by the maintenance OS; without a limit it could write for ever.
   const append = db.prepare(
     `INSERT INTO history SELECT ?1, COALESCE(MAX(seq), 0) + 1, ?2, ?3, ?4 FROM history WHERE job_id = ?1
-     HAVING ?3 <> 'phase' OR COUNT(*) < ${MAX_PHASES}`,
+     HAVING ?3 <> 'phase' OR COUNT(*) < ${MAX_PHASES} RETURNING *`,
   )
   const history = db.prepare('SELECT * FROM history WHERE job_id = ? AND seq > ? ORDER BY seq LIMIT 1000')
   const addLog = db.prepare('INSERT INTO logs (job_id, at, text) VALUES (?, ?, ?)')
@@ -54,15 +63,27 @@ export function sqliteJobStore(db: DatabaseSync, commits: Commits = directCommit
   const logs = db.prepare('SELECT at, text FROM logs WHERE job_id = ? ORDER BY id')
 
   const one = (row: Row | undefined): Job | undefined => (row === undefined ? undefined : jobFromRow(row))
-  const write = (id: string, entry: NewEntry, now: Date) => append.run(id, now.toISOString(), entry.type, entry.message)
 
-  function store(job: Job, entry: NewEntry, maxQueued: number): Job {
+  /** One transaction; the entries it writes are told of when they are on the disk. */
+  async function told<T>(action: (note: Note) => T): Promise<T> {
+    const written: (readonly [string, HistoryEntry])[] = []
+    const result = await commits.write(() =>
+      action((id, { type, message }, now) => {
+        const row = append.get(id, now.toISOString(), type, message)
+        if (row !== undefined) written.push([id, entryFromRow(row)])
+      }),
+    )
+    for (const [id, entry] of written) onEntry(id, entry)
+    return result
+  }
+
+  function store(job: Job, entry: NewEntry, maxQueued: number, note: Note): Job {
     const known = job.idempotencyKey === null ? undefined : one(byKey.get(job.idempotencyKey))
     if (known !== undefined) return known
     if (Number(queued.get()?.['n']) >= maxQueued) throw queueFull(maxQueued)
     insert.run(...fixedValues(job), ...changingValues(job))
     insertRecipe.run(job.id, job.recipeText)
-    write(job.id, entry, job.createdAt)
+    note(job.id, entry, job.createdAt)
     return job
   }
 
@@ -70,7 +91,7 @@ export function sqliteJobStore(db: DatabaseSync, commits: Commits = directCommit
     ...sqliteLeases(db, commits),
     async create(job, entry, maxQueued = Number.POSITIVE_INFINITY) {
       try {
-        return await commits.write(() => store(job, entry, maxQueued))
+        return await told((note) => store(job, entry, maxQueued, note))
       } catch (error) {
         if (!isConstraint(error, 'server_serial')) throw error
         throw activeJob(job, byServer.get(job.serverSerial, 1))
@@ -81,17 +102,17 @@ export function sqliteJobStore(db: DatabaseSync, commits: Commits = directCommit
     list: async (filter) => list(filter),
     byMediaToken: async (token) => one(byToken.get(token)),
     save: (job, entries, now, worker) =>
-      commits.write(() => {
+      told((note) => {
         const next = { ...job, version: job.version + 1 }
         if (update.run(...changingValues(next), job.id, job.version, worker ?? null, worker ?? null).changes !== 1)
           return undefined
-        for (const entry of entries) write(job.id, entry, now)
+        for (const entry of entries) note(job.id, entry, now)
         return next
       }),
     flushed: () => commits.flushed(),
     history: async (id, after) => history.all(id, after).map(entryFromRow),
     async note(id, entry, now) {
-      await commits.write(() => write(id, entry, now))
+      await told((note) => note(id, entry, now))
     },
     async addLog(id, log, now) {
       await commits.write(() => {
@@ -111,11 +132,12 @@ function jobList(db: DatabaseSync): (filter: JobFilter) => readonly JobSummary[]
     statements.set(sql, known)
     return known
   }
-  return function list({ status, outcome, server, before, limit }) {
+  return function list({ status, outcome, server, target, before, limit }) {
     const rows = [
       ['status = ?', status],
       ['outcome = ?', outcome],
       ['server_serial = ?', server],
+      ['task_target = ?', target],
       ['id < ?', before],
     ] as const
     const used = rows.flatMap(([condition, value]) => (value === undefined ? [] : [{ condition, value }]))

@@ -57,7 +57,7 @@ export function sqliteServerStore(db: DatabaseSync, seal: Seal, commits: Commits
   }
 }
 
-function listedServer(row: Row): ListedServer {
+export function listedServer(row: Row): ListedServer {
   return {
     serial: text(row, 'serial'),
     uuid: optional(row, 'uuid'),

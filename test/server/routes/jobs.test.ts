@@ -69,3 +69,62 @@ test('an idempotency key is of one server and recipe; an empty one is none', asy
   expect((await api.call('POST', '/api/v1/jobs', other, { 'idempotency-key': '' })).status).toBe(400)
   expect((await api.call('POST', '/api/v1/jobs', other, { 'idempotency-key': 'x'.repeat(256) })).status).toBe(400)
 })
+
+test('pages of jobs neither repeat nor leave out one while new jobs come in', async () => {
+  const ids: string[] = []
+  for (let n = 1; n <= 5; n++) {
+    await addServer(api.call, `SN${n}`)
+    ids.unshift((await addJob(api.call, `SN${n}`)).job_id)
+  }
+  const first = await page('limit=2')
+  await addServer(api.call, 'SN6')
+  await addJob(api.call, 'SN6')
+  const second = await page(`limit=2&cursor=${first.next}`)
+  const third = await page(`limit=2&cursor=${second.next}`)
+  // Ids of one millisecond have no order among themselves.
+  expect([first, second, third].flatMap(({ jobs }) => jobs.map((job) => job.job_id)).sort()).toEqual([...ids].sort())
+  expect(third.next).toBeNull()
+})
+
+async function page(
+  query: string,
+): Promise<{ jobs: { job_id: string; server_serial: string }[]; next: string | null }> {
+  const answer = await api.call('GET', `/api/v1/jobs?${query}`)
+  expect(answer.status).toBe(200)
+  return (await answer.json()) as never
+}
+
+test('jobs are found by status, outcome, server and target', async () => {
+  await addServer(api.call)
+  await addServer(api.call, 'SN2')
+  const { job_id: id } = await addJob(api.call)
+  await addJob(api.call, 'SN2')
+  await api.record.apply(id, { type: 'cancelled' })
+  for (const query of ['status=failed', 'outcome=cancelled', 'server=SN1', 'target=install-linux.target&server=SN1'])
+    expect((await page(query)).jobs.map((job) => job.job_id)).toEqual([id])
+  expect((await page('target=install-windows.target')).jobs).toEqual([])
+})
+
+test('a recipe is checked without a job', async () => {
+  const check = async (recipe: unknown) => (await api.call('POST', '/api/v1/recipes/validate', recipe)).json()
+  expect(await check(LINUX_RECIPE)).toMatchObject({
+    valid: true,
+    details: [],
+    warnings: [{ code: 'unstable-disk' }, {}, {}],
+  })
+  expect(await check({ task_target: 'x', size: 1 })).toMatchObject({
+    valid: false,
+    details: [{ path: '/size' }, { path: '/task_target' }],
+  })
+})
+
+test('a retried job knows what it repeats, and waits for no other', async () => {
+  await addServer(api.call)
+  const { job_id: id } = await addJob(api.call)
+  expect((await api.call('POST', `/api/v1/jobs/${id}/retry`)).status).toBe(409)
+  await api.record.apply(id, { type: 'cancelled' })
+  await api.record.apply(id, { type: 'cleaned-up' })
+  const retried = await api.call('POST', `/api/v1/jobs/${id}/retry`)
+  expect([retried.status, await retried.json()]).toMatchObject([202, { retry_of: id, status: 'queued' }])
+  expect((await api.call('POST', `/api/v1/jobs/${id}/cancel`)).status).toBe(409)
+})

@@ -88,6 +88,12 @@ test('every endpoint answers as it is described, when it succeeds and when it do
   await call('GET', path('/servers/SN1/power'))
   await call('GET', path('/servers/SN9/power'))
 
+  const etag = { 'if-match': '"other"' }
+  for (const headers of [{}, etag]) await call('PATCH', path('/servers/SN1'), { vendor: 'dell' }, headers)
+  for (const body of [LINUX_RECIPE, {}, 'no JSON']) await call('POST', path('/recipes/validate'), body)
+  for (const method of ['GET', 'HEAD']) await call(method, '/api/static/bootc-maintenance.iso')
+  await call('GET', '/api/static/bootc-maintenance.iso', undefined, { range: 'bytes=99999999-' })
+
   const { job_id: id } = await addJob(call, 'SN1', { 'idempotency-key': 'k' })
   const again = { server_serial: 'SN1', recipe: LINUX_RECIPE }
   for (const key of ['k', 'other', '']) await call('POST', path('/jobs'), again, { 'idempotency-key': key })
@@ -116,10 +122,18 @@ test('every endpoint answers as it is described, when it succeeds and when it do
   await call('POST', path('/status-webhook/SN1'), { status: 'failed' }, secret)
   await call('POST', path('/status-webhook/SN9'), { status: 'failed' }, secret)
 
+  const stream = { accept: 'text/event-stream' }
+  for (const what of [path(`/jobs/${id}/events`), path('/events')]) {
+    const answer = await api.app.request(what, { headers: { authorization: `Bearer ${api.token}`, ...stream } })
+    await watcher.check('GET', what, new Response(null, answer))
+    await answer.body?.cancel()
+  }
+  await call('GET', path('/events?x=1'), undefined, stream)
   for (const what of ['', '/events', '/events?after=1', '/events?after=x', '/logs']) {
     await call('GET', path(`/jobs/${id}${what}`))
     await call('GET', path(`/jobs/none${what}`))
   }
+  await call('GET', path(`/jobs/${id}/logs`), undefined, { accept: 'application/json' })
   await call('GET', path('/jobs?limit=1&status=succeeded'))
   await call('GET', path('/jobs?limit=0&limit=1&state=x'))
   await call('POST', path(`/jobs/${id}/cancel`))

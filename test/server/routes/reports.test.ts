@@ -60,3 +60,39 @@ test('progress moves the phase and is shown; logs are kept', async () => {
   })
   expect(await (await api.call('GET', `/api/v1/jobs/${id}/logs`)).text()).toContain('line one')
 })
+
+test('logs are read as text, as its last lines, or with the time of each', async () => {
+  await addServer(api.call)
+  const { job_id: id } = await addJob(api.call)
+  const secret = { 'x-webhook-secret': `webhook-${id}` }
+  for (const text of ['one\ntwo\n', 'three\n']) await api.call('POST', `/api/v1/jobs/${id}/logs`, text, secret)
+  const path = `/api/v1/jobs/${id}/logs`
+  expect(await (await api.call('GET', path)).text()).toBe('one\ntwo\n\nthree\n')
+  expect(await (await api.call('GET', `${path}?lines=1`)).text()).toBe('three\n')
+  expect(await (await api.call('GET', `${path}?lines=100`)).text()).toBe('one\ntwo\n\nthree\n')
+  const list = await (await api.call('GET', path, undefined, { accept: 'application/json' })).json()
+  expect(list).toMatchObject({ logs: [{ text: 'one\ntwo\n' }, { text: 'three\n' }] })
+})
+
+test('of many reports in any order the first one counts, also when it comes long after the job was given up', async () => {
+  await addServer(api.call)
+  const { job_id: id } = await addJob(api.call)
+  await api.record.apply(id, { type: 'claimed' })
+  const success = { status: 'success', delivery_id: 'a' }
+  const failed = { status: 'failed', failed_step: 'image-linux.service', delivery_id: 'b' }
+  const answers = await Promise.all(
+    [success, failed, success, failed, success].map((body) => webhook('SN1', body, `webhook-${id}`)),
+  )
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200])
+  const path = `/api/v1/jobs/${id}`
+  expect(await (await api.call('GET', path)).json()).toMatchObject({ outcome: 'success', failed_step: null })
+  await api.record.apply(id, { type: 'cleaned-up' })
+  const { job_id: second } = await addJob(api.call)
+  await api.record.apply(second, { type: 'claimed' })
+  // A late delivery of the first job says nothing of the second, whose secret is another.
+  expect((await webhook('SN1', failed, `webhook-${id}`)).status).toBe(200)
+  expect(await (await api.call('GET', `/api/v1/jobs/${second}`)).json()).toMatchObject({ outcome: null })
+  await api.record.apply(second, { type: 'timed-out', failedStep: 'webhook.wait', message: 'too late' })
+  expect((await webhook('SN1', success, `webhook-${second}`)).status).toBe(200)
+  expect(await (await api.call('GET', `/api/v1/jobs/${second}`)).json()).toMatchObject({ outcome: 'timeout' })
+})

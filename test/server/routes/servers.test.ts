@@ -61,3 +61,62 @@ test('a server with an active job cannot be removed', async () => {
   await addJob(api.call)
   expect((await api.call('DELETE', '/api/v1/servers/SN1')).status).toBe(409)
 })
+
+test('a change is made to the server that was read, and not over the change of somebody else', async () => {
+  await addServer(api.call)
+  const path = '/api/v1/servers/SN1'
+  const etag = (await api.call('GET', path)).headers.get('etag') ?? ''
+  const first = await api.call('PATCH', path, { vendor: 'dell' }, { 'if-match': etag })
+  expect([first.status, await first.json()]).toMatchObject([200, { vendor: 'dell', bmc: { username: 'root' } }])
+  const second = await api.call('PATCH', path, { vendor: 'hpe' }, { 'if-match': etag })
+  expect([second.status, await second.json()]).toMatchObject([412, { code: 'server-changed' }])
+  const now = first.headers.get('etag') ?? ''
+  expect((await api.call('GET', path)).headers.get('etag')).toBe(now)
+  expect((await api.call('PATCH', path, { vendor: null }, { 'if-match': now })).status).toBe(200)
+  expect(await (await api.call('GET', path)).json()).toMatchObject({ vendor: null })
+})
+
+test('a stored password never goes to another address', async () => {
+  await addServer(api.call)
+  const moved = { bmc_url: 'https://192.0.2.66' }
+  const refused = await api.call('PATCH', '/api/v1/servers/SN1', moved)
+  expect([refused.status, await refused.json()]).toMatchObject([400, { details: [{ path: '/bmc_password' }] }])
+  expect((await api.call('PATCH', '/api/v1/servers/SN1', { bmc_url: 'https://192.0.2.7/' })).status).toBe(200)
+  expect((await api.call('PATCH', '/api/v1/servers/SN1', { ...moved, bmc_password: 'other' })).status).toBe(200)
+})
+
+test.for<[object, number]>([
+  [{}, 400],
+  [{ serial: 'SN2' }, 400],
+  [{ bmc_url: 'simulate:nothing', bmc_password: 'x' }, 400],
+])('the change %j is answered with %i', async ([change, status]) => {
+  await addServer(api.call)
+  expect((await api.call('PATCH', '/api/v1/servers/SN1', change)).status).toBe(status)
+})
+
+test('a server is not changed under its job', async () => {
+  await addServer(api.call)
+  await addJob(api.call)
+  expect((await api.call('PATCH', '/api/v1/servers/SN1', { vendor: 'dell' })).status).toBe(409)
+})
+
+test('servers come in pages, and a search finds them by serial number or address', async () => {
+  for (let n = 1; n <= 5; n++) await addServer(api.call, `SN${n}`, `https://192.0.2.${n}`)
+  const seen: string[] = []
+  let next: string | null = ''
+  for (let pages = 0; next !== null; pages++) {
+    expect(pages).toBeLessThan(3)
+    const path: string = `/api/v1/servers?limit=2${next === '' ? '' : `&cursor=${next}`}`
+    const page = (await (await api.call('GET', path)).json()) as { servers: { serial: string }[]; next: string | null }
+    seen.push(...page.servers.map(({ serial }) => serial))
+    next = page.next
+  }
+  expect(seen).toEqual(['SN1', 'SN2', 'SN3', 'SN4', 'SN5'])
+  for (const search of ['sn4', '192.0.2.4']) {
+    expect(await (await api.call('GET', `/api/v1/servers?search=${search}`)).json()).toMatchObject({
+      servers: [{ serial: 'SN4' }],
+      next: null,
+    })
+  }
+  expect((await api.call('GET', '/api/v1/servers?cursor=SN2')).status).toBe(400)
+})

@@ -4,10 +4,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Hono } from 'hono'
 import { pino } from 'pino'
+import { bytesSource } from '../../../src/isobuilder/source.ts'
 import { openRegistry } from '../../../src/registry/registry.ts'
 import { controllerApp } from '../../../src/server/app.ts'
 import type { TestMedia } from '../../../src/server/doctor/test-media.ts'
 import { testMedia } from '../../../src/server/doctor/test-media.ts'
+import type { EventStreams } from '../../../src/server/http/event-streams.ts'
+import { eventStreams } from '../../../src/server/http/event-streams.ts'
+import { createJobFeed } from '../../../src/server/jobs/feed.ts'
+import type { JobStore } from '../../../src/server/jobs/ports.ts'
 import type { JobRecord } from '../../../src/server/jobs/record.ts'
 import { jobRecord } from '../../../src/server/jobs/record.ts'
 import { jobMedia } from '../../../src/server/media/job-media.ts'
@@ -18,8 +23,10 @@ import { checkSimulation } from '../../../src/server/simulated.ts'
 import { sqliteAuditStore } from '../../../src/server/store/audit.ts'
 import { openDatabase } from '../../../src/server/store/database.ts'
 import { sqliteJobStore } from '../../../src/server/store/jobs.ts'
+import { sqliteServerRegistry } from '../../../src/server/store/server-registry.ts'
 import { sqliteServerStore } from '../../../src/server/store/servers.ts'
 import { systemClock } from '../../../src/shared/time.ts'
+import { planOf } from '../../isobuilder/image-bytes.ts'
 import { bodyOf, type Call } from './api-call.ts'
 import { testAccounts } from './test-accounts.ts'
 import { PLAIN_SEAL, SECRETS } from './with-worker.ts'
@@ -29,6 +36,9 @@ export interface Api {
   readonly app: Hono
   readonly record: JobRecord
   readonly testMedia: TestMedia
+  readonly streams: EventStreams
+  /** How often a history was read. */
+  historyReads(): number
   /** As the administrator. */
   readonly call: Call
   readonly token: string
@@ -42,13 +52,24 @@ export interface Api {
 export async function openApi(): Promise<Api> {
   const directory = mkdtempSync(join(tmpdir(), 'provisioner-api-'))
   const db = openDatabase(':memory:')
-  const jobs = sqliteJobStore(db)
+  const feed = createJobFeed()
+  const streams = eventStreams()
+  let historyReads = 0
+  const store = sqliteJobStore(db, undefined, feed.entry)
+  const jobs: JobStore = {
+    ...store,
+    history(id, after) {
+      historyReads += 1
+      return store.history(id, after)
+    },
+  }
   const servers = sqliteServerStore(db, PLAIN_SEAL)
   const { accounts, users, tokens, token: newToken } = testAccounts(db)
   const log = pino({ level: 'silent' })
   const clock = systemClock
-  const record = jobRecord(jobs, clock, () => undefined)
+  const record = jobRecord(jobs, clock, feed.job)
   const tests = testMedia('http://192.0.2.2')
+  const maintenance = planMedium(planOf([{ path: 'boot.bin', source: bytesSource(Buffer.alloc(4096)) }], 'MAINTENANCE'))
   const endpoints = { publicUrl: 'https://192.0.2.1:8443', mediaUrl: 'http://192.0.2.2', caPem: null }
   const media = jobMedia({ endpoints, secrets: SECRETS, taskKey: generateKeyPairSync('ed25519').privateKey })
   const registry = await openRegistry({
@@ -60,7 +81,11 @@ export async function openApi(): Promise<Api> {
   const metrics = createControllerMetrics()
   const app = controllerApp({
     jobs,
+    feed,
+    streams,
+    maintenance,
     servers,
+    serverRegistry: sqliteServerRegistry(db, PLAIN_SEAL),
     accounts,
     users,
     tokens,
@@ -91,6 +116,8 @@ export async function openApi(): Promise<Api> {
     app,
     record,
     testMedia: tests,
+    streams,
+    historyReads: () => historyReads,
     token,
     reader: newToken('look', 'reader'),
     switching: Promise.resolve(),
@@ -103,6 +130,7 @@ export async function openApi(): Promise<Api> {
       return app.request(path, text === undefined ? init : { ...init, body: text })
     },
     async close() {
+      streams.close()
       await registry.close()
       metrics.close()
       db.close()

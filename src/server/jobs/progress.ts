@@ -1,0 +1,45 @@
+import type { Progress } from './machine.ts'
+
+/** What a step says of itself. */
+export interface StepReport {
+  readonly step: string
+  readonly bytes?: number | null
+  readonly total_bytes?: number | null
+  readonly message?: string | null
+}
+
+const MAX_MESSAGE = 1024
+/** A rate follows the last ten seconds or so: it neither jumps with every report nor lags behind a link that broke. */
+const SMOOTHING_SECONDS = 10
+
+/** The progress after a report, with its rate in bytes per second, smoothed over time. Pure. */
+export function progressAfter(before: Progress | null, report: StepReport, at: Date): Progress {
+  const bytes = report.bytes ?? null
+  return {
+    step: report.step,
+    bytes,
+    totalBytes: report.total_bytes ?? null,
+    rate: rateAfter(before?.step === report.step ? before : null, bytes, at),
+    message: report.message?.slice(0, MAX_MESSAGE) ?? null,
+    at,
+  }
+}
+
+/** Seconds until the step has read all; null when nobody can tell. */
+export function etaSeconds({
+  bytes,
+  totalBytes,
+  rate,
+}: Pick<Progress, 'bytes' | 'totalBytes' | 'rate'>): number | null {
+  if (bytes === null || totalBytes === null || rate === null || rate <= 0) return null
+  return Math.max(0, Math.ceil((totalBytes - bytes) / rate))
+}
+
+function rateAfter(before: Progress | null, bytes: number | null, at: Date): number | null {
+  if (before === null || before.bytes === null || bytes === null || bytes < before.bytes) return null
+  const seconds = (at.getTime() - before.at.getTime()) / 1000
+  if (seconds <= 0) return before.rate
+  const now = (bytes - before.bytes) / seconds
+  const weight = 1 - Math.exp(-seconds / SMOOTHING_SECONDS)
+  return before.rate === null ? now : before.rate + (now - before.rate) * weight
+}
