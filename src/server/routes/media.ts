@@ -58,7 +58,7 @@ export function staticHandlers({
   return {
     getMaintenanceImage({ c }) {
       if (maintenance === undefined) throw new AppError('not-found', 'Cannot find the image: none is configured')
-      return answer(c, maintenance, () => undefined)
+      return answer(c, maintenance)
     },
   }
 }
