@@ -4,6 +4,8 @@ import type { ErrorCode, Problem } from '../shared/errors.ts'
 import { AppError, ERRORS, isAppError } from '../shared/errors.ts'
 import { readBody, sendRequest } from '../shared/http-client.ts'
 import { withTimeout } from '../shared/time.ts'
+import type { ServerSentEvent } from './server-sent-events.ts'
+import { readEvents } from './server-sent-events.ts'
 
 /** Options of every command that talks to a controller; the token itself comes from PROVISIONER_TOKEN or a file. */
 export const CONTROLLER_OPTIONS = {
@@ -18,6 +20,10 @@ export interface Controller {
   text(path: string): Promise<string>
   post<T>(path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<T>
   delete(path: string): Promise<void>
+  /** Reads, changes, and writes back what nobody else changed meanwhile (`ETag`, `If-Match`). */
+  patch<T>(path: string, body: unknown): Promise<T>
+  /** The events at `path` as they come, behind the last one known; undefined from a controller that has no stream for us. */
+  events(path: string, lastId: string | undefined): Promise<AsyncIterable<ServerSentEvent> | undefined>
 }
 
 const ANSWER_MS = 30_000
@@ -35,25 +41,56 @@ export async function openController(invocation: Invocation, answerMs: number = 
   const caFile = invocation.text('ca')
   const caPem = caFile === undefined ? undefined : await readText(caFile)
 
-  async function send(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown, headers = {}): Promise<Buffer> {
-    const signal = withTimeout(invocation.signal, answerMs)
-    const request = {
+  type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
+
+  function request(method: Method, path: string, body?: unknown, headers = {}) {
+    return {
       url: new URL(`${base}/api/v1${path}`),
       method,
       caPem,
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...headers },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     }
+  }
+
+  function unreachable(cause: unknown): never {
+    if (invocation.signal.aborted || isAppError(cause)) throw cause
+    throw new AppError('controller-unreachable', `Cannot reach the controller at ${base}`, { cause })
+  }
+
+  async function exchange(method: Method, path: string, body?: unknown, headers = {}) {
+    const signal = withTimeout(invocation.signal, answerMs)
     const whole = async () => {
-      const answer = await sendRequest(request, signal)
-      return { status: answer.status, content: await readBody(answer, MAX_ANSWER) }
+      const answer = await sendRequest(request(method, path, body, headers), signal)
+      return { ...answer, content: await readBody(answer, MAX_ANSWER) }
     }
-    const { status, content } = await whole().catch((cause: unknown) => {
-      if (invocation.signal.aborted || isAppError(cause)) throw cause
-      throw new AppError('controller-unreachable', `Cannot reach the controller at ${base}`, { cause })
-    })
-    if (status >= 300) throw problemOf(status, content, base)
-    return content
+    const answer = await whole().catch(unreachable)
+    if (answer.status >= 300) throw problemOf(answer.status, answer.content, base)
+    return answer
+  }
+
+  async function send(method: Method, path: string, body?: unknown, headers = {}): Promise<Buffer> {
+    return (await exchange(method, path, body, headers)).content
+  }
+
+  /** The controller says something every 15 s; a connection that is silent for longer is dead. */
+  async function events(path: string, lastId: string | undefined) {
+    const headers = { accept: 'text/event-stream', ...(lastId !== undefined && { 'last-event-id': lastId }) }
+    const answer = await sendRequest(request('GET', path, undefined, headers), invocation.signal).catch(unreachable)
+    if (answer.status === 200 && answer.headers['content-type']?.startsWith('text/event-stream')) {
+      return translated(readEvents(answer.body))
+    }
+    const content = await readBody(answer, MAX_ANSWER).catch(unreachable)
+    if (answer.status < 300 || answer.status === 429 || answer.status === 406) return undefined
+    throw problemOf(answer.status, content, base)
+  }
+
+  async function* translated(stream: AsyncIterable<ServerSentEvent>): AsyncGenerator<ServerSentEvent> {
+    try {
+      yield* stream
+    } catch (cause) {
+      unreachable(cause)
+    }
   }
 
   function json<T>(content: Buffer): T {
@@ -70,6 +107,11 @@ export async function openController(invocation: Invocation, answerMs: number = 
     text: async (path) => (await send('GET', path)).toString('utf8'),
     post: async <T>(path: string, body?: unknown, headers = {}) => json<T>(await send('POST', path, body, headers)),
     delete: async (path) => void (await send('DELETE', path)),
+    async patch<T>(path: string, body: unknown) {
+      const { etag } = (await exchange('GET', path)).headers
+      return json<T>(await send('PATCH', path, body, etag === undefined ? {} : { 'if-match': etag }))
+    },
+    events,
   }
 }
 

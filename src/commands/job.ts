@@ -1,11 +1,12 @@
 import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
 import type { JobView } from '../server/routes/views.ts'
 import { parseRecipeDocument } from '../shared/recipe/parse.ts'
-import type { Command, CommandGroup, Invocation } from './command.ts'
-import { printable } from './printable.ts'
+import type { Command, CommandGroup, Invocation, Io } from './command.ts'
+import { jobList, jobState } from './job-list.ts'
+import { jobLogs } from './job-logs.ts'
 import { readRecipeFile } from './recipe.ts'
 import { spansOf, timelineText } from './timeline.ts'
-import { progressLine, watchJob } from './watch.ts'
+import { failureText, progressLine, watchJob } from './watch.ts'
 
 const JSON_OPTION = { json: { doc: 'Print the answer as JSON' } } as const
 
@@ -32,32 +33,7 @@ const create: Command = {
     const [wait, json] = [invocation.flag('wait'), invocation.flag('json')]
     // One document on standard output: with --wait it is the job as it ended.
     if (!(wait && json)) print(invocation, job, () => `${job.job_id}\n`)
-    return wait ? watchJob(job.job_id, controller, invocation.io, invocation.signal, json) : 0
-  },
-}
-
-const list: Command = {
-  name: 'job list',
-  summary: 'List jobs, newest first',
-  positionals: [],
-  options: {
-    status: { value: 'STATUS', doc: 'queued, provisioning, succeeded, failed or complete' },
-    outcome: { value: 'OUTCOME', doc: 'success, failed, timeout or cancelled' },
-    server: { value: 'SERIAL', doc: 'Only this server' },
-    ...JSON_OPTION,
-    ...CONTROLLER_OPTIONS,
-  },
-  examples: ['provisioner job list --outcome failed'],
-  async run(invocation) {
-    const query = new URLSearchParams()
-    for (const name of ['status', 'outcome', 'server']) {
-      const value = invocation.text(name)
-      if (value !== undefined) query.set(name, value)
-    }
-    const controller = await openController(invocation)
-    const { jobs } = await controller.get<{ jobs: JobView[] }>(`/jobs?${query}`)
-    print(invocation, jobs, () => jobs.map((job) => `${jobLine(job)}\n`).join(''))
-    return 0
+    return wait ? watchJob(job.job_id, controller, invocation.io, invocation.signal, json ? 'json' : 'text') : 0
   },
 }
 
@@ -70,13 +46,7 @@ const show: Command = {
   async run(invocation) {
     const controller = await openController(invocation)
     const job = await controller.get<JobView>(jobPath(invocation))
-    const reason = job.message === null ? '' : `\n${printable(job.message)}\n`
-    const now = job.status === 'provisioning' ? `${progressLine(job, invocation.io.columns)}\n` : ''
-    print(
-      invocation,
-      job,
-      () => `${jobLine(job)}\n${now}${reason}\n${timelineText(spansOf(job.events ?? []), invocation.io.columns)}`,
-    )
+    print(invocation, job, () => jobText(job, invocation.io))
     return 0
   },
 }
@@ -85,24 +55,12 @@ const watch: Command = {
   name: 'job watch',
   summary: 'Follow a job until it is complete; exit 1 unless it succeeds',
   positionals: ['ID'],
-  options: { ...JSON_OPTION, ...CONTROLLER_OPTIONS },
+  options: { json: { doc: 'Print each change as a line of JSON' }, ...CONTROLLER_OPTIONS },
   examples: ['provisioner job watch 01KABCDEF0123456789ABCDEFG'],
   async run(invocation) {
     const { io, signal } = invocation
-    return watchJob(invocation.arg('ID'), await openController(invocation), io, signal, invocation.flag('json'))
-  },
-}
-
-const logs: Command = {
-  name: 'job logs',
-  summary: 'Print the journal that the maintenance OS sent',
-  positionals: ['ID'],
-  options: CONTROLLER_OPTIONS,
-  examples: ['provisioner job logs 01KABCDEF0123456789ABCDEFG | less'],
-  async run(invocation) {
-    const controller = await openController(invocation)
-    invocation.io.out(printable(await controller.text(`${jobPath(invocation)}/logs`)))
-    return 0
+    const output = invocation.flag('json') ? 'lines' : 'text'
+    return watchJob(invocation.arg('ID'), await openController(invocation), io, signal, output)
   },
 }
 
@@ -127,7 +85,7 @@ const retry: Command = {
 export const job: CommandGroup = {
   name: 'job',
   summary: 'Create, watch and cancel jobs',
-  commands: [create, list, show, watch, logs, cancel, retry],
+  commands: [create, jobList, show, watch, jobLogs, cancel, retry],
 }
 
 async function act(invocation: Invocation, action: 'cancel' | 'retry'): Promise<number> {
@@ -146,8 +104,13 @@ function print(invocation: Invocation, value: unknown, text: () => string): void
   invocation.io.out(invocation.flag('json') ? `${JSON.stringify(value)}\n` : text())
 }
 
+/** Where it stands; of a failure first what failed and its last lines. */
+function jobText(job: JobView, io: Io): string {
+  const failed = job.outcome !== null && job.outcome !== 'success' ? `${failureText(job, io)}\n` : ''
+  const progress = job.status === 'provisioning' ? `${progressLine(job, io.columns)}\n` : ''
+  return `${failed}${jobLine(job)}\n${progress}\n${timelineText(spansOf(job.events ?? []), io.columns)}`
+}
+
 function jobLine(job: JobView): string {
-  const state = job.status === 'complete' || job.status === 'failed' ? `${job.outcome}` : (job.phase ?? job.status)
-  const failed = job.failed_step === null ? '' : ` in ${job.failed_step}`
-  return `${job.job_id}  ${job.server_serial.padEnd(16)} ${job.task_target.padEnd(22)} ${state}${failed}`
+  return `${job.job_id}  ${job.server_serial}  ${job.task_target}  ${jobState(job)}`
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Controller } from '../../src/client/controller.ts'
 import type { Io } from '../../src/commands/command.ts'
-import { watchJob } from '../../src/commands/watch.ts'
+import { progressLine, watchJob } from '../../src/commands/watch.ts'
 import type { JobView } from '../../src/server/routes/views.ts'
 import { AppError } from '../../src/shared/errors.ts'
 
@@ -28,17 +28,46 @@ function jobWith(change: Partial<JobView>): JobView {
   }
 }
 
-/** A controller that gives these answers in turn, and what was asked of it. */
-function answering(answers: readonly (JobView | AppError)[]) {
+type Answer = JobView | AppError
+
+/** A controller without streams that gives these answers in turn, and what was asked of it. */
+function answering(answers: readonly Answer[]) {
   const left = [...answers]
   const asked: string[] = []
-  const get = async (path: string) => {
-    asked.push(path)
-    const next = left.shift()
-    if (next === undefined || next instanceof AppError) throw next ?? new Error('asked too often')
-    return next
+  const controller: Pick<Controller, 'get' | 'events'> = {
+    async get<T>(path: string) {
+      asked.push(path)
+      const next = left.shift()
+      if (next === undefined || next instanceof AppError) throw next ?? new Error('asked too often')
+      return next as T
+    },
+    events: async () => undefined,
   }
-  return { controller: { get } as unknown as Controller, asked }
+  return { controller, asked }
+}
+
+type Sent = readonly [event: string, data: unknown, id?: string]
+
+/** One that streams: each list is a connection, which ends after its events, or as the error says. */
+function streaming(connections: readonly (readonly (Sent | AppError)[])[]) {
+  const left = [...connections]
+  const resumed: (string | undefined)[] = []
+  const controller: Pick<Controller, 'get' | 'events'> = {
+    get: () => Promise.reject(new Error('nobody asks where there is a stream')),
+    async events(_path, lastId) {
+      resumed.push(lastId)
+      const connection = left.shift() ?? []
+      const [first] = connection
+      if (first instanceof AppError && connection.length === 1) throw first
+      return (async function* events() {
+        for (const sent of connection) {
+          if (sent instanceof AppError) throw sent
+          yield { event: sent[0], data: JSON.stringify(sent[1]), id: sent[2] }
+        }
+      })()
+    },
+  }
+  return { controller, resumed }
 }
 
 function screen(): { io: Io; out: () => string; err: () => string } {
@@ -70,7 +99,7 @@ test('a controller that is away for a while does not end the watch', async () =>
 })
 
 test('a controller that never answered is an error at once', async () => {
-  const { controller } = answering([away()])
+  const { controller } = streaming([[away()]])
   await expect(watchJob('01K', controller, screen().io, never)).rejects.toMatchObject({
     code: 'controller-unreachable',
   })
@@ -79,7 +108,7 @@ test('a controller that never answered is an error at once', async () => {
 test('with JSON, standard output is the job and nothing else', async () => {
   const { controller } = answering([jobWith({ outcome: 'failed', failed_step: 'partition.service' })])
   const { io, out } = screen()
-  expect(await watchJob('01K', controller, io, never, true)).toBe(1)
+  expect(await watchJob('01K', controller, io, never, 'json')).toBe(1)
   expect(JSON.parse(out())).toMatchObject({ job_id: '01K', outcome: 'failed' })
 })
 
@@ -97,4 +126,50 @@ test('an id leads nowhere but to a job', async () => {
   const { controller, asked } = answering([jobWith({})])
   await watchJob('../servers', controller, screen().io, never)
   expect(asked).toEqual(['/jobs/..%2Fservers'])
+})
+
+const entry = (seq: number, message: string): Sent => ['entry', { seq, at: AT, type: 'phase', message }, String(seq)]
+const runs = jobWith({ status: 'provisioning', phase: 'booting', outcome: null })
+
+test('a stream that breaks is taken up where it was: each event is shown once', async () => {
+  const { controller, resumed } = streaming([
+    [entry(1, 'preparing'), ['job', runs], entry(2, 'mounting'), away()],
+    [away()],
+    [entry(3, 'booting'), ['later', {}], ['job', jobWith({})]],
+  ])
+  const { io, out, err } = screen()
+  expect(await watchJob('01K', controller, io, never)).toBe(0)
+  expect(resumed).toEqual([undefined, '2', '2'])
+  expect(err().match(/preparing|mounting|booting/g)).toEqual(['preparing', 'mounting', 'booting'])
+  expect(out()).toContain('Job 01K succeeded.')
+})
+
+test('with JSON lines each change is a line, and the last one is the job as it ended', async () => {
+  const { controller } = streaming([[entry(1, 'preparing'), ['job', jobWith({ outcome: 'timeout' })]]])
+  const { io, out, err } = screen()
+  expect(await watchJob('01K', controller, io, never, 'lines')).toBe(1)
+  const lines = out().trimEnd().split('\n')
+  expect(lines.map((line) => Object.keys(JSON.parse(line)))).toEqual([['event'], ['job']])
+  expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ job: { outcome: 'timeout' } })
+  expect(err()).toBe('')
+})
+
+test('a failure begins with the unit that failed and its last lines', async () => {
+  const failed = jobWith({ outcome: 'failed', failed_step: 'partition.service', message: 'no such disk\n/dev/vda' })
+  const { controller } = answering([failed])
+  const { io, out } = screen()
+  await watchJob('01K', controller, io, never)
+  expect(out()).toMatch(/^Job 01K ended with failed in partition\.service\.\n {2}no such disk\n {2}\/dev\/vda\n/)
+})
+
+test('a step shows its bar, its rate and the time that is left', () => {
+  const progress = { step: 'image-linux', bytes: 48 << 20, total_bytes: 96 << 20, rate: 1 << 20, message: null, at: AT }
+  const job = jobWith({
+    status: 'provisioning',
+    phase: 'running:image-linux',
+    progress: { ...progress, eta_seconds: 192 },
+  })
+  expect(progressLine(job, 80)).toBe(
+    'running:image-linux [#####-----] 50 % 48.0 MiB of 96.0 MiB, 1.0 MiB/s, 3 min left',
+  )
 })

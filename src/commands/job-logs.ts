@@ -1,0 +1,50 @@
+import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
+import { AppError } from '../shared/errors.ts'
+import type { Command, Invocation } from './command.ts'
+import { followJob } from './follow-job.ts'
+import { printable } from './printable.ts'
+
+/** `provisioner job logs` */
+export const jobLogs: Command = {
+  name: 'job logs',
+  summary: 'Print the journal that the maintenance OS sent',
+  positionals: ['ID'],
+  options: {
+    lines: { value: 'N', doc: 'Only so many of the last lines' },
+    follow: { doc: 'Wait for the journal until the job is complete' },
+    ...CONTROLLER_OPTIONS,
+  },
+  examples: [
+    'provisioner job logs 01KABCDEF0123456789ABCDEFG | less',
+    'provisioner job logs --follow 01KABCDEF0123456789ABCDEFG',
+  ],
+  async run(invocation) {
+    const { io, signal } = invocation
+    const path = `/jobs/${encodeURIComponent(invocation.arg('ID'))}/logs${queryOf(invocation)}`
+    const controller = await openController(invocation)
+    if (!invocation.flag('follow')) {
+      io.out(printable(await controller.text(path)))
+      return 0
+    }
+    let printed = ''
+    const onAway = () => io.err('the controller does not answer, trying on\n')
+    // It is sent when the task has ended, and perhaps more than once: each time what is new is printed.
+    for await (const change of followJob(invocation.arg('ID'), controller, onAway, signal)) {
+      if ('event' in change || (change.job.status === 'provisioning' && printed === '')) continue
+      const text = await controller.text(path)
+      io.out(printable(text.startsWith(printed) ? text.slice(printed.length) : text))
+      printed = text
+    }
+    return 0
+  },
+}
+
+function queryOf(invocation: Invocation): string {
+  const lines = invocation.text('lines')
+  if (lines === undefined) return ''
+  if (/^[1-9][0-9]{0,4}$/.test(lines) && !invocation.flag('follow')) return `?lines=${lines}`
+  const why = invocation.flag('follow')
+    ? '--lines and --follow exclude each other'
+    : `--lines is a number, not "${lines}"`
+  throw new AppError('usage', `Cannot run "provisioner job logs": ${why}`)
+}

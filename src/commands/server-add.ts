@@ -1,0 +1,106 @@
+import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
+import type { ServerView } from '../server/routes/views.ts'
+import { AppError, errorText, isAppError } from '../shared/errors.ts'
+import type { Command, Invocation } from './command.ts'
+import type { NewServer } from './server-fields.ts'
+import { readPassword, simulatedBmc } from './server-fields.ts'
+import { readServerFile } from './server-file.ts'
+
+const OF_ONE = ['bmc', 'username', 'password-file', 'simulate', 'uuid', 'vendor'] as const
+
+/** `provisioner server add` */
+export const add: Command = {
+  name: 'server add',
+  summary: 'Register a server and how to log in to its BMC, or many from a file',
+  positionals: ['SERIAL?'],
+  options: {
+    bmc: { value: 'URL', doc: 'Address of the BMC, such as https://192.0.2.7' },
+    username: { value: 'NAME', doc: 'Account on the BMC' },
+    'password-file': { value: 'FILE', doc: 'File with the password; it is stored encrypted' },
+    simulate: {
+      value: 'NAME',
+      doc: 'Instead of these: a BMC simulated by the controller, such as idrac9 or ilo5+busy',
+    },
+    'verify-tls': { doc: "Refuse the BMC's certificate unless a trusted CA signed it" },
+    uuid: { value: 'UUID', doc: 'System UUID' },
+    vendor: { value: 'NAME', doc: 'Vendor, when the BMC does not tell' },
+    file: {
+      value: 'FILE',
+      doc: 'Many: a .csv with a header, or a .yaml list; serial, bmc, username, password or password_file, vendor, uuid, verify_tls',
+    },
+    json: { doc: 'Print the answer as JSON' },
+    ...CONTROLLER_OPTIONS,
+  },
+  examples: [
+    'provisioner server add SN123 --bmc https://192.0.2.7 --username root --password-file bmc.password',
+    'provisioner server add TEST-1 --simulate idrac9',
+    'provisioner server add --file servers.csv',
+  ],
+  async run(invocation) {
+    const file = invocation.text('file')
+    if (file !== undefined) return addFromFile(file, invocation)
+    if (invocation.arg('SERIAL') === '') throw new AppError('usage', 'Cannot add a server: SERIAL or --file is missing')
+    const body = await serverOf(invocation)
+    const server = await (await openController(invocation)).post<ServerView>('/servers', body)
+    invocation.io.out(invocation.flag('json') ? `${JSON.stringify(server)}\n` : `${server.serial} added\n`)
+    return 0
+  },
+}
+
+/** Nothing is added when the file itself is wrong; what the controller refuses keeps no other server back. */
+async function addFromFile(file: string, invocation: Invocation): Promise<number> {
+  const surplus = OF_ONE.filter((name) => invocation.text(name) !== undefined).map((name) => `--${name}`)
+  if (invocation.arg('SERIAL') !== '') surplus.unshift('SERIAL')
+  if (surplus.length > 0)
+    throw new AppError('usage', `Cannot add the servers: --file and ${surplus.join(', ')} exclude each other`)
+  const servers = await readServerFile(file)
+  const controller = await openController(invocation)
+  const { io } = invocation
+  const added: ServerView[] = []
+  for (const server of servers) {
+    const body = { ...server, verify_tls: server.verify_tls ?? invocation.flag('verify-tls') }
+    try {
+      added.push(await controller.post<ServerView>('/servers', body))
+    } catch (error) {
+      if (!isAppError(error) || error.code === 'controller-unreachable') throw error
+      const problems = error.problems.map(({ path, message }) => `\n  ${path}: ${message}`).join('')
+      io.err(`${server.serial}: ${errorText(error)}${problems}\n`)
+    }
+  }
+  const failed = servers.length - added.length
+  io.out(invocation.flag('json') ? `${JSON.stringify(added)}\n` : `${added.length} added, ${failed} not\n`)
+  return failed === 0 ? 0 : 1
+}
+
+/** @throws `usage` */
+async function serverOf(invocation: Invocation): Promise<NewServer> {
+  const { uuid, vendor } = { uuid: invocation.text('uuid'), vendor: invocation.text('vendor') }
+  return {
+    serial: invocation.arg('SERIAL'),
+    ...(await readBmc(invocation)),
+    verify_tls: invocation.flag('verify-tls'),
+    ...(uuid !== undefined && { uuid }),
+    ...(vendor !== undefined && { vendor }),
+  }
+}
+
+async function readBmc(invocation: Invocation) {
+  const simulate = invocation.text('simulate')
+  const names = ['bmc', 'username', 'password-file'] as const
+  if (simulate !== undefined) {
+    const given = names.find((name) => invocation.text(name) !== undefined)
+    if (given !== undefined)
+      throw new AppError('usage', `Cannot add the server: --simulate and --${given} exclude each other`)
+    return simulatedBmc(simulate)
+  }
+  const missing = names.filter((name) => invocation.text(name) === undefined)
+  if (missing.length > 0) {
+    const list = missing.map((name) => `--${name}`).join(', ')
+    throw new AppError('usage', `Cannot add the server: ${list} missing (or --simulate NAME)`)
+  }
+  return {
+    bmc_url: invocation.required('bmc'),
+    bmc_username: invocation.required('username'),
+    bmc_password: await readPassword(invocation.required('password-file')),
+  }
+}
