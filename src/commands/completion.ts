@@ -74,11 +74,32 @@ complete -F _provisioner provisioner
 `
 }
 
-/** zsh runs the bash script by its own compatibility layer: one logic to keep right. */
+/** A script of its own: zsh's imitation of bash's completion has no `compopt`, and `path` is the search path there. */
 function zsh(all: readonly Words[]): string {
+  const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`
+  const entry = ({ word, about }: Words['words'][number]) => quote(`${word}:${about}`)
+  const cases = all.map(({ path, words }) => `    "${path}") found=(${words.map(entry).join(' ')}) ;;`)
   return `#compdef provisioner
-autoload -U +X bashcompinit && bashcompinit
-${bash(all)}`
+_provisioner() {
+  local at="" word
+  local -a found
+  for word in "\${(@)words[2,CURRENT-1]}"; do
+    [[ $word == -* ]] && break
+    [[ $at == *" "* ]] || at="\${at:+$at }$word"
+  done
+  case "$at" in
+${cases.join('\n')}
+  esac
+  if (( $#found == 0 )) || [[ $found[1] == --* && $PREFIX != -* ]]; then
+    _files
+  elif [[ $found[1] == --* ]]; then
+    _describe -o option found
+  else
+    _describe command found
+  fi
+}
+compdef _provisioner provisioner
+`
 }
 
 function fish(all: readonly Words[]): string {

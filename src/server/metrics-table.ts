@@ -41,8 +41,8 @@ export const CONTROLLER_METRICS = {
   provisioner_database_bytes: { type: 'gauge', help: 'Pages of the database, used and free.', labels: [] },
   provisioner_event_loop_delay_seconds: {
     type: 'gauge',
-    help: 'How late timers were since the last look; quantile 1 is the worst.',
-    labels: ['quantile'],
+    help: 'How late timers were since the last look; percentile 100 is the worst.',
+    labels: ['percentile'],
   },
   process_cpu_seconds_total: { type: 'counter', help: 'CPU time of the process, user and system.', labels: [] },
   process_resident_memory_bytes: { type: 'gauge', help: 'Memory of the process that is not swapped.', labels: [] },

@@ -12,16 +12,16 @@ export function processMeters(): { samples(): Sample[]; close(): void } {
   return {
     samples() {
       const { user, system } = process.cpuUsage()
-      const late = (quantile: number, nanoseconds: number): Sample => ({
+      const late = (percentile: number, nanoseconds: number): Sample => ({
         name: 'provisioner_event_loop_delay_seconds',
-        labels: { quantile: String(quantile) },
+        labels: { percentile: String(percentile) },
         // The histogram holds the time between two ticks of the timer.
         value: Math.max(0, (nanoseconds || 0) / 1e9 - RESOLUTION_MS / 1000),
       })
       const samples: Sample[] = [
-        late(0.5, delay.percentile(50)),
-        late(0.99, delay.percentile(99)),
-        late(1, delay.max),
+        late(50, delay.percentile(50)),
+        late(99, delay.percentile(99)),
+        late(100, delay.max),
         { name: 'process_cpu_seconds_total', value: (user + system) / 1e6 },
         { name: 'process_resident_memory_bytes', value: process.memoryUsage.rss() },
         { name: 'process_open_fds', value: readdirSync('/proc/self/fd').length },

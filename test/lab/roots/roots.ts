@@ -14,6 +14,7 @@ interface RootScript {
 /** Everything made from Debian packages, by the script that makes it. */
 const ROOTS = {
   tools: { script: 'tools.sh' },
+  operator: { script: 'operator.sh' },
   maintenance: { script: 'maintenance.sh' },
   'tool-image': { script: 'tool-image.sh', ending: '.tar' },
   'target-os': { script: 'target.sh', ending: '.tar.zst', files: 'target' },
@@ -21,7 +22,7 @@ const ROOTS = {
 
 export type RootName = keyof typeof ROOTS
 
-/** Path of a root (`tools`, `maintenance`: a directory; the others: a tar), built by mmdebstrap on first use, as root. */
+/** Path of a root (`tools`, `operator`, `maintenance`: a directory; the others: a tar), built by mmdebstrap on first use, as root. */
 export async function debianRoot(name: RootName): Promise<string> {
   const { script, ending, files }: RootScript = ROOTS[name]
   const ingredients = [await contentKey(join(HERE, 'debian.sh')), await contentKey(join(HERE, script))]
