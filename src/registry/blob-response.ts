@@ -13,10 +13,15 @@ export interface BlobResponse {
   readonly tail?: Uint8Array
 }
 
-/** Two buffers of this size a response, or the smaller ones when many pull at once: 300 pullers stay below 64 MiB. */
-const BUFFER_BYTES = 256 << 10
+/**
+ * Two buffers a response, smaller ones the more pull at once: each read is a journey to another thread, but 300 pullers
+ * shall stay below 64 MiB, and nobody shall wait long for the loop.
+ */
+const BUFFERS = [
+  { upTo: 8, bytes: 512 << 10 },
+  { upTo: 64, bytes: 256 << 10 },
+] as const
 const BUSY_BUFFER_BYTES = 64 << 10
-const BUSY = 64
 
 export type BlobSender = (c: Exchange, reader: BlobReader, response: BlobResponse) => Promise<Response>
 
@@ -32,7 +37,7 @@ export function createBlobSender(): BlobSender {
     active++
     try {
       const headers = c.headersWith(response.headers)
-      const bufferBytes = active > BUSY ? BUSY_BUFFER_BYTES : BUFFER_BYTES
+      const bufferBytes = BUFFERS.find(({ upTo }) => active <= upTo)?.bytes ?? BUSY_BUFFER_BYTES
       await sendToSocket({ outgoing, traffic: c.traffic }, reader, { ...response, headers }, bufferBytes)
     } catch {
       // The client went away, or the blob became unreadable after its headers were sent. Either way the only honest

@@ -5,9 +5,9 @@ import type { UploadWriter } from './storage/storage.ts'
 
 /**
  * What arrives is copied into buffers of this size before it is hashed and written. The copy costs less than what it saves:
- * the network's small buffers die young, and a large write is cheaper than a list of small ones.
+ * the network's small buffers are free again at once, and each write is a journey to another thread.
  */
-const BATCH_BYTES = 1 << 20
+const BATCH_BYTES = 512 << 10
 
 /** How often the free space is looked at when the length is not known. */
 const SPACE_CHECK_BYTES = 64 << 20
@@ -38,7 +38,8 @@ export async function receiveInto(
       if (isCancelled()) throw new OciError('BLOB_UPLOAD_UNKNOWN', { reason: 'the upload was cancelled' })
       received += chunk.length
       if (limit !== undefined && received > limit) throw new OciError('SIZE_INVALID', { expected: limit })
-      await batches.add(chunk)
+      const flushed = batches.add(chunk)
+      if (flushed !== undefined) await flushed
       if (body.length === undefined && crossed(received, chunk.length)) await ensureSpace(SPACE_CHECK_BYTES)
     }
   } finally {
@@ -63,14 +64,22 @@ function batchWriter(writer: UploadWriter, hash: Hash, size: number) {
     filled = 0
   }
 
-  async function add(chunk: Uint8Array): Promise<void> {
-    for (let at = 0; at < chunk.length; ) {
-      const taken = Math.min(chunk.length - at, size - filled)
-      current.set(chunk.subarray(at, at + taken), filled)
-      filled += taken
-      at += taken
-      if (filled === size) await flush()
+  /** Most chunks only fill the buffer: nothing to wait for. */
+  function add(chunk: Uint8Array): Promise<void> | undefined {
+    if (chunk.length < size - filled) {
+      current.set(chunk, filled)
+      filled += chunk.length
+      return undefined
     }
+    return addAndFlush(chunk)
+  }
+
+  async function addAndFlush(chunk: Uint8Array): Promise<void> {
+    const taken = size - filled
+    current.set(chunk.subarray(0, taken), filled)
+    filled = size
+    await flush()
+    await add(chunk.subarray(taken))
   }
 
   async function end(): Promise<void> {
