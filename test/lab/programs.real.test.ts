@@ -19,7 +19,7 @@ test('the tools are the versions the lab needs', async () => {
 
 test.for(
   [
-    'bsdtar buildah cpio crun curl docker-registry fdisk genisoimage isoinfo jq mcopy mkfs.erofs mkfs.ext4 mkfs.vfat',
+    'bsdtar buildah cosign cpio crun curl docker-registry fdisk genisoimage isoinfo jq mcopy mkfs.erofs mkfs.ext4 mkfs.vfat',
     'mksquashfs objcopy oras podman qemu-img sgdisk skopeo systemd-nspawn ukify xorriso xz zstd 7z',
   ]
     .join(' ')

@@ -5,7 +5,7 @@ import { mustInTools } from '../lab/programs.ts'
 import type { LabRegistry } from './support/lab-registry.ts'
 import { startLabRegistry } from './support/lab-registry.ts'
 
-/* Over TLS with a CA of our own: signatures, partial pulls, moved tags, and containerd. */
+/* Over TLS with a CA of our own: signatures, what is attached, moved tags. */
 
 let lab: LabRegistry
 let directory: string
@@ -78,6 +78,45 @@ test('podman and skopeo sign with a key, and pull only what is signed with it', 
     'other key: refused',
     'podman: verified',
     'podman: refused',
+  ])
+})
+
+test('cosign signs, attests, verifies and copies; podman accepts its signature', async () => {
+  const out = await sh(
+    'cosign',
+    `${MAKE_IMAGE}
+     export COSIGN_PASSWORD= HOME=/job
+     cosign generate-key-pair --output-key-prefix ours 2>/dev/null
+     cosign generate-key-pair --output-key-prefix other 2>/dev/null
+     podman push -q --digestfile digest localhost/made:v1 docker://$R/cosign/app:v1
+     image=$R/cosign/app@$(cat digest)
+     cosign verify --key ours.pub --insecure-ignore-tlog $image >/dev/null 2>&1 || echo before: refused
+     cosign sign --yes --key ours.key --tlog-upload=false -a built-by=lab $image 2>/dev/null
+     cosign verify --key ours.pub --insecure-ignore-tlog -a built-by=lab $image 2>/dev/null | jq -r '.[0].optional["built-by"]'
+     cosign verify --key other.pub --insecure-ignore-tlog $image >/dev/null 2>&1 || echo other key: refused
+     echo '{"sbom":1}' >sbom.json
+     cosign attest --yes --key ours.key --tlog-upload=false --type spdxjson --predicate sbom.json $image 2>/dev/null
+     cosign verify-attestation --key ours.pub --insecure-ignore-tlog --type spdxjson $image 2>/dev/null |
+       jq -r '.payload|@base64d|fromjson|.predicate.sbom'
+     COSIGN_EXPERIMENTAL=1 cosign sign --yes --key ours.key --tlog-upload=false --registry-referrers-mode oci-1-1 $image 2>/dev/null
+     curl -s https://$R/v2/cosign/app/referrers/$(cat digest) | jq -r '.manifests[].artifactType'
+     cosign copy $image $R/cosign/copy:v1 2>/dev/null
+     cosign verify --key ours.pub --insecure-ignore-tlog $R/cosign/copy:v1 >/dev/null 2>&1 && echo copy: verified
+     mkdir -p /etc/containers/registries.d
+     printf 'docker:\\n  %s:\\n    use-sigstore-attachments: true\\n' $R >/etc/containers/registries.d/ours.yaml
+     cp policy.json /etc/containers/policy.json
+     podman rmi -fa >/dev/null
+     podman pull -q $R/cosign/app:v1 >/dev/null && echo podman: verified`,
+    { 'policy.json': policy('/job/ours.pub') },
+  )
+  expect(out.trim().split('\n')).toEqual([
+    'before: refused',
+    'lab',
+    'other key: refused',
+    '1',
+    'application/vnd.dev.cosign.artifact.sig.v1+json',
+    'copy: verified',
+    'podman: verified',
   ])
 })
 

@@ -5,7 +5,7 @@
 
 packages=(
   qemu-system-x86 qemu-system-data qemu-utils ovmf ipxe-qemu seabios   # the virtual server
-  podman crun netavark fuse-overlayfs skopeo buildah oras docker-registry containerd   # containers and registries
+  podman crun netavark fuse-overlayfs skopeo buildah oras cosign docker-registry containerd   # containers and registries
   nginx wrk   # the limit of what the registry is measured against, and a load
   systemd systemd-container systemd-ukify systemd-boot-efi binutils   # units on a real systemd, UKI
   erofs-utils squashfs-tools mtools dosfstools e2fsprogs fdisk gdisk   # file systems and disks
