@@ -76,6 +76,7 @@ export async function bootUnits(steps: readonly string[], scenario: Scenario): P
       { host: join(REPOSITORY, 'package.json'), inside: '/repository/package.json', readonly: true },
       { host: NODE, inside: '/repository/node', readonly: true },
       { host: join(import.meta.dirname, 'boot.sh'), inside: '/boot.sh', readonly: true },
+      { host: join(REPOSITORY, 'test/lab/nspawn.sh'), inside: '/nspawn.sh', readonly: true },
       { host: shared, inside: '/t' },
     ]
     const options = { binds, cgroup: true, network: false, timeoutMs: 110_000 }
