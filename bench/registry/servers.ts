@@ -22,26 +22,26 @@ export interface Rival {
 const MAIN = join(import.meta.dirname, '../../src/main.ts')
 
 /** Ours, as `provisioner registry` runs it: with its log, which goes nowhere. */
-export async function startOurs(directory: string): Promise<Rival> {
+export async function startOurs(directory: string, more: readonly string[] = []): Promise<Rival> {
   const port = await freePort()
-  const args = ['registry', '--listen', `127.0.0.1:${port}`, '--data', join(directory, 'ours'), '--no-tls']
+  const args = ['registry', '--listen', `127.0.0.1:${port}`, '--data', join(directory, 'ours'), '--no-tls', ...more]
   const options = ['--disable-warning=ExperimentalWarning', MAIN]
   return started('provisioner', port, true, spawn(process.execPath, [...options, ...args], { stdio: 'ignore' }))
 }
 
-/** Debian's docker-registry, as fast as it can be set up: descriptors cached, no access log. */
-export async function startDockerRegistry(directory: string): Promise<Rival> {
+/** Debian's docker-registry, as fast as it can be set up: descriptors cached, no access log. It sees `directory` as /bench. */
+export async function startDockerRegistry(directory: string, more: object = {}): Promise<Rival> {
   const port = await freePort()
-  const data = join(directory, 'docker-registry')
-  await mkdir(data, { recursive: true })
+  await mkdir(join(directory, 'docker-registry'), { recursive: true })
   const config = {
     version: 0.1,
     log: { level: 'error', accesslog: { disabled: true } },
-    storage: { filesystem: { rootdirectory: '/bench' }, cache: { blobdescriptor: 'inmemory' } },
+    storage: { filesystem: { rootdirectory: '/bench/docker-registry' }, cache: { blobdescriptor: 'inmemory' } },
     http: { addr: `127.0.0.1:${port}` },
+    ...more,
   }
-  await writeFile(join(data, 'config.yml'), JSON.stringify(config))
-  const binds = [{ host: data, inside: '/bench' }]
+  await writeFile(join(directory, 'config.yml'), JSON.stringify(config))
+  const binds = [{ host: directory, inside: '/bench' }]
   const child = await spawnInTools(['docker-registry', 'serve', '/bench/config.yml'], { binds, stdio: 'ignore' })
   return started('docker-registry', port, true, child)
 }

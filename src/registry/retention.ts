@@ -39,8 +39,6 @@ export interface RetentionPolicy {
   readonly immutable_tags: readonly ImmutableRule[]
 }
 
-export const KEEP_EVERYTHING: RetentionPolicy = { retention: [], immutable_tags: [] }
-
 /** Undefined when `text` can match no tag. */
 export function parseTagPattern(text: string): TagPattern | undefined {
   if (!/^[A-Za-z0-9_.*-]{1,128}$/.test(text) || (text.match(/\*/g) ?? []).length > 6 || text.includes('**'))

@@ -2,7 +2,6 @@ import { expect, onTestFinished, test } from 'vitest'
 import { createDigestLock } from '../../src/registry/digest-lock.ts'
 import type { GarbageDeps } from '../../src/registry/gc.ts'
 import { collectGarbage } from '../../src/registry/gc.ts'
-import { KEEP_EVERYTHING } from '../../src/registry/retention.ts'
 import { filesystemBlobs, filesystemUploads, prepareDirectories } from '../../src/registry/storage/filesystem.ts'
 import { databasePath } from '../../src/registry/storage/paths.ts'
 import { sqliteMetadata } from '../../src/registry/storage/sqlite-metadata.ts'
@@ -42,7 +41,7 @@ function collect(given: Parts) {
   const deps: GarbageDeps = {
     ...given,
     sessions: { sweep: async () => 0 },
-    retention: () => KEEP_EVERYTHING,
+    retention: () => ({ retention: [], immutable_tags: [] }),
     clock: systemClock,
     log: silent,
   }
