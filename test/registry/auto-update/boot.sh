@@ -42,6 +42,7 @@ Image=127.0.0.1:5000/site/app:stable
 AutoUpdate=registry
 Network=host
 PidsLimit=0
+StopTimeout=1
 QUADLET
 cp /scenario.sh /m/scenario.sh
 # crun sets up the devices of a container with bpf(2), which nspawn refuses by itself.
