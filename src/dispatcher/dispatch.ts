@@ -20,7 +20,7 @@ import { runPaths } from './paths.ts'
 import type { ProgressReporter } from './progress.ts'
 import type { Notice, Screen } from './screen.ts'
 import { checkTarget } from './target.ts'
-import { checkSeal, jobOf, readTask, recipeOf, storeTask, trustedKeys } from './task.ts'
+import { checkSeal, jobOf, readTask, recipeOf, salvageJob, storeTask, trustedKeys } from './task.ts'
 
 export interface DispatchOptions {
   readonly runDirectory: string
@@ -112,7 +112,14 @@ async function obtain(
   say(`found ${medium.label} in ${medium.device}${medium.base === 0 ? '' : `, at byte ${medium.base}`}`)
   known.protectedDevices = await protectedDevices(medium.device, deps)
 
-  const files = await readTask(medium)
+  const files = await readTask(medium).catch(async (error: unknown) => {
+    // A sector that cannot be read must not keep the controller from being told so.
+    const job = await salvageJob(medium)
+    if (job === undefined) throw error
+    await storeTask(paths.task, job)
+    known.job = jobOf(job)
+    throw error
+  })
   await storeTask(paths.task, files)
   known.job = jobOf(files)
   say(`job ${known.job.job_id}, attempt ${known.job.attempt}, for server ${known.job.server.serial}`)

@@ -46,6 +46,16 @@ export async function readTask(medium: TaskMedium): Promise<TaskContents> {
   }
 }
 
+/** Who to report to, of a medium that cannot be read in whole; undefined when that part is unreadable too. */
+export async function salvageJob(medium: TaskMedium): Promise<TaskContents | undefined> {
+  try {
+    const image = await openIso(medium.readAt, medium.base)
+    return new Map([[TASK_FILES.job, await image.read(TASK_FILES.job, MAX_TASK_BYTES)]])
+  } catch {
+    return undefined
+  }
+}
+
 /** Keeps a copy of the medium, as it is, for the steps. @throws `outputs-unwritable` */
 export async function storeTask(directory: string, files: TaskContents): Promise<void> {
   try {

@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from 'vitest'
 import { TOOL_IMAGE } from '../../src/shared/task/tool-image.ts'
 import { type Answers, artifact, busyboxImage, sha256 } from './boot/artifacts.ts'
-import { bootUnits, OUR_PROGRAM, REGISTRY_HOST, type Scenario } from './boot/boot.ts'
+import { BOOT_MS, bootUnits, OUR_PROGRAM, REGISTRY_HOST, type Scenario } from './boot/boot.ts'
 import { LINUX_STEPS } from './failures/case.ts'
 
 /** The steps that start containers themselves, with a real podman that pulls from the receiver. */
@@ -28,7 +28,9 @@ function update(script: string, change: object = {}): Promise<Awaited<ReturnType
   return bootUnits(['vendor-firmware'], scenario)
 }
 
-test.concurrent("firmware is given to the vendor's tool, which cannot change it; its output is kept and its end is the result", async () => {
+test.concurrent("firmware is given to the vendor's tool, which cannot change it; its output is kept and its end is the result", {
+  timeout: BOOT_MS,
+}, async () => {
   const { reports, collected, journal } = await update(
     'read line <"$1"; echo "flashing $line"; echo x >"$1" || echo kept',
   )
@@ -52,13 +54,15 @@ test.concurrent.for<[string, string, object, string[]]>([
     [`the recipe demands sha256 ${'0'.repeat(64)}`],
   ],
   ['there is no such file', 'true', { firmware_url: `oci://${REGISTRY_HOST}/firmware/bios:2` }, ['404']],
-])('when %s, the update fails', async ([, script, change, words]) => {
+])('when %s, the update fails', { timeout: BOOT_MS }, async ([, script, change, words]) => {
   const { reports, journal } = await update(script, change)
   expect(reports, journal).toMatchObject([{ status: 'failed', failed_step: 'vendor-firmware.service' }])
   for (const word of words) expect(reports[0]?.message).toContain(word)
 })
 
-test.concurrent('a tool image that is not in the medium is pulled from the controller, and the steps find it', async () => {
+test.concurrent('a tool image that is not in the medium is pulled from the controller, and the steps find it', {
+  timeout: BOOT_MS,
+}, async () => {
   const { reports, collected, journal } = await bootUnits(LINUX_STEPS, {
     steps: {
       'tool-image': OUR_PROGRAM,

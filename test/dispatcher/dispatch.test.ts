@@ -91,6 +91,16 @@ test('the screen says what is going on, or what is wrong and what to do about it
   expect(seen[0]?.advice).toMatch(/^Correct the recipe/)
 })
 
+test('a medium whose recipe cannot be read still says who is to be told', async () => {
+  const image = await taskImage()
+  const recipe = image.indexOf(JSON.stringify(RECIPE))
+  expect(recipe).toBeGreaterThan(image.indexOf(JOB.webhook.secret))
+  expect(await go(image.subarray(0, recipe))).toBe(11)
+  expect(JSON.parse(await run('task/job.json'))).toEqual(JOB)
+  expect(await readdir(join(at, 'run/task'))).toEqual(['job.json'])
+  expect(seen[0]).toMatchObject({ job: JOB, advice: expect.stringMatching(/^Retry the job/) })
+})
+
 test('a second task gets nothing of the first one', async () => {
   await go()
   const { user_data: _, ...bare } = RECIPE

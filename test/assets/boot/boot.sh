@@ -9,5 +9,6 @@ mkdir -p /m/etc/containers/systemd
 cp /in/assets/quadlets/* /m/etc/containers/systemd/
 cp -a --no-preserve=ownership /t/root/. /m/
 while read -r name; do rm "/m/etc/containers/systemd/$name"; done </t/missing
-systemctl --quiet --root=/m enable provision-dispatcher.service receiver.service var-lib-containers.mount
+systemctl --quiet --root=/m enable provision-dispatcher.service receiver.service \
+  provision-firewall.service var-lib-containers.mount
 bash /nspawn.sh /m --bind=/t --bind-ro=/repository

@@ -49,6 +49,9 @@ export interface Boot {
   readonly journal: string
 }
 
+/** A boot takes two seconds, and a busy machine its time. */
+export const BOOT_MS = 300_000
+
 const CONTROLLER = 'http://127.0.0.1:8099'
 /** The receiver is the registry of the recipe too. */
 export const REGISTRY_HOST = '127.0.0.1:8099'
@@ -79,7 +82,7 @@ export async function bootUnits(steps: readonly string[], scenario: Scenario): P
       { host: join(REPOSITORY, 'test/lab/nspawn.sh'), inside: '/nspawn.sh', readonly: true },
       { host: shared, inside: '/t' },
     ]
-    const options = { binds, cgroup: true, network: false, timeoutMs: 110_000 }
+    const options = { binds, cgroup: true, network: false, timeoutMs: BOOT_MS - 20_000 }
     const { stdout, stderr } = await inTools(['bash', '/boot.sh'], options)
     const journal = await readFile(join(shared, 'journal'), 'utf8').catch(() => `no journal\n${stdout}${stderr}`)
     const posts = (await lines(join(shared, 'posts.jsonl'))).map(

@@ -6,7 +6,7 @@ import { appendFileSync, openSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 
 const GRACE_MS = 1500
-const LIMIT_MS = 60_000
+const LIMIT_MS = 200_000
 const registry = JSON.parse(readFileSync('/t/registry.json', 'utf8'))
 let ending = false
 

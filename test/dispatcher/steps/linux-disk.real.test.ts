@@ -1,0 +1,100 @@
+import { rm, truncate, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Disk } from '../../../src/dispatcher/steps/disk.ts'
+import { planEmpty, planUnpack } from '../../../src/dispatcher/steps/image-linux.ts'
+import { layoutDisk } from '../../../src/dispatcher/steps/layout.ts'
+import { planFormat } from '../../../src/dispatcher/steps/partition.ts'
+import { labScratch } from '../../lab/cache.ts'
+import { mustInTools } from '../../lab/programs.ts'
+import { debianRoot } from '../../lab/roots/roots.ts'
+import { recipeWith } from '../task-medium.ts'
+
+/** The programs of the real tool image, on real file systems of this kernel, on files. */
+let at = ''
+let said = ''
+
+const FORMATS = ['ext4', 'xfs', 'btrfs', 'swap'] as const
+const RECIPE = recipeWith({
+  partition_layout: [
+    { size: '64MiB', format: 'vfat', mountpoint: '/boot/efi', label: 'ESP' },
+    { size: '25%', format: 'ext4', mountpoint: '/', label: 'root' },
+    { size: '50%', format: 'xfs', mountpoint: '/srv', label: 'data' },
+    { size: '25%', format: 'btrfs', mountpoint: '/home', label: 'home' },
+    { size: '64MiB', format: 'swap', label: 'swap' },
+  ],
+})
+const DISK = { path: '/t/disk', bytes: 2 * 1024 ** 3, sectorBytes: 512 } as Disk
+
+const shell = (argv: readonly string[]) => argv.map((word) => `'${word}'`).join(' ')
+
+/** One archive with everything a root file system may have, unpacked twice on each file system and packed again. */
+beforeAll(async () => {
+  at = await labScratch('linux-disk')
+  const slots = layoutDisk(RECIPE, DISK.bytes)
+  for (const { number, bytes } of slots) {
+    await writeFile(join(at, `disk${number}`), '')
+    await truncate(join(at, `disk${number}`), bytes)
+  }
+  const formats = slots.map((slot) => `inside ${shell(planFormat(DISK, slot)?.argv ?? [])}`)
+  const packed =
+    'tar --create --format=posix --xattrs --xattrs-include=* --acls --numeric-owner --sort=name --pax-option=delete=atime,delete=ctime,exthdr.name=%d/PaxHeaders/%f'
+  const script = `
+    mkdir /tmp/tool /mnt/new && tar -xf /in/tool.tar -C /tmp/tool && mkdir -p /tmp/tool/t /tmp/tool/mnt/new
+    mount --rbind /t /tmp/tool/t && mount --rbind /dev /tmp/tool/dev && mount --bind /proc /tmp/tool/proc
+    inside() { chroot /tmp/tool "$@"; }
+    ${formats.join('\n')}
+    for n in 1 2 3 4 5; do inside blkid --probe --output export /t/disk$n | grep -E '^(LABEL|TYPE|UUID)=' | tr '\\n' ' '; echo; done
+
+    mkdir -p /tmp/from/etc /tmp/from/usr/bin && cd /tmp/from
+    echo x >etc/file && chown 1234:4321 etc/file && chmod 4750 etc/file && ln etc/file etc/hard && ln -s /etc/file etc/soft
+    mkfifo etc/fifo && mkdir -m 1777 tmp && echo cap >usr/bin/ping && setcap cap_net_raw+ep usr/bin/ping
+    truncate -s 64M etc/sparse && echo end >>etc/sparse
+    touch -d 2001-02-03T04:05:06 etc/file etc/sparse usr/bin/ping etc/soft etc/fifo
+    ${packed} --sparse -f /tmp/a.tar .
+    echo y >/tmp/labelled
+    tar -C /tmp --create --format=posix --pax-option='SCHILY.xattr.user.colour:=blue' -f /tmp/b.tar labelled
+    tar --concatenate -f /tmp/a.tar /tmp/b.tar
+    for n in 2 3 4; do
+      mount -o loop /t/disk$n /tmp/tool/mnt/new
+      for times in 1 2; do
+        inside ${shell(planEmpty(['/mnt/new']).argv)}
+        inside ${shell(planUnpack('/mnt/new').argv)} </tmp/a.tar
+        (cd /tmp/tool/mnt/new && rm -rf lost+found && touch -d @1 . && ${packed} -f - .) | sha256sum
+      done
+      (cd /tmp/tool/mnt/new && stat -c '%u:%g %a %h %Y' etc/file && stat -c '%s %b' etc/sparse && getcap usr/bin/ping && busybox getfattr -d labelled)
+      umount /tmp/tool/mnt/new
+    done`
+  const binds = [
+    { host: at, inside: '/t' },
+    { host: await debianRoot('tool-image'), inside: '/in/tool.tar', readonly: true },
+  ]
+  said = await mustInTools(['bash', '-euo', 'pipefail', '-c', script], { binds, devices: 'host', timeoutMs: 300_000 })
+}, 900_000)
+
+afterAll(() => rm(at, { recursive: true, force: true }))
+
+test('every format of a layout is made, with its label and a UUID for fstab', () => {
+  const lines = said.split('\n').filter((line) => line.includes(' TYPE='))
+  for (const [index, format] of ['vfat', ...FORMATS].entries()) {
+    expect(lines[index]).toContain(`TYPE=${format} `)
+    expect(lines[index]).toMatch(/(^| )UUID=\S+/)
+    expect(lines[index]).toContain(`LABEL=${['ESP', 'root', 'data', 'home', 'swap'][index]} `)
+  }
+})
+
+test('owners, modes, times, links, holes, capabilities and attributes come through tar, on every file system', () => {
+  for (const pattern of [/^1234:4321 4750 2 981173106$/gm, /cap_net_raw/g, /user\.colour="blue"/g]) {
+    expect(said.match(pattern), said).toHaveLength(3)
+  }
+  const holes = [...said.matchAll(/^(67108868) (\d+)$/gm)].map((match) => Number(match[2]))
+  expect(holes).toHaveLength(3)
+  // In blocks of 512 bytes: a MiB at most of the 64.
+  for (const blocks of holes) expect(blocks).toBeLessThan(2048)
+})
+
+test('a repeated step gives the same tree, and so does every file system', () => {
+  const digests = said.match(/^[0-9a-f]{64}(?= {2}-$)/gm) ?? []
+  expect(digests).toHaveLength(6)
+  expect(new Set(digests).size, said).toBe(1)
+})
