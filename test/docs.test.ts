@@ -5,6 +5,7 @@ import { environmentName } from '../src/commands/parse.ts'
 import { SERVE_OPTIONS } from '../src/config.ts'
 import { ERRORS } from '../src/shared/errors.ts'
 import { recipeSchemaText } from '../src/shared/task/contents.ts'
+import { apiTable } from './server/support/api-table.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 
@@ -28,4 +29,11 @@ test('docs/configuration.md documents exactly the options of "serve", with their
 
 test('assets/schema/recipe.schema.json is the schema in the source, byte for byte', () => {
   expect(readFileSync(join(ROOT, 'assets/schema/recipe.schema.json'), 'utf8')).toBe(recipeSchemaText())
+})
+
+test('docs/api.md has the table of the endpoints, row by row', () => {
+  const rows = page('api.md')
+    .split('\n')
+    .filter((line) => line.startsWith('|'))
+  expect(rows).toEqual(apiTable().split('\n'))
 })
