@@ -52,6 +52,9 @@ function manifestHeaders(c: Exchange, reference: ManifestReference, { digest, me
   }
 }
 
+/** Missing references that an answer names: a manifest of 8 MiB may have 100,000. */
+const MAX_NAMED = 100
+
 async function putManifest(call: Call, deps: RegistryDeps): Promise<Response> {
   const { c, repository, reference, query } = call
   const parsed = reference.includes(':') ? parseManifestReference(reference) : { tag: parseTag(reference) }
@@ -63,7 +66,9 @@ async function putManifest(call: Call, deps: RegistryDeps): Promise<Response> {
 
   const options = { edges, tags, sparse: deps.sparse, ...changeOptions(deps, repository) }
   const missing = await deps.metadata.putManifest(repository, { digest, content, ...facts }, options)
-  if (missing.length > 0) throw new OciError('MANIFEST_BLOB_UNKNOWN', { missing })
+  if (missing.length > 0) {
+    throw new OciError('MANIFEST_BLOB_UNKNOWN', { missing: missing.slice(0, MAX_NAMED), count: missing.length })
+  }
   c.facts.change = { what: 'manifest stored', repository, digest, tags, bytes: content.length }
   return c.body(null, 201, {
     location: `/v2/${repository}/manifests/${digest}`,

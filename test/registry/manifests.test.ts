@@ -87,6 +87,16 @@ test.for<[string, string, string]>([
   expect(await found.text()).toBe(body)
 })
 
+test('an index of which thousands of parts are missing is answered in short', async () => {
+  const registry = await testRegistry()
+  const digest = (index: number) => `sha256:${index.toString(16).padStart(64, '0')}`
+  const manifests = Array.from({ length: 5000 }, (_, index) => ({ ...MISSING, digest: digest(index) }))
+  const response = await put(registry, 'v1', JSON.stringify({ manifests }), INDEX)
+  const text = await response.text()
+  expect(text.length).toBeLessThan(10_000)
+  expect(JSON.parse(text).errors[0]).toMatchObject({ code: 'MANIFEST_BLOB_UNKNOWN', detail: { count: 5000 } })
+})
+
 test('references of another repository do not count', async () => {
   const registry = await testRegistry()
   const layer = await pushBlob(registry, 'other', 'layer')
