@@ -72,15 +72,16 @@ function checkHost(): void {
 
 async function lookAtHost(paths: ReturnType<typeof installPaths>, { signal }: Invocation): Promise<Present> {
   const text = (path: string) => readFile(path, 'utf8').catch(() => undefined)
-  const active = programs(() => undefined).run({ argv: ['systemctl', 'is-active', '--quiet', SERVICE] }, signal)
   return {
     config: await text(paths.config),
     shipped: await text(paths.shipped),
     socketText: await text(paths.socket),
-    serviceActive: await active.then(
-      () => true,
-      () => false,
-    ),
+    serviceActive: await programs(() => undefined)
+      .run({ argv: ['systemctl', 'is-active', '--quiet', SERVICE] }, signal)
+      .then(
+        () => true,
+        () => false,
+      ),
   }
 }
 
