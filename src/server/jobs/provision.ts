@@ -11,6 +11,9 @@ import type { Bmc, BmcFacts, Server } from './ports.ts'
 /** A BMC that is asked after a restart of the controller may itself be busy; the server works on meanwhile. */
 const RESUME: Backoff = { firstMs: 1_000, maxMs: 30_000, attempts: Number.POSITIVE_INFINITY }
 
+/** Of a failure: parts of it are what the BMC says. */
+const MAX_MESSAGE = 8 * 1024
+
 /**
  * Brings a claimed job to the point where only the maintenance OS can go on. Every part may be repeated.
  *
@@ -123,5 +126,5 @@ function newDeadline(job: Job, deps: HeldDeps): Date {
 function explain(error: unknown, limited: AbortSignal): string {
   if (limited.aborted && !isAppError(error)) return 'it did not end in its time'
   const problems = isAppError(error) ? error.problems.map(({ path, message }) => `${path}: ${message}`) : []
-  return [errorText(error), ...problems].join('; ')
+  return [errorText(error), ...problems].join('; ').slice(0, MAX_MESSAGE)
 }

@@ -16,6 +16,11 @@ export interface Drive {
   insert(slot: Slot, url: string, signal: AbortSignal): Promise<AppError | undefined>
   /** @throws `redfish-answer` when the slot is not empty afterwards */
   eject(slot: Slot, signal: AbortSignal): Promise<void>
+  /**
+   * The same before another medium is inserted: a BMC that took the order and goes on showing the old medium (iDRAC) is
+   * believed, since the insert shows whether the slot was free.
+   */
+  makeRoom(slot: Slot, signal: AbortSignal): Promise<void>
 }
 
 /** Dell: virtual media are detached; an attribute attaches them. */
@@ -45,6 +50,15 @@ export function createDrive(client: RedfishClient, discovery: Discovery, learnin
     }
   }
 
+  /** False when the BMC took the order and shows the medium all the same. */
+  async function takeOut(slot: Slot, signal: AbortSignal): Promise<boolean> {
+    const answer = await sendEject(client, (await read(slot, signal)) ?? slot, signal)
+    const isGone = (seen: Slot | undefined) => seen === undefined || isEmpty(seen)
+    const now = await pollUntil(() => read(slot, signal), isGone, polling, signal)
+    if (!isGone(now) && !isOk(answer)) throw refused(`eject the medium in slot ${slot.id}`, answer)
+    return isGone(now)
+  }
+
   return {
     async insert(slot, url, signal) {
       let tried = await climb(slot, url, signal)
@@ -61,12 +75,12 @@ export function createDrive(client: RedfishClient, discovery: Discovery, learnin
     },
 
     async eject(slot, signal) {
-      const answer = await sendEject(client, (await read(slot, signal)) ?? slot, signal)
-      const isGone = (seen: Slot | undefined) => seen === undefined || isEmpty(seen)
-      const now = await pollUntil(() => read(slot, signal), isGone, polling, signal)
-      if (isGone(now)) return
-      if (!isOk(answer)) throw refused(`eject the medium in slot ${slot.id}`, answer)
+      if (await takeOut(slot, signal)) return
       throw new AppError('redfish-answer', `Cannot eject the medium in slot ${slot.id}: it is still inserted`)
+    },
+
+    async makeRoom(slot, signal) {
+      await takeOut(slot, signal)
     },
   }
 }
@@ -103,7 +117,13 @@ async function attach(client: RedfishClient, { managers }: Discovery, signal: Ab
   const link = managers.find((manager) => manager.attributes !== undefined)?.attributes
   const attributes = link === undefined ? undefined : await client.find(link, signal)
   if (attributes === undefined) return false
-  return isOk(await client.patch(attributes, { Attributes: { 'VirtualMedia.1.Attached': 'Attached' } }, signal))
+  return isOk(
+    await client.patch(
+      attributes,
+      { Attributes: { 'VirtualMedia.1.Attached': 'Attached', 'VirtualMedia.1.Enable': 'Enabled' } },
+      signal,
+    ),
+  )
 }
 
 /** What the BMC said at first, and what it said at last when that was something else. */

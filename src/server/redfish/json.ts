@@ -13,10 +13,15 @@ export function at(value: unknown, ...path: readonly string[]): unknown {
   return here
 }
 
-/** A string that says something: not null, not empty, not blank. */
+/** Longer texts are no names, links or sentences, and would come into errors, events and the database. */
+const MAX_TEXT = 1024
+/** Slots, targets and messages: no BMC has as many. */
+const MAX_ITEMS = 256
+
+/** A string that says something: not null, not empty, not blank; cut where it is longer than anything needs to be. */
 export function textAt(value: unknown, ...path: readonly string[]): string | undefined {
   const found = at(value, ...path)
-  return typeof found === 'string' && found.trim() !== '' ? found.trim() : undefined
+  return typeof found === 'string' && found.trim() !== '' ? found.trim().slice(0, MAX_TEXT) : undefined
 }
 
 export function flagAt(value: unknown, ...path: readonly string[]): boolean | undefined {
@@ -27,7 +32,9 @@ export function flagAt(value: unknown, ...path: readonly string[]): boolean | un
 /** The strings of an array; `undefined` when there is no array (null on some Lenovo XCC). */
 export function textsAt(value: unknown, ...path: readonly string[]): readonly string[] | undefined {
   const found = at(value, ...path)
-  return Array.isArray(found) ? found.filter((item) => typeof item === 'string') : undefined
+  if (!Array.isArray(found)) return undefined
+  const texts = found.slice(0, MAX_ITEMS).filter((item) => typeof item === 'string')
+  return texts.map((text) => text.slice(0, MAX_TEXT))
 }
 
 /** The `@odata.id` of a navigation property. */
@@ -38,5 +45,5 @@ export function linkAt(value: unknown, ...path: readonly string[]): string | und
 /** The `@odata.id`s of an array of links, in the order given. */
 export function linksAt(value: unknown, ...path: readonly string[]): readonly string[] {
   const found = at(value, ...path)
-  return Array.isArray(found) ? found.flatMap((item) => linkAt(item) ?? []) : []
+  return Array.isArray(found) ? found.slice(0, MAX_ITEMS).flatMap((item) => linkAt(item) ?? []) : []
 }

@@ -13,6 +13,7 @@ export interface RedfishMessage {
 
 /** More of the BMC's own words than this helps nobody. */
 const MAX_TEXT = 600
+const MAX_MESSAGES = 50
 
 /**
  * Every message of an answer's body: of an error, of a success, of a task. `error.code` may be missing and
@@ -21,7 +22,8 @@ const MAX_TEXT = 600
 export function parseMessages(body: unknown): readonly RedfishMessage[] {
   const error = at(body, 'error')
   const lists = [at(error, '@Message.ExtendedInfo'), at(body, '@Message.ExtendedInfo'), at(body, 'Messages')]
-  const messages = lists.flatMap((list) => (Array.isArray(list) ? list : [list])).flatMap(parseMessage)
+  const all = lists.flatMap((list) => (Array.isArray(list) ? list.slice(0, MAX_MESSAGES) : [list]))
+  const messages = all.flatMap(parseMessage)
   if (messages.length > 0 || !isObject(error)) return messages
   const [id, text] = [textAt(error, 'code') ?? '', textAt(error, 'message') ?? '']
   return id === '' && text === '' ? [] : [{ id, text, arguments: [], properties: [] }]

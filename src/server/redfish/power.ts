@@ -4,6 +4,7 @@ import type { PowerState } from '../jobs/ports.ts'
 import { isOk, type RedfishAnswer, refused } from './answer.ts'
 import type { RedfishClient } from './client.ts'
 import type { Discovery } from './discover.ts'
+import { hasMessage } from './messages.ts'
 import { pollUntil } from './polling.ts'
 import { parseActionInfo, parseSystem, type System } from './resources.ts'
 import type { Timing } from './timing.ts'
@@ -52,13 +53,13 @@ export function createPower(client: RedfishClient, { system, quirks }: Discovery
       // A second push of the power button would undo the first.
       const coming = to === 'on' && first.powerState === 'PoweringOn'
       let answer = coming ? undefined : await send()
-      // iDRAC 10 answers 409 to On for a while after an off, others when the wanted state is just being reached.
+      // Refused for a while after an off, or when the wanted state is just being reached: looked at, then ordered again.
       const look = async () => {
         const seen = await read(signal)
-        if (answer?.status === 409 && !reached(seen)) answer = await send()
+        if (answer !== undefined && isPassing(answer) && !reached(seen)) answer = await send()
         return seen
       }
-      const isRefused = () => answer !== undefined && !isOk(answer) && answer.status !== 409
+      const isRefused = () => answer !== undefined && !isOk(answer) && !isPassing(answer)
       const last = await pollUntil(look, (seen) => reached(seen) || isRefused(), polling, signal)
       if (reached(last)) return to === 'off' ? sleep(quirks.afterOffMs * timing.waitFactor, signal) : undefined
       if (answer !== undefined && !isOk(answer)) throw refused(`switch the server ${to}`, answer)
@@ -79,6 +80,11 @@ export function powerStateOf(system: System): PowerState {
   throw new AppError('redfish-answer', `Cannot read the power state: it is ${system.powerState ?? 'not told'}`, {
     facts: { path: system.resource.path },
   })
+}
+
+/** iDRAC 10 answers 409 to On after an off, iLO 400. */
+function isPassing({ status, messages }: RedfishAnswer): boolean {
+  return status === 409 || (status === 400 && hasMessage(messages, /InvalidOperationForSystemState$/))
 }
 
 function isMoving({ powerState }: System): boolean {

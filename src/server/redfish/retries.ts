@@ -30,6 +30,14 @@ export const RETRIES: readonly RetryRow[] = [
     seen: 'Dell iDRAC: "iDRAC is currently unable to display any information" while it gathers inventory (sushy)',
   },
   {
+    methods: ANY,
+    message: /SYS446$/,
+    attempts: 4,
+    firstMs: 5_000,
+    maxMs: 20_000,
+    seen: 'Dell iDRAC: it is busy with another operation (field notes of ironic)',
+  },
+  {
     methods: ['PATCH', 'POST'],
     message: /UnableToModifyDuringSystemPOST$/,
     attempts: 12,
@@ -40,6 +48,8 @@ export const RETRIES: readonly RetryRow[] = [
   {
     methods: ANY,
     message: /(InvalidOperationForSystemState|ResourceNotReadyRetry)$/,
+    // Whether the server is on already is seen by looking, not by asking again (power.ts).
+    path: /^(?!.*ComputerSystem\.Reset$)/,
     attempts: 6,
     firstMs: 5_000,
     maxMs: 30_000,

@@ -27,6 +27,8 @@ export type Transport = (request: RawRequest, signal: AbortSignal) => Promise<Ra
 
 /** The largest documents seen (Dell attribute registries) are below 1 MiB. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024
+/** Redfish documents have ten levels. To parse a million takes V8 longer than to answer everybody else. */
+const MAX_DEPTH = 100
 
 /**
  * HTTP to the BMC at `origin`, and to nothing else. A connection for every exchange: some BMCs choke on connections that
@@ -102,11 +104,24 @@ function parseBody({ message, bytes }: Received): RawAnswer {
   const answer = { status: message.statusCode ?? 0, headers: message.headers }
   const text = bytes.toString('utf8').trim()
   if (text === '') return { ...answer, body: undefined, garbled: false }
+  if (isDeeperThan(text, MAX_DEPTH)) return { ...answer, body: undefined, garbled: true }
   try {
     return { ...answer, body: JSON.parse(text), garbled: false }
   } catch {
     return { ...answer, body: undefined, garbled: true }
   }
+}
+
+/** Brackets that open inside others. Those in strings count too: a BMC's sentences have a few. */
+function isDeeperThan(text: string, limit: number): boolean {
+  let depth = 0
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === 0x5b || code === 0x7b) depth++
+    else if (code === 0x5d || code === 0x7d) depth--
+    if (depth > limit) return true
+  }
+  return false
 }
 
 function unbracketed(hostname: string): string {

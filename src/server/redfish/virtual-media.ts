@@ -53,7 +53,9 @@ export function createVirtualMedia(
   /** Always, even when the right URL is shown: iDRAC shows media it has long lost. */
   async function makeRoom(slots: readonly Slot[], chosen: readonly (Slot | undefined)[], signal: AbortSignal) {
     const inTheWay = (slot: Slot) => discovery.quirks.oneMedium || chosen.includes(slot) || isOurs(slot)
-    for (const slot of slots) if (isUsable(slot) && !isEmpty(slot) && inTheWay(slot)) await drive.eject(slot, signal)
+    for (const slot of slots) {
+      if (isUsable(slot) && !isEmpty(slot) && inTheWay(slot)) await drive.makeRoom(slot, signal)
+    }
   }
 
   async function insertTogether(slots: readonly Slot[], { combined: url }: MediaUrls, signal: AbortSignal) {

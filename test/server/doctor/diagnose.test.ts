@@ -11,7 +11,9 @@ import type { Server } from '../../../src/server/jobs/ports.ts'
 import { checkupConnector } from '../../../src/server/redfish/checkup.ts'
 import { TEST_MEDIUM_ENDPOINTS, testMediumHandlers } from '../../../src/server/routes/doctor.ts'
 import { systemClock } from '../../../src/shared/time.ts'
+import type { Fault } from '../../../src/simulators/faults.ts'
 import { isFault } from '../../../src/simulators/faults.ts'
+import { PROFILES } from '../../../src/simulators/profiles.ts'
 import { simulatedMachine } from '../../../src/simulators/simulated-machine.ts'
 import { QUICK, simulated } from '../../simulators/simulated.ts'
 import { never } from '../redfish/connected.ts'
@@ -109,4 +111,49 @@ test('nobody there and a wrong password are two findings, and the password is in
   const refused = await examine('idrac9', { password: 'guess-1' })
   expect(short(refused)).toEqual(['reachable ok', 'login failed'])
   expect(JSON.stringify(refused)).not.toContain('guess-1')
+})
+
+/** What is not well with a simulated server that has no fault: those that take media over https alone, and the X10. */
+const OF_THEMSELVES: Readonly<Record<string, string>> = {
+  ami: 'insert failed',
+  sr635: 'insert failed',
+  ibmc: 'insert failed',
+  'supermicro-x10': 'insert failed',
+}
+
+test.for(PROFILES.map(({ name }) => name))(
+  '%s: every line is there, and each failure says what to do',
+  async (name) => {
+    const findings = await examine(name)
+    expect(findings.map(({ check }) => check)).toEqual([
+      ...['reachable', 'login', 'identity', 'clock', 'power', 'slots', 'boot', 'insert', 'fetch', 'eject', 'learned'],
+    ])
+    const bad = short(findings).filter((line) => /failed|warning/.test(line))
+    const known = OF_THEMSELVES[name]
+    expect(bad).toEqual(
+      name === 'supermicro-x10' ? expect.arrayContaining([known]) : known === undefined ? [] : [known],
+    )
+    for (const { state, advice } of findings) if (state === 'failed') expect(advice).toMatch(/\w/)
+  },
+)
+
+/** What the doctor sees of each fault; of those of the maintenance OS nothing. */
+const SEEN: Readonly<Record<Fault, string | undefined>> = {
+  'no-licence': 'insert failed',
+  'no-route': 'insert failed',
+  'never-reads': 'fetch failed',
+  'no-sessions': 'login failed',
+  busy: undefined,
+  detached: undefined,
+  'wrong-clock': 'clock warning',
+  'wrong-serial': 'identity failed',
+  fails: undefined,
+  quick: undefined,
+  silent: undefined,
+}
+
+test.for(Object.entries(SEEN))('idrac9+%s: the doctor says "%s"', async ([fault, line]) => {
+  const findings = await examine(`idrac9+${fault}`)
+  const bad = short(findings).filter((found) => /failed|warning/.test(found))
+  expect(bad).toEqual(line === undefined ? [] : [line])
 })
