@@ -15,7 +15,8 @@ export const SERVE_OPTIONS = {
   'maintenance-iso': { value: 'FILE', doc: 'The maintenance image to boot servers from' },
   'admin-token-file': { value: 'FILE', doc: 'Write the first admin token there instead of showing it' },
   'registry-policy': { value: 'FILE', doc: 'Rights, quotas and limits of the embedded registry' },
-  workers: { value: 'N', default: '32', doc: 'BMCs talked to at the same time' },
+  workers: { value: 'N', default: '128', doc: 'BMCs talked to at the same time' },
+  budgets: { value: 'LIST', doc: 'Minutes that parts of a job may take: webhook=180,cleanup=20' },
   'allow-loopback-bmc': { doc: 'Take BMCs on this host too, for a lab; else they are refused' },
   'log-level': { value: 'LEVEL', default: 'info', doc: 'debug, info, warn or error' },
   'metrics-open': { doc: 'Let everybody read /metrics; else a token is needed' },
@@ -24,6 +25,10 @@ export const SERVE_OPTIONS = {
   'tls-ca': { value: 'FILE', doc: 'What clients must trust, when no public CA signed --tls-cert' },
   'no-tls': { doc: 'Serve plain HTTP' },
 } as const satisfies Readonly<Record<string, OptionSpec>>
+
+/** The parts of a job that have their time (docs/contracts.md section 2). */
+export const BUDGET_NAMES = ['mount', 'reset', 'webhook', 'firmware', 'cleanup', 'silence'] as const
+export type BudgetName = (typeof BUDGET_NAMES)[number]
 
 export interface ServeConfig {
   readonly host: string
@@ -39,6 +44,8 @@ export interface ServeConfig {
   readonly registryPolicy: string | undefined
   readonly allowLoopbackBmc: boolean
   readonly workers: number
+  /** Minutes, by the name of a part; what is not named keeps its own. */
+  readonly budgets: Readonly<Partial<Record<BudgetName, number>>>
   readonly logLevel: string
   readonly metricsOpen: boolean
   readonly tls: boolean
@@ -61,6 +68,8 @@ export function readServeConfig(invocation: Invocation): ServeConfig {
   }
   const workers = Number(invocation.required('workers'))
   if (!Number.isSafeInteger(workers) || workers < 1) wrong('workers', 'a whole number above 0 is expected')
+  const budgets = parseBudgets(invocation.text('budgets') ?? '')
+  if (budgets === undefined) wrong('budgets', `NAME=MINUTES,… is expected, of ${BUDGET_NAMES.join(', ')}`)
   const level = invocation.required('log-level')
   if (!['debug', 'info', 'warn', 'error'].includes(level)) wrong('log-level', `"${level}" is not a level`)
   const config = {
@@ -75,6 +84,7 @@ export function readServeConfig(invocation: Invocation): ServeConfig {
     registryPolicy: invocation.text('registry-policy'),
     allowLoopbackBmc: invocation.flag('allow-loopback-bmc'),
     workers,
+    budgets: budgets ?? {},
     logLevel: level,
     metricsOpen: invocation.flag('metrics-open'),
     tls: !invocation.flag('no-tls'),
@@ -103,6 +113,15 @@ export function parseListen(text: string): { readonly host: string; readonly por
   const port = Number(match?.[3])
   if (match === null || port > 65535) return undefined
   return { host: match[1] ?? (match[2] === '' || match[2] === undefined ? '::' : match[2]), port }
+}
+
+/** `webhook=180,cleanup=20`; undefined when it is not that. */
+export function parseBudgets(text: string): ServeConfig['budgets'] | undefined {
+  const parts = text.split(',').filter((part) => part.trim() !== '')
+  const found = parts.map((part) => /^\s*([a-z]+)=([1-9][0-9]{0,4})\s*$/.exec(part))
+  const names: readonly string[] = BUDGET_NAMES
+  if (!found.every((match) => match !== null && names.includes(match[1] ?? ''))) return undefined
+  return Object.fromEntries(found.map((match) => [match?.[1], Number(match?.[2])]))
 }
 
 /** Everything the controller keeps, below its data directory. */

@@ -15,7 +15,7 @@ import { startBmcs, startController } from './controller.ts'
 import { seedOldJobs } from './seed.ts'
 
 /*
- * npm run bench:controller [-- --servers N --jobs N --old N --clients N --step MS --executable FILE]: a real controller
+ * npm run bench:controller [-- --servers N --jobs N --old N --clients N --step MS --minutes N --executable FILE]: a real controller
  * process, every BMC and the machine behind it in a second one, clients in this one. Exit 1 when an effect was lost or
  * doubled, or a goal is not reached.
  */
@@ -27,12 +27,12 @@ const { values } = parseArgs({
     old: { type: 'string', default: '100000' },
     clients: { type: 'string', default: '50' },
     step: { type: 'string', default: '2000' },
+    minutes: { type: 'string', default: '30' },
     executable: { type: 'string' },
   },
 })
 const count = { servers: Number(values.servers), jobs: Number(values.jobs), clients: Number(values.clients) }
 const AT_ONCE = 50
-const LIMIT_MS = 30 * 60_000
 
 interface Row {
   readonly what: string
@@ -133,7 +133,10 @@ async function watch(controller: Controller, jobs: readonly string[]): Promise<v
     )
     most = Math.max(most, states[1] ?? 0)
     if (states.every((state) => state === 0)) break
-    if (performance.now() - begun > LIMIT_MS) throw new Error('the jobs do not end')
+    if (performance.now() - begun > Number(values.minutes) * 60_000) {
+      row('jobs that did not end in time', String(states.reduce((sum, state) => sum + state, 0)), 'none', false)
+      break
+    }
     console.error(`${seconds(begun)} s: queued, provisioning, succeeded, failed: ${states.join(', ')}`)
     await delay(2_000)
   }

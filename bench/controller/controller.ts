@@ -22,7 +22,15 @@ export async function startController(directory: string, iso: string, executable
   const port = await freePort()
   const token = join(directory, 'token')
   const url = `http://127.0.0.1:${port}`
-  const serve = ['serve', '--listen', `127.0.0.1:${port}`, '--data', join(directory, 'data'), '--no-tls']
+  const serve = [
+    'serve',
+    '--listen',
+    `127.0.0.1:${port}`,
+    '--data',
+    join(directory, 'data'),
+    '--no-tls',
+    '--allow-loopback-bmc',
+  ]
   const args = [...serve, '--maintenance-iso', iso, '--admin-token-file', token]
   const log = openSync(join(directory, 'controller.log'), 'a')
   const [program, before] = executable === undefined ? [process.execPath, [...FLAGS, MAIN]] : [executable, []]

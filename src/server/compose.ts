@@ -17,7 +17,7 @@ import { bmcAccess } from './bmcs.ts'
 import { testMedia } from './doctor/test-media.ts'
 import { firstToken } from './first-token.ts'
 import { eventStreams } from './http/event-streams.ts'
-import { BUDGETS } from './jobs/budgets.ts'
+import { budgetsWith } from './jobs/budgets.ts'
 import { createChanges } from './jobs/changes.ts'
 import { createJobFeed } from './jobs/feed.ts'
 import type { Job } from './jobs/machine.ts'
@@ -217,7 +217,7 @@ async function serveData(
       connectBmc,
       media: served,
       bootWatch: sensor,
-      budgets: BUDGETS,
+      budgets: budgetsWith(config.budgets),
       clock,
       log,
       note,

@@ -39,7 +39,7 @@ test('the file can be named in the environment, and a file of comments sets noth
   writeFileSync(path, '# nothing yet\n')
   const io = { env: { PROVISIONER_CONFIG: path } } as unknown as Io
   const invocation = await readInvocation(serve, [], io, new AbortController().signal)
-  expect(readServeConfig(invocation).workers).toBe(32)
+  expect(readServeConfig(invocation).workers).toBe(128)
 })
 
 test('every problem of the file is named at once, with its line and key', async () => {

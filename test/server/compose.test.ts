@@ -28,6 +28,7 @@ function config(change: Partial<ServeConfig> = {}): ServeConfig {
     registryPolicy: undefined,
     allowLoopbackBmc: true,
     workers: 1,
+    budgets: {},
     logLevel: 'silent',
     metricsOpen: false,
     tls: false,

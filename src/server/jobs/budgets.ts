@@ -18,3 +18,9 @@ export const BUDGETS: Budgets = {
 export function webhookBudget(taskTarget: string, budgets: Budgets): number {
   return taskTarget.startsWith('install-') ? budgets.webhookMs : budgets.firmwareMs
 }
+
+/** The budgets with those that an operator set, in minutes: `{ webhook: 180 }`. */
+export function budgetsWith(minutes: Readonly<Record<string, number>>): Budgets {
+  const set = Object.entries(minutes).map(([name, count]) => [`${name}Ms`, count * MINUTE])
+  return { ...BUDGETS, ...Object.fromEntries(set) }
+}

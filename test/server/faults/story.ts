@@ -105,7 +105,8 @@ export async function tell(story: Story): Promise<Outcome> {
     while (!over) {
       const now = await jobs.find(id)
       if (now?.status === 'complete') return now
-      if (Date.now() > until) throw new Error(`the job does not end: ${JSON.stringify(now)}`)
+      if (Date.now() > until)
+        throw new Error(`the job does not end: ${JSON.stringify({ story, now: now?.phase, steps })}`)
       await sleep(5)
     }
     return undefined

@@ -37,6 +37,7 @@ export async function startController(): Promise<RunningController> {
     registryPolicy: undefined,
     allowLoopbackBmc: false,
     workers: 32,
+    budgets: {},
     logLevel: 'silent',
     metricsOpen: false,
     tls: true,
