@@ -11,7 +11,7 @@ import { FAST, never } from './connected.ts'
 const RESET = { target: '/reset', 'ResetType@Redfish.AllowableValues': ['On', 'ForceOff', 'PushPowerButton'] }
 
 /** A BMC that shows these power states, one after the other, and answers orders by `answer`. */
-function power(states: readonly (string | null)[], answer: () => number) {
+function power(states: readonly (string | null)[], answer: () => number, messages: RedfishAnswer['messages'] = []) {
   const left = [...states]
   const orders: string[] = []
   const resource = (state: string | null) => ({
@@ -24,7 +24,7 @@ function power(states: readonly (string | null)[], answer: () => number) {
     get: async () => resource((left.length > 1 ? left.shift() : left[0]) ?? null),
     post: async (_: string, body: { ResetType: string }): Promise<RedfishAnswer> => {
       orders.push(body.ResetType)
-      return { method: 'POST', path: '/reset', status: answer(), headers: {}, body: undefined, messages: [] }
+      return { method: 'POST', path: '/reset', status: answer(), headers: {}, body: undefined, messages }
     },
   } as unknown as RedfishClient
   const system = parseSystem(resource('Off'))
@@ -52,4 +52,24 @@ test('an order whose answer was lost counts when the server gets there, and is t
   await lucky.bring('on', never)
   expect(lucky.orders).toEqual(['On'])
   await expect(power(['Off'], lose).bring('on', never)).rejects.toMatchObject({ code: 'redfish-unreachable' })
+})
+
+test('a server that is powering on is not off: the order to switch it off is given', async () => {
+  const { bring, orders } = power(['PoweringOn', 'On', 'Off'], () => 204)
+  await bring('off', never)
+  expect(orders).toEqual(['ForceOff'])
+})
+
+test('a server that is powering off is not on: it is switched on again when it is off', async () => {
+  const { bring, orders } = power(['PoweringOff', 'Off', 'On'], () => 204)
+  await bring('on', never)
+  expect(orders).toEqual(['On'])
+})
+
+test('an iLO that refuses an order in the present state is looked at, and ordered again', async () => {
+  const answers = [400, 400, 200]
+  const words = [{ id: 'iLO.2.14.InvalidOperationForSystemState', text: '', arguments: [], properties: [] }]
+  const { bring, orders } = power(['Off', 'Off', 'Off', 'Off', 'On'], () => answers.shift() ?? 200, words)
+  await bring('on', never)
+  expect(orders).toEqual(['On', 'On', 'On'])
 })

@@ -1,5 +1,6 @@
 import type { Bmc, ConnectBmc, MediaUrls, PowerState, RedfishStep } from '../../../src/server/jobs/ports.ts'
 import { AppError } from '../../../src/shared/errors.ts'
+import { sleep } from '../../../src/shared/time.ts'
 
 /** One machine and its BMC in memory: what was done to it, in order, and where it breaks on purpose. */
 export interface FakeMachine {
@@ -8,6 +9,8 @@ export interface FakeMachine {
   power: PowerState
   media: MediaUrls | undefined
   armed: boolean
+  /** Milliseconds until an accepted order to switch on is carried out. */
+  onAfterMs: number
   /** How often it was switched on. */
   starts: number
   readonly calls: string[]
@@ -25,6 +28,7 @@ export function fakeMachine(): FakeMachine {
     power: 'off',
     media: undefined,
     armed: false,
+    onAfterMs: 0,
     starts: 0,
     calls: [],
     broken: new Set(),
@@ -53,7 +57,7 @@ function fakeBmc(machine: FakeMachine): Bmc {
       machine.media = media
     },
     async ejectMedia() {
-      call('ejectMedia')
+      call(machine.power === 'on' ? 'ejectMedia under a running system' : 'ejectMedia')
       machine.media = undefined
     },
     async bootOnceFromCd() {
@@ -69,16 +73,25 @@ function fakeBmc(machine: FakeMachine): Bmc {
       call('powerOff')
       machine.power = 'off'
     },
-    async powerOn() {
+    async powerOn(signal) {
       call('powerOn')
       if (machine.power === 'on') return
-      machine.power = 'on'
-      machine.starts += 1
-      if (machine.armed && machine.media !== undefined) {
-        machine.armed = false
-        machine.onBoot?.(machine.media)
-      } else machine.onOwnBoot?.()
+      if (machine.onAfterMs > 0) {
+        setTimeout(switchOn, machine.onAfterMs)
+        while (machine.power === 'off') await sleep(1, signal)
+        return
+      }
+      switchOn()
     },
     close: async () => undefined,
+  }
+
+  function switchOn(): void {
+    machine.power = 'on'
+    machine.starts += 1
+    if (machine.armed && machine.media !== undefined) {
+      machine.armed = false
+      machine.onBoot?.(machine.media)
+    } else machine.onOwnBoot?.()
   }
 }

@@ -27,9 +27,13 @@ export interface Core {
   readonly stored: Map<string, number>
   /** Sets the wall clock forward. */
   setClock(aheadMs: number): void
-  create(): Promise<Job>
+  create(serial?: string): Promise<Job>
   /** Starts a worker; `kill` stops it between two awaits, as kill -9 would, and `ended` is when it has let go. */
-  run(budgets?: Partial<Budgets>, times?: Partial<WorkerTimes>): { kill(): void; readonly ended: Promise<void> }
+  run(
+    budgets?: Partial<Budgets>,
+    times?: Partial<WorkerTimes>,
+    conversations?: number,
+  ): { kill(): void; readonly ended: Promise<void> }
   until(id: string, condition: (job: Job) => boolean): Promise<Job>
   close(): void
 }
@@ -59,9 +63,9 @@ export async function openCore(path: string): Promise<Core> {
   const clock = { now: () => new Date(systemClock.now().getTime() + ahead) }
   const record = jobRecord(jobs, clock, changes.publish)
   const machine = fakeMachine()
-  if ((await servers.find('SN1')) === undefined) {
+  for (const serial of ['SN1', 'SN2']) {
     const bmc = { url: 'http://127.0.0.1:1', username: 'u', password: 'p', verifyTls: false }
-    await servers.add({ serial: 'SN1', uuid: null, bmc, vendor: null, network: null, createdAt: clock.now() })
+    await servers.add({ serial, uuid: null, bmc, vendor: null, network: null, createdAt: clock.now() })
   }
   const urls = (job: Job) => ({
     maintenance: `http://c/${job.mediaToken}/m.iso`,
@@ -88,18 +92,18 @@ export async function openCore(path: string): Promise<Core> {
     setClock(aheadMs) {
       ahead = aheadMs
     },
-    async create() {
+    async create(serial = 'SN1') {
       return (
         await createJob(
-          { serial: 'SN1', recipe: FIRMWARE_RECIPE, idempotencyKey: null, retryOf: null },
+          { serial, recipe: FIRMWARE_RECIPE, idempotencyKey: null, retryOf: null },
           { jobs, servers, secrets: SECRETS, clock, reserved: new Set() },
         )
       ).job
     },
-    run(budgets = {}, times = {}) {
+    run(budgets = {}, times = {}, conversations = 4) {
       const stop = new AbortController()
       const all = { ...BUDGETS, lateStartMs: 0, ...budgets }
-      const ended = runWorker('w', 4, { ...deps, budgets: all }, stop.signal, { ...QUICK_TIMES, ...times })
+      const ended = runWorker('w', conversations, { ...deps, budgets: all }, stop.signal, { ...QUICK_TIMES, ...times })
       return { kill: () => stop.abort(), ended }
     },
     async until(id, condition) {
