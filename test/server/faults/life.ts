@@ -30,7 +30,7 @@ export interface Life {
   end(): Promise<void>
 }
 
-const TIMES = { beatMs: 20, leaseMs: 150, idleMs: 5, lookMs: 20, againMs: 20 }
+const TIMES = { beatMs: 50, leaseMs: 1_000, idleMs: 5, lookMs: 20, againMs: 20 }
 
 export async function startLife({ jobs, servers, bmcUrl, mortal, worker, skewMs }: LifeOptions): Promise<Life> {
   const store = mortalStore(jobs, mortal)
