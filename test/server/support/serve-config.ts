@@ -12,6 +12,7 @@ export function configOf(change: Partial<ServeConfig> & Pick<ServeConfig, 'dataD
     adminTokenFile: undefined,
     registryPolicy: undefined,
     workers: 1,
+    budgets: {},
     logLevel: 'silent',
     metricsOpen: false,
     allowLoopbackBmc: false,
