@@ -14,7 +14,7 @@ test.for([1, 2, 3])(
     const random = createRandom(20_261_125 + seed)
     const stories = Array.from({ length: 6 }, () => randomStory(random))
     const outcomes = await Promise.all(stories.map(tell))
-  for (const [index, story] of stories.entries()) check(story, outcomes[index] as (typeof outcomes)[0])
+    for (const [index, story] of stories.entries()) check(story, outcomes[index] as (typeof outcomes)[0])
   },
 )
 
