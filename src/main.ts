@@ -67,10 +67,19 @@ function processIo(): Io {
     interactive: process.stderr.isTTY === true,
     colour: process.stdout.isTTY === true && (process.env['NO_COLOR'] ?? '') === '',
     columns: process.stdout.columns ?? 80,
+    input: async () => Buffer.concat(await Array.fromAsync(process.stdin)).toString('utf8'),
+    ask: askOnTerminal,
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
     logger: async (level) => (await import('./shared/log.ts')).createLogger(level),
   }
+}
+
+async function askOnTerminal(question: string): Promise<string | undefined> {
+  if (process.stdin.isTTY !== true || process.stderr.isTTY !== true) return undefined
+  const { createInterface } = await import('node:readline/promises')
+  const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  return terminal.question(question).finally(() => terminal.close())
 }
 
 /** Says what went wrong, every problem of a document on a line of its own. A bug keeps its stack. */

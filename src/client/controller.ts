@@ -6,11 +6,14 @@ import { readBody, sendRequest } from '../shared/http-client.ts'
 import { withTimeout } from '../shared/time.ts'
 import type { ServerSentEvent } from './server-sent-events.ts'
 import { readEvents } from './server-sent-events.ts'
+import { readLogin } from './stored-login.ts'
+
+const DEFAULT_CONTROLLER = 'https://127.0.0.1:8443'
 
 /** Options of every command that talks to a controller; the token itself comes from PROVISIONER_TOKEN or a file. */
 export const CONTROLLER_OPTIONS = {
-  controller: { value: 'URL', default: 'https://127.0.0.1:8443', doc: 'The controller to talk to' },
-  'token-file': { value: 'FILE', doc: 'File with the API token (else PROVISIONER_TOKEN)' },
+  controller: { value: 'URL', doc: `The controller to talk to (else that of "login", else ${DEFAULT_CONTROLLER})` },
+  'token-file': { value: 'FILE', doc: 'File with the API token (else PROVISIONER_TOKEN, else that of "login")' },
   ca: { value: 'FILE', doc: "The controller's CA certificate, PEM" },
 } as const satisfies Readonly<Record<string, OptionSpec>>
 
@@ -19,6 +22,8 @@ export interface Controller {
   get<T>(path: string): Promise<T>
   text(path: string): Promise<string>
   post<T>(path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<T>
+  /** A POST that is answered without content. */
+  order(path: string, body: unknown): Promise<void>
   delete(path: string): Promise<void>
   /** Reads, changes, and writes back what nobody else changed meanwhile (`ETag`, `If-Match`). */
   patch<T>(path: string, body: unknown): Promise<T>
@@ -31,15 +36,51 @@ const MAX_ANSWER = 64 * 1024 * 1024
 
 /** `answerMs` is for what a BMC is asked. @throws `controller-unreachable`, or the error the controller answered with */
 export async function openController(invocation: Invocation, answerMs: number = ANSWER_MS): Promise<Controller> {
-  const base = invocation.required('controller').replace(/\/+$/, '')
+  return connectController(await accessOf(invocation), invocation.signal, answerMs)
+}
+
+/** Which controller, whom to trust there, and how to prove who is asking. */
+export interface Access {
+  readonly controller: string
+  readonly caPem: string | undefined
+  readonly authorization: string
+}
+
+/** What is given wins; what is not comes from the stored login, as far as that is of the same controller. */
+async function accessOf({ io, text }: Invocation): Promise<Access> {
+  const stored = await readLogin(io)
+  const controller = (text('controller') ?? stored?.controller ?? DEFAULT_CONTROLLER).replace(/\/+$/, '')
+  const login = stored?.controller === controller ? stored : undefined
+  const file = text('token-file')
+  const token = file === undefined ? io.env['PROVISIONER_TOKEN'] || login?.token : (await readText(file)).trim()
+  const caFile = text('ca')
+  const caPem = caFile === undefined ? (login?.caPem ?? undefined) : await readText(caFile)
+  checkAddress(controller)
+  if (token === undefined || token === '') {
+    throw new AppError(
+      'usage',
+      'Cannot log in: use "provisioner login", set PROVISIONER_TOKEN or give --token-file FILE',
+    )
+  }
+  return { controller, caPem, authorization: `Bearer ${token}` }
+}
+
+/** @throws `usage` */
+function checkAddress(base: string): void {
   if (!/^https?:\/\//.test(base) || !URL.canParse(base))
     throw new AppError(
       'usage',
       `Cannot use "${base}" as --controller: an address such as "https://192.0.2.1:8443" is expected`,
     )
-  const token = await readToken(invocation)
-  const caFile = invocation.text('ca')
-  const caPem = caFile === undefined ? undefined : await readText(caFile)
+}
+
+/** The API of the controller that `access` describes. */
+export function connectController(
+  { controller: base, caPem, authorization }: Access,
+  stop: AbortSignal,
+  answerMs: number = ANSWER_MS,
+): Controller {
+  checkAddress(base)
 
   type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
 
@@ -48,18 +89,18 @@ export async function openController(invocation: Invocation, answerMs: number = 
       url: new URL(`${base}/api/v1${path}`),
       method,
       caPem,
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...headers },
+      headers: { authorization, 'content-type': 'application/json', ...headers },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     }
   }
 
   function unreachable(cause: unknown): never {
-    if (invocation.signal.aborted || isAppError(cause)) throw cause
+    if (stop.aborted || isAppError(cause)) throw cause
     throw new AppError('controller-unreachable', `Cannot reach the controller at ${base}`, { cause })
   }
 
   async function exchange(method: Method, path: string, body?: unknown, headers = {}) {
-    const signal = withTimeout(invocation.signal, answerMs)
+    const signal = withTimeout(stop, answerMs)
     const whole = async () => {
       const answer = await sendRequest(request(method, path, body, headers), signal)
       return { ...answer, content: await readBody(answer, MAX_ANSWER) }
@@ -76,7 +117,7 @@ export async function openController(invocation: Invocation, answerMs: number = 
   /** The controller says something every 15 s; a connection that is silent for longer is dead. */
   async function events(path: string, lastId: string | undefined) {
     const headers = { accept: 'text/event-stream', ...(lastId !== undefined && { 'last-event-id': lastId }) }
-    const answer = await sendRequest(request('GET', path, undefined, headers), invocation.signal).catch(unreachable)
+    const answer = await sendRequest(request('GET', path, undefined, headers), stop).catch(unreachable)
     if (answer.status === 200 && answer.headers['content-type']?.startsWith('text/event-stream')) {
       return translated(readEvents(answer.body))
     }
@@ -106,6 +147,7 @@ export async function openController(invocation: Invocation, answerMs: number = 
     get: async <T>(path: string) => json<T>(await send('GET', path)),
     text: async (path) => (await send('GET', path)).toString('utf8'),
     post: async <T>(path: string, body?: unknown, headers = {}) => json<T>(await send('POST', path, body, headers)),
+    order: async (path, body) => void (await send('POST', path, body)),
     delete: async (path) => void (await send('DELETE', path)),
     async patch<T>(path: string, body: unknown) {
       const { etag } = (await exchange('GET', path)).headers
@@ -113,13 +155,6 @@ export async function openController(invocation: Invocation, answerMs: number = 
     },
     events,
   }
-}
-
-async function readToken(invocation: Invocation): Promise<string> {
-  const file = invocation.text('token-file')
-  const token = file === undefined ? (invocation.io.env['PROVISIONER_TOKEN'] ?? '') : (await readText(file)).trim()
-  if (token === '') throw new AppError('usage', 'Cannot log in: set PROVISIONER_TOKEN or give --token-file FILE')
-  return token
 }
 
 async function readText(file: string): Promise<string> {

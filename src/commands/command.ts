@@ -68,6 +68,10 @@ export interface Io {
   /** False when NO_COLOR is set or standard output is no terminal. */
   readonly colour: boolean
   readonly columns: number
+  /** Everything on standard input. */
+  input(): Promise<string>
+  /** Asks a person and waits for a line; undefined when there is nobody to ask. */
+  ask(question: string): Promise<string | undefined>
   out(text: string): void
   err(text: string): void
   /** Loaded when asked for: most commands do not log. */

@@ -63,6 +63,31 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./job.ts')).job,
   },
   {
+    name: 'login',
+    summary: 'Keep the address of a controller, its CA and a token',
+    load: async () => (await import('./login.ts')).login,
+  },
+  {
+    name: 'logout',
+    summary: 'Forget the stored login',
+    load: async () => (await import('./login.ts')).logout,
+  },
+  {
+    name: 'user',
+    summary: 'People who log in to the controller',
+    load: async () => (await import('./user.ts')).user,
+  },
+  {
+    name: 'token',
+    summary: 'API tokens of users and services',
+    load: async () => (await import('./token.ts')).token,
+  },
+  {
+    name: 'audit',
+    summary: 'Who changed what',
+    load: async () => (await import('./audit.ts')).audit,
+  },
+  {
     name: 'keys',
     summary: 'Replace the key that BMC passwords are sealed with',
     load: async () => (await import('./keys.ts')).keys,

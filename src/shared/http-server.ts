@@ -18,6 +18,10 @@ export interface ServerSettings {
   readonly log: Logger
   /** Milliseconds without a byte in a body before the connection is cut. Default 60 s. */
   readonly idleMs?: number
+  /** Milliseconds for the headers of a request. Default 30 s. */
+  readonly headersMs?: number
+  /** Connections at a time, in all and of one address. Default 8192 and 2048. */
+  readonly connections?: { readonly total: number; readonly perAddress: number }
 }
 
 export interface RunningServer {
@@ -35,17 +39,19 @@ export interface RunningServer {
 const LIMITS = {
   maxHeaderSize: 128 << 10,
   requestTimeout: 0,
-  headersTimeout: 60_000,
   keepAliveTimeout: 75_000,
   highWaterMark: 256 << 10,
 }
 
 const IDLE_MS = 60_000
+const HEADERS_MS = 30_000
+/** A thousand jobs at once with their BMCs, behind one proxy or in one simulation; each costs some 20 KiB. */
+const CONNECTIONS = { total: 8192, perAddress: 2048 }
 const GRACE_MS = 10_000
 
 /** Serves `fetch` until closed. @throws `config-invalid` when it cannot listen there. */
 export async function startServer(settings: ServerSettings): Promise<RunningServer> {
-  const { fetch, direct = () => false, listen, tls, log, idleMs = IDLE_MS } = settings
+  const { fetch, direct = () => false, listen, tls, log, idleMs = IDLE_MS, headersMs = HEADERS_MS } = settings
   const streams = new WeakSet<object>()
   const viaFetch = getRequestListener(async (request, env) => {
     const { outgoing } = env as HttpBindings
@@ -57,7 +63,10 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
     if (direct(incoming, outgoing)) drainUnread(incoming, outgoing)
     else void viaFetch(incoming, outgoing)
   }
-  const server = tls === undefined ? createServer(LIMITS, listener) : createTlsServer({ ...LIMITS, ...tls }, listener)
+  const times = { headersTimeout: headersMs, connectionsCheckingInterval: Math.min(5000, headersMs) }
+  const limits = { ...LIMITS, ...times, handshakeTimeout: headersMs }
+  const server = tls === undefined ? createServer(limits, listener) : createTlsServer({ ...limits, ...tls }, listener)
+  boundConnections(server, settings.connections ?? CONNECTIONS)
   cutStalledBodies(server, idleMs)
   await listening(server, listen)
   const address = server.address()
@@ -78,6 +87,23 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
       return closed
     },
   }
+}
+
+/** One address cannot take every connection, and all of them not every file descriptor. */
+function boundConnections(server: Server, { total, perAddress }: NonNullable<ServerSettings['connections']>): void {
+  const counts = new Map<string, number>()
+  server.maxConnections = total
+  server.on('connection', (socket: Socket) => {
+    const address = socket.remoteAddress ?? ''
+    const count = (counts.get(address) ?? 0) + 1
+    counts.set(address, count)
+    socket.once('close', () => {
+      const left = (counts.get(address) ?? 1) - 1
+      if (left === 0) counts.delete(address)
+      else counts.set(address, left)
+    })
+    if (count > perAddress) socket.destroy()
+  })
 }
 
 /**

@@ -29,6 +29,8 @@ function fakeIo(env: Record<string, string> = {}, interactive = false) {
     err: (text) => {
       printed.err += text
     },
+    input: async () => '',
+    ask: async () => undefined,
     logger: async (level) => createLogger(level),
   }
   return { io, printed }

@@ -30,6 +30,8 @@ async function run(word: string, ...argv: string[]): Promise<string> {
     ...{ env: {}, interactive: false, colour: false, columns: 80 },
     out: (text) => void printed.push(text),
     err: () => undefined,
+    input: async () => '',
+    ask: async () => undefined,
     logger: async (level) => createLogger(level),
   }
   const command = iso.commands.find(({ name }) => name === `iso ${word}`)

@@ -15,6 +15,10 @@ import { bodyOf, type Call } from './api-call.ts'
 /** The whole controller, over TLS on the loopback, with a maintenance image that holds nothing. */
 export interface RunningController {
   readonly call: Call
+  readonly url: string
+  /** Of an administrator. */
+  readonly token: string
+  readonly caPem: string
   close(): Promise<void>
 }
 
@@ -48,8 +52,12 @@ export async function startController(): Promise<RunningController> {
   ended.catch(reject)
   const { url } = await promise
   const token = readFileSync(join(directory, 'token'), 'utf8').trim()
-  const connections = openConnections(readFileSync(join(directory, 'data', 'tls', 'ca.pem'), 'utf8'))
+  const caPem = readFileSync(join(directory, 'data', 'tls', 'ca.pem'), 'utf8')
+  const connections = openConnections(caPem)
   return {
+    url,
+    token,
+    caPem,
     async call(method, path, body, headers) {
       const sent = { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...headers }
       const request = { url: new URL(path, url), method: method as 'GET' | 'POST', headers: sent, connections }
@@ -67,7 +75,7 @@ export async function startController(): Promise<RunningController> {
 }
 
 /** The certificate and the URLs are made before the port would be known. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const { promise, resolve } = Promise.withResolvers<void>()
   const probe = createServer().listen(0, '127.0.0.1', resolve)
   await promise

@@ -1,0 +1,63 @@
+import { readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Io } from '../commands/command.ts'
+import { AppError } from '../shared/errors.ts'
+import { readPrivateFile, writeFileAtomic } from '../shared/files.ts'
+
+/** What `provisioner login` keeps: where the controller is, whom to trust there, and a token. */
+export interface StoredLogin {
+  readonly controller: string
+  readonly token: string
+  /** The controller's CA; null where the system's CAs are enough. */
+  readonly caPem: string | null
+}
+
+/** `$XDG_CONFIG_HOME/provisioner/login.json` (XDG Base Directory Specification); undefined without a home. */
+export function loginPath({ env }: Pick<Io, 'env'>): string | undefined {
+  const home = env['HOME'] ?? ''
+  const base = env['XDG_CONFIG_HOME'] || (home === '' ? '' : join(home, '.config'))
+  return base === '' ? undefined : join(base, 'provisioner', 'login.json')
+}
+
+/** @throws `config-invalid` when others may read the file, or it is no login */
+export async function readLogin(io: Pick<Io, 'env'>): Promise<StoredLogin | undefined> {
+  const path = loginPath(io)
+  const content = path === undefined ? undefined : await readPrivateFile(path)
+  if (content === undefined) return undefined
+  const stored = parseLogin(content.toString('utf8'))
+  if (stored === undefined) throw new AppError('config-invalid', `Cannot use the stored login "${path}": log in again`)
+  return stored
+}
+
+export async function writeLogin(io: Pick<Io, 'env'>, login: StoredLogin): Promise<string> {
+  const path = loginPath(io)
+  if (path === undefined) throw new AppError('usage', 'Cannot store the login: neither HOME nor XDG_CONFIG_HOME is set')
+  await writeFileAtomic(path, `${JSON.stringify(login, null, 2)}\n`, 0o600)
+  return path
+}
+
+export async function removeLogin(io: Pick<Io, 'env'>): Promise<void> {
+  const path = loginPath(io)
+  if (path !== undefined) await rm(path, { force: true })
+}
+
+/** A text from a file; `-` is standard input. Of a password or token the last line end is no part. */
+export async function readSecret(io: Io, file: string): Promise<string> {
+  const text =
+    file === '-'
+      ? await io.input()
+      : await readFile(file, 'utf8').catch((cause: unknown) => {
+          throw new AppError('request-invalid', `Cannot read "${file}"`, { cause })
+        })
+  return text.replace(/\r?\n$/, '')
+}
+
+function parseLogin(text: string): StoredLogin | undefined {
+  try {
+    const { controller, token, caPem } = JSON.parse(text) as Record<string, unknown>
+    if (typeof controller !== 'string' || typeof token !== 'string') return undefined
+    return { controller, token, caPem: typeof caPem === 'string' ? caPem : null }
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,49 @@
+import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
+import type { Command, CommandGroup } from './command.ts'
+import { printable } from './printable.ts'
+
+interface EntryView {
+  readonly at: string
+  readonly audit: string
+  readonly caller: string
+  readonly address: string | null
+  readonly object: string
+  readonly status: number
+}
+
+const list: Command = {
+  name: 'audit list',
+  summary: 'Who changed what, the newest first',
+  positionals: [],
+  options: {
+    limit: { value: 'N', default: '100', doc: 'How many, up to 1000' },
+    before: { value: 'ID', doc: 'Only those before this entry (ids are in --json)' },
+    caller: { value: 'NAME', doc: 'Such as user:ann or service:ci' },
+    object: { value: 'NAME', doc: 'Such as servers/SN123' },
+    json: { doc: 'Print the answer as JSON' },
+    ...CONTROLLER_OPTIONS,
+  },
+  examples: ['provisioner audit list --caller user:ann'],
+  async run(invocation) {
+    const query = new URLSearchParams()
+    for (const name of ['limit', 'before', 'caller', 'object']) {
+      const value = invocation.text(name)
+      if (value !== undefined) query.set(name, value)
+    }
+    const controller = await openController(invocation)
+    const { entries } = await controller.get<{ entries: EntryView[] }>(`/audit?${query}`)
+    const lines = entries.map((entry) => `${printable(entryLine(entry))}\n`).join('')
+    invocation.io.out(invocation.flag('json') ? `${JSON.stringify(entries)}\n` : lines)
+    return 0
+  },
+}
+
+export const audit: CommandGroup = {
+  name: 'audit',
+  summary: 'The trail of who changed what',
+  commands: [list],
+}
+
+function entryLine({ at, audit: what, caller, address, object, status }: EntryView): string {
+  return `${at} ${String(status)} ${what.padEnd(18)} ${caller.padEnd(20)} ${(address ?? '-').padEnd(16)} ${object}`
+}

@@ -1,0 +1,109 @@
+import { hostname } from 'node:os'
+import { connectController } from '../client/controller.ts'
+import { readSecret, removeLogin, writeLogin } from '../client/stored-login.ts'
+import { fetchOfferedCa } from '../client/trust.ts'
+import { AppError } from '../shared/errors.ts'
+import { fingerprintOf, isSameFingerprint } from '../shared/fingerprint.ts'
+import { systemClock } from '../shared/time.ts'
+import type { Command, Invocation } from './command.ts'
+
+const TOKEN_DAYS = 30
+
+/** `provisioner login`: keeps where the controller is, whom to trust there, and a token. */
+export const login: Command = {
+  name: 'login',
+  summary: 'Keep the address of a controller, its CA and a token for the commands to come',
+  positionals: [],
+  options: {
+    controller: { value: 'URL', required: true, doc: 'The controller' },
+    'token-file': { value: 'FILE', doc: 'File with an API token; "-" is standard input' },
+    username: { value: 'NAME', doc: `Log in as a user: a token for ${TOKEN_DAYS} days is made and kept` },
+    'password-file': { value: 'FILE', doc: 'File with the password of the user; "-" is standard input' },
+    ca: { value: 'FILE', doc: "The controller's CA certificate, PEM" },
+    fingerprint: { value: 'SHA256', doc: 'The fingerprint of its CA, as the controller prints it when it starts' },
+  },
+  examples: [
+    'provisioner login --controller https://192.0.2.1:8443 --username ann --password-file - --fingerprint 3A:41:...',
+    'provisioner login --controller https://192.0.2.1:8443 --token-file token --ca ca.pem',
+  ],
+  async run(invocation) {
+    const { io } = invocation
+    const controller = invocation.required('controller').replace(/\/+$/, '')
+    const caPem = await trustedCa(invocation, controller)
+    const { authorization, token: given } = await credentials(invocation)
+    const access = { controller, caPem: caPem ?? undefined, authorization }
+    const { get, post } = connectController(access, invocation.signal)
+    const account = await get<{ name: string; role: string }>('/whoami')
+    const token = given ?? (await newToken(post))
+    const path = await writeLogin(io, { controller, token, caPem })
+    io.out(`Logged in to ${controller} as ${account.name} (${account.role}); kept in ${path}\n`)
+    return 0
+  },
+}
+
+/** `provisioner logout`: forgets it. */
+export const logout: Command = {
+  name: 'logout',
+  summary: 'Forget the stored login (its token stays valid: see "token revoke")',
+  positionals: [],
+  options: {},
+  examples: ['provisioner logout'],
+  async run({ io }) {
+    await removeLogin(io)
+    io.out('Logged out\n')
+    return 0
+  },
+}
+
+/** Trust on first use, but never in silence: somebody compares the fingerprint. @throws `usage` */
+async function trustedCa(invocation: Invocation, controller: string): Promise<string | null> {
+  const { io, text, signal } = invocation
+  const file = text('ca')
+  const wanted = text('fingerprint')
+  if (file !== undefined) {
+    const pem = await readSecret(io, file)
+    if (wanted !== undefined && !isSameFingerprint(fingerprintOf(pem), wanted)) throw otherCa(fingerprintOf(pem))
+    return `${pem}\n`
+  }
+  if (!controller.startsWith('https://')) return null
+  const offered = await fetchOfferedCa(controller, signal)
+  if (offered === undefined) return null
+  if (wanted !== undefined) {
+    if (!isSameFingerprint(offered.fingerprint, wanted)) throw otherCa(offered.fingerprint)
+    return offered.pem
+  }
+  const answer = await io.ask(
+    `The CA of ${controller} has the fingerprint\n  ${offered.fingerprint}\nTrust it? (yes/no) `,
+  )
+  if (answer === undefined)
+    throw new AppError('usage', 'Cannot ask whether to trust the controller: give --fingerprint SHA256 or --ca FILE')
+  if (answer.trim().toLowerCase() !== 'yes') throw new AppError('usage', 'Cannot log in: the CA is not trusted')
+  return offered.pem
+}
+
+function otherCa(found: string): AppError {
+  return new AppError('usage', `Cannot trust the controller: the fingerprint of its CA is ${found}`)
+}
+
+/** What proves who it is; of a user it is not kept. */
+async function credentials(invocation: Invocation): Promise<{ authorization: string; token: string | undefined }> {
+  const { io, text } = invocation
+  const username = text('username')
+  if (username === undefined) {
+    const file = text('token-file')
+    const token = (file === undefined ? (io.env['PROVISIONER_TOKEN'] ?? '') : await readSecret(io, file)).trim()
+    if (token === '') throw new AppError('usage', 'Cannot log in: give --token-file FILE or --username NAME')
+    return { authorization: `Bearer ${token}`, token }
+  }
+  const file = text('password-file')
+  if (file === undefined)
+    throw new AppError('usage', 'Cannot log in: --password-file FILE is missing ("-" is standard input)')
+  const login = `${username}:${await readSecret(io, file)}`
+  return { authorization: `Basic ${Buffer.from(login).toString('base64')}`, token: undefined }
+}
+
+async function newToken(post: <T>(path: string, body?: unknown) => Promise<T>): Promise<string> {
+  const expires = new Date(systemClock.now().getTime() + TOKEN_DAYS * 86_400_000)
+  const body = { name: `login from ${hostname()}`.slice(0, 64), expires_at: expires.toISOString() }
+  return (await post<{ token: string }>('/tokens', body)).token
+}

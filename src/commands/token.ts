@@ -1,0 +1,94 @@
+import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
+import { AppError } from '../shared/errors.ts'
+import { systemClock } from '../shared/time.ts'
+import type { Command, CommandGroup } from './command.ts'
+
+interface TokenView {
+  readonly id: string
+  readonly name: string
+  readonly role: string
+  readonly owner: string | null
+  readonly created_at: string
+  readonly expires_at: string | null
+  readonly last_used_at: string | null
+}
+
+const JSON_OPTION = { json: { doc: 'Print the answer as JSON' } } as const
+
+const create: Command = {
+  name: 'token create',
+  summary: 'Make an API token, which is printed only now',
+  positionals: ['NAME'],
+  options: {
+    role: { value: 'ROLE', doc: "admin, operator or reader; no more than its owner's (default: as much)" },
+    user: { value: 'NAME', doc: 'Whose it is (default: your own)' },
+    service: { doc: 'It is of no user but of a service' },
+    days: { value: 'N', doc: 'How long it lasts (default: for ever)' },
+    ...JSON_OPTION,
+    ...CONTROLLER_OPTIONS,
+  },
+  examples: ['provisioner token create ci --service --role operator --days 365'],
+  async run(invocation) {
+    const { text, flag, io } = invocation
+    const [role, user, days] = [text('role'), text('user'), text('days')]
+    if (user !== undefined && flag('service'))
+      throw new AppError('usage', 'Cannot make the token: --user and --service exclude each other')
+    const body = {
+      name: invocation.arg('NAME'),
+      ...(role !== undefined && { role }),
+      ...(user !== undefined && { owner: user }),
+      ...(flag('service') && { owner: null }),
+      ...(days !== undefined && { expires_at: inDays(days) }),
+    }
+    const made = await (await openController(invocation)).post<TokenView & { token: string }>('/tokens', body)
+    io.out(flag('json') ? `${JSON.stringify(made)}\n` : `${made.token}\n`)
+    return 0
+  },
+}
+
+const list: Command = {
+  name: 'token list',
+  summary: 'List tokens: an admin sees all, others their own',
+  positionals: [],
+  options: { ...JSON_OPTION, ...CONTROLLER_OPTIONS },
+  examples: ['provisioner token list'],
+  async run(invocation) {
+    const { tokens } = await (await openController(invocation)).get<{ tokens: TokenView[] }>('/tokens')
+    const lines = tokens.map((token) => `${tokenLine(token)}\n`).join('')
+    invocation.io.out(invocation.flag('json') ? `${JSON.stringify(tokens)}\n` : lines)
+    return 0
+  },
+}
+
+const revoke: Command = {
+  name: 'token revoke',
+  summary: 'End a token at once',
+  positionals: ['ID'],
+  options: CONTROLLER_OPTIONS,
+  examples: ['provisioner token revoke 3f9c0a1b2c3d'],
+  async run(invocation) {
+    const id = invocation.arg('ID')
+    await (await openController(invocation)).delete(`/tokens/${encodeURIComponent(id)}`)
+    invocation.io.out(`${id} revoked\n`)
+    return 0
+  },
+}
+
+export const token: CommandGroup = {
+  name: 'token',
+  summary: 'API tokens of users and services',
+  commands: [create, list, revoke],
+}
+
+function inDays(text: string): string {
+  const days = Number(text)
+  if (!Number.isSafeInteger(days) || days < 1 || days > 36_500)
+    throw new AppError('usage', 'Cannot make the token: --days is a whole number from 1 to 36500')
+  return new Date(systemClock.now().getTime() + days * 86_400_000).toISOString()
+}
+
+function tokenLine({ id, name, role, owner, expires_at: expires, last_used_at: used }: TokenView): string {
+  const whose = owner === null ? 'service' : `user ${owner}`
+  const times = `expires ${expires ?? 'never'}  used ${used ?? 'never'}`
+  return `${id}  ${name.padEnd(24)} ${role.padEnd(9)} ${whose.padEnd(20)} ${times}`
+}

@@ -1,0 +1,95 @@
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
+import { loginPath } from '../../src/client/stored-login.ts'
+import { audit } from '../../src/commands/audit.ts'
+import type { Command, CommandGroup, Io } from '../../src/commands/command.ts'
+import { login, logout } from '../../src/commands/login.ts'
+import { parseInvocation } from '../../src/commands/parse.ts'
+import { token } from '../../src/commands/token.ts'
+import { user } from '../../src/commands/user.ts'
+import { fingerprintOf } from '../../src/shared/fingerprint.ts'
+import { createLogger } from '../../src/shared/log.ts'
+import { startController } from '../server/support/running-controller.ts'
+
+const PASSWORD = 'correct horse battery'
+let home = ''
+
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), 'login-'))
+})
+afterEach(() => rmSync(home, { recursive: true }))
+
+/** One command as main.ts runs it; `input` is what stands on standard input, `answer` what a person says. */
+async function run(
+  command: Command,
+  argv: readonly string[],
+  { input = '', answer }: { input?: string; answer?: string } = {},
+) {
+  const printed: string[] = []
+  const asked: string[] = []
+  const io: Io = {
+    ...{ env: { HOME: home }, interactive: false, colour: false, columns: 80 },
+    out: (text) => void printed.push(text),
+    err: () => undefined,
+    input: async () => input,
+    async ask(question) {
+      asked.push(question)
+      return answer
+    },
+    logger: async (level) => createLogger(level),
+  }
+  await command.run(parseInvocation(command, argv, io, new AbortController().signal))
+  return { printed: printed.join(''), asked: asked.join('') }
+}
+
+function of(group: CommandGroup, name: string): Command {
+  const found = group.commands.find((command) => command.name === name)
+  if (found === undefined) expect.fail(`no command "${name}"`)
+  return found
+}
+
+const stored = () => readFileSync(loginPath({ env: { HOME: home } }) ?? '', 'utf8')
+
+test('a login pins the CA whose fingerprint was compared, and the commands after it need no options', {
+  timeout: 60_000,
+}, async () => {
+  const controller = await startController()
+  onTestFinished(controller.close)
+  const { url, caPem } = controller
+  const [tokenFile, fingerprint] = [join(home, 'token'), fingerprintOf(caPem)]
+  writeFileSync(tokenFile, `${controller.token}\n`)
+  const options = ['--controller', url, '--token-file', tokenFile]
+
+  await expect(run(login, options)).rejects.toThrow('give --fingerprint SHA256 or --ca FILE')
+  await expect(run(login, options, { answer: 'no' })).rejects.toThrow('the CA is not trusted')
+  await expect(run(login, [...options, '--fingerprint', 'AB'.repeat(32)])).rejects.toThrow(fingerprint)
+  expect(() => stored()).toThrow('ENOENT')
+  expect((await run(login, options, { answer: 'yes' })).asked).toContain(fingerprint)
+  expect(statSync(loginPath({ env: { HOME: home } }) ?? '').mode & 0o777).toBe(0o600)
+
+  await run(of(user, 'user add'), ['ann', '--role', 'operator', '--password-file', '-'], { input: `${PASSWORD}\n` })
+  expect((await run(of(user, 'user list'), [])).printed).toMatch(/^ann +operator +enabled/)
+  const made = (await run(of(token, 'token create'), ['ci', '--service', '--role', 'reader', '--days', '9'])).printed
+  expect(made).toMatch(/^prv_[0-9a-z]{32}\n$/)
+  const listed = (await run(of(token, 'token list'), [])).printed
+  const [, id = ''] = /^([0-9a-f]{12}) {2}ci .*service/m.exec(listed) ?? []
+  await run(of(token, 'token revoke'), [id])
+  await run(of(user, 'user set-role'), ['ann', 'reader'])
+  const trail = (await run(of(audit, 'audit list'), [])).printed
+  expect(trail.split('\n').map((line) => line.split(/ +/)[2])).toEqual([
+    'changeUser',
+    'revokeToken',
+    'createToken',
+    'createUser',
+    undefined,
+  ])
+
+  const asAnn = ['--controller', url, '--username', 'ann', '--password-file', '-', '--fingerprint', fingerprint]
+  expect((await run(login, asAnn, { input: PASSWORD })).printed).toContain('as ann (reader)')
+  expect(stored()).not.toContain(PASSWORD)
+  await expect(run(of(user, 'user list'), [])).rejects.toThrow('"ann" is reader, and this needs admin')
+  await run(logout, [])
+  await expect(run(of(user, 'user list'), ['--controller', url])).rejects.toThrow('provisioner login')
+})
