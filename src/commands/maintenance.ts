@@ -25,8 +25,8 @@ const exportCommand: Command = {
   },
   examples: [
     'provisioner maintenance export context && podman build -t maintenance context',
+    'provisioner maintenance export context && podman build -t localhost/provisioner-tools:1 -f context/Containerfile.tools context',
     'provisioner maintenance export --task-key /var/lib/provisioner/keys/task.pub context',
-    'podman build -t localhost/provisioner-tools:1 -f context/Containerfile.tools context',
   ],
   run: runExport,
 }

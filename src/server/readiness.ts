@@ -3,7 +3,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { Registry } from '../registry/registry.ts'
 import { formatBytes } from '../shared/byte-size.ts'
 import { AppError, errorText, isAppError } from '../shared/errors.ts'
-import type { Medium } from './media/medium.ts'
+import type { FileMedium } from './media/medium.ts'
 
 /** One thing the controller needs; `look` throws an `AppError` or any error of the system when it is not there. */
 export interface ReadinessCheck {
@@ -91,14 +91,14 @@ export function registryCheck(registry: Pick<Registry, 'ready'>): ReadinessCheck
   return { name: 'registry', look: () => registry.ready() }
 }
 
-/** Its first block: the reader refuses a file that was written to since it was opened. */
-export function maintenanceCheck(medium: () => Medium | undefined, missing: string): ReadinessCheck {
+/** A file that was written to since the start is another image than the one whose digest is promised. */
+export function maintenanceCheck(medium: () => Pick<FileMedium, 'check'> | undefined, missing: string): ReadinessCheck {
   return {
     name: 'maintenance',
     async look(signal) {
       const present = medium()
       if (present === undefined) throw new AppError('not-ready', missing)
-      for await (const _ of present.read(0, Math.min(2048, present.size), signal)) return
+      await present.check(signal)
     },
   }
 }

@@ -41,7 +41,7 @@ test('accounts are known by their token, whatever the user name; jobs by id and 
   const account = { kind: 'account', name: 'ops', role: 'operator' }
   expect(await callers.verify({ username: 'anything', password: operator })).toMatchObject(account)
   expect(await callers.verify({ username: undefined, password: operator })).toMatchObject(account)
-  const job = { kind: 'job', name: 'J1', repositories: ['os/debian'] }
+  const job = { kind: 'job', name: 'J1', repositories: ['provisioner-tools', 'os/debian'] }
   expect(await callers.verify({ username: 'J1', password: 'registry-J1' })).toMatchObject(job)
   for (const [username, password] of [
     ['J1', 'registry-J2'],

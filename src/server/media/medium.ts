@@ -13,10 +13,18 @@ export interface Medium {
   read(start: number, end: number, signal: AbortSignal): AsyncIterable<Uint8Array>
 }
 
+export interface FileMedium extends Medium {
+  /** Looks at the file itself, not at what was read ahead of it. @throws `iso-plan` when it was written to */
+  check(signal: AbortSignal): Promise<void>
+}
+
 const CHUNK_BYTES = 256 * 1024
 
 /** What BMCs ask for at a time is less: such requests of all servers share what is read ahead. */
 const SMALL_BYTES = 64 * 1024
+
+/** Enough to see that the file can still be read. */
+const FIRST_BYTES = 2048
 
 export function planMedium(plan: IsoPlan): Medium {
   return {
@@ -31,7 +39,7 @@ export function planMedium(plan: IsoPlan): Medium {
  * response.
  * @throws `config-invalid` when it cannot be read
  */
-export async function fileMedium(path: string, signal: AbortSignal): Promise<Medium> {
+export async function fileMedium(path: string, signal: AbortSignal): Promise<FileMedium> {
   // A BMC asks thousands of times; the file stays open.
   const source = await fileSourceOf(path, signal, openFiles()).catch((cause: unknown) => {
     throw new AppError('config-invalid', `Cannot read the maintenance image "${path}"`, { cause })
@@ -41,5 +49,12 @@ export async function fileMedium(path: string, signal: AbortSignal): Promise<Med
     if (end - start <= SMALL_BYTES) return yield ahead.read(start, end)
     for (let at = start; at < end; at += CHUNK_BYTES) yield source.read(at, Math.min(CHUNK_BYTES, end - at), stop)
   }
-  return { size: source.size, etag: `"${source.digest}"`, read }
+  return {
+    size: source.size,
+    etag: `"${source.digest}"`,
+    read,
+    async check(stop) {
+      await source.read(0, Math.min(FIRST_BYTES, source.size), stop)
+    },
+  }
 }
