@@ -14,6 +14,14 @@ export interface Clients {
 /** Between two requests of a client that polls. */
 const THINK_MS = 250
 
+const paths = (id: string) => [
+  `/jobs/${id}`,
+  '/jobs?limit=50',
+  '/jobs?status=provisioning&limit=50',
+  `/jobs/${id}/events`,
+  '/servers?limit=50&search=SN-7',
+]
+
 /** People and scripts that look: some list, some follow their job by polling, some by its stream of events. */
 export function startClients(url: string, token: string, jobs: readonly string[], count: number): Clients {
   const times: number[] = []
@@ -26,9 +34,7 @@ export function startClients(url: string, token: string, jobs: readonly string[]
   async function poll(index: number): Promise<void> {
     for (let round = 0; !signal.aborted; round++) {
       const id = jobs[(index * 37 + round) % jobs.length] ?? ''
-      const path = [`/jobs/${id}`, '/jobs?limit=50', '/jobs?status=provisioning&limit=50', `/jobs/${id}/events`][
-        round % 4
-      ]
+      const path = paths(id)[round % 5]
       const { status } = await api.call('GET', `/api/v1${path}`)
       if (status !== 200) failures.push(`${path}: ${status}`)
       await delay(THINK_MS)

@@ -141,7 +141,7 @@ async function serveData(
   const note = (id: string, type: string, message: string) => jobs.note(id, { type, message }, clock.now())
 
   const tests = testMedia(endpoints.mediaUrl)
-  const profiles = sqliteLearnedProfiles(db, clock)
+  const profiles = sqliteLearnedProfiles(changing.db, clock, changing.commits)
   const reach = openReach({ allowLoopback: config.allowLoopbackBmc })
   const bmcs = bmcAccess({ profiles, testMedia: tests, clock, log, observe: metrics.bmcRequest, reach })
   const worker = workerCheck(WORKER_PATIENCE_MS)

@@ -46,8 +46,17 @@ export interface VersionedServer {
 export interface ServerRegistry {
   page(page: ServerPage): Promise<readonly ListedServer[]>
   current(serial: string): Promise<VersionedServer | undefined>
-  /** Compare-and-set; undefined when there is no such server. @throws `server-changed` when it is not `expected` any more */
-  change(serial: string, expected: string | undefined, change: ServerChange): Promise<VersionedServer | undefined>
+  /**
+   * Compare-and-set; undefined when there is no such server. `check` throws when the server as it is then may not be
+   * changed so.
+   * @throws `job-active`; `server-changed` when it is not `expected` any more
+   */
+  change(
+    serial: string,
+    expected: string | undefined,
+    change: ServerChange,
+    check: (current: ListedServer) => void,
+  ): Promise<VersionedServer | undefined>
 }
 
 /** One line of a job's history. */
@@ -119,9 +128,7 @@ export interface ServerStore {
   /** @throws `server-exists` */
   add(server: Server): Promise<void>
   find(serial: string): Promise<Server | undefined>
-  /** All of them, by their serial number. */
-  list(): Promise<readonly ListedServer[]>
-  /** False when there was none. */
+  /** False when there was none. @throws `job-active` */
   remove(serial: string): Promise<boolean>
 }
 

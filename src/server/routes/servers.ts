@@ -6,8 +6,7 @@ import { EMPTY, json, jsonBody } from '../http/endpoint.ts'
 import type { Handlers } from '../http/mount.ts'
 import type { FromSchema } from '../http/schema.ts'
 import { listOf, record } from '../http/schema.ts'
-import { isActive } from '../jobs/machine.ts'
-import type { JobStore, Server, ServerChange, ServerRegistry, ServerStore } from '../jobs/ports.ts'
+import type { ListedServer, Server, ServerChange, ServerRegistry, ServerStore } from '../jobs/ports.ts'
 import { PAGE_QUERY, PAGE_SIZE, SERVER } from './schemas.ts'
 import { NEW_SERVER, SERVER_CHANGE } from './server-schemas.ts'
 import { serverView } from './views.ts'
@@ -15,13 +14,11 @@ import { serverView } from './views.ts'
 export interface ServerRouteDeps {
   readonly servers: Pick<ServerStore, 'add' | 'remove'>
   readonly serverRegistry: ServerRegistry
-  readonly jobs: Pick<JobStore, 'ofServer'>
   readonly clock: Clock
   /** @throws `request-invalid` when there is no such simulated BMC */
   checkBmc(url: string): void
 }
 
-const JOBS_BACK = 20
 const MAX_BODY = 64 * 1024
 
 const IF_MATCH = { type: 'string', maxLength: 100, description: 'the ETag of the server as it was read' } as const
@@ -83,15 +80,7 @@ export const SERVER_ENDPOINTS = {
 
 /** A BMC's password is written here and never read back. */
 export function serverHandlers(deps: ServerRouteDeps): Handlers<typeof SERVER_ENDPOINTS> {
-  const { servers, serverRegistry, jobs, clock, checkBmc } = deps
-
-  /** A job reads its server's row until its end: its medium is made of it, and its BMC is cleaned up. */
-  async function assertIdle(serial: string, what: string): Promise<void> {
-    // Not the newest one alone: ids follow the clock, which may have been set back.
-    const active = (await jobs.ofServer(serial, JOBS_BACK)).find(isActive)
-    if (active === undefined) return
-    throw new AppError('job-active', `Cannot ${what} server "${serial}": job ${active.id} is still active`)
-  }
+  const { servers, serverRegistry, clock, checkBmc } = deps
 
   return {
     async createServer({ c, body, reply }) {
@@ -128,29 +117,31 @@ export function serverHandlers(deps: ServerRouteDeps): Handlers<typeof SERVER_EN
     },
 
     async changeServer({ c, params: { serial }, headers, body, reply }) {
-      const { server: before } = found(serial, await serverRegistry.current(serial))
       const change = changeOf(body)
       if (change.url !== undefined) checkBmc(change.url)
-      if (change.url !== undefined && change.url !== before.bmc.url && change.password === undefined) throw newAddress()
-      await assertIdle(serial, 'change')
       const expected = headers['if-match'] === '*' ? undefined : headers['if-match']
-      const { server, etag } = found(serial, await serverRegistry.change(serial, expected, change))
+      const changed = await serverRegistry.change(serial, expected, change, (current) =>
+        assertOwnSecret(current, change),
+      )
+      const { server, etag } = found(serial, changed)
       c.header('etag', etag)
       return reply(200, serverView(server))
     },
 
     async deleteServer({ params: { serial }, reply }) {
-      found(serial, await serverRegistry.current(serial))
-      await assertIdle(serial, 'remove')
-      await servers.remove(serial)
+      if (!(await servers.remove(serial))) throw notFound(serial)
       return reply(204, null)
     },
   }
 }
 
 function found<T>(serial: string, server: T | undefined): T {
-  if (server === undefined) throw new AppError('server-not-found', `Cannot find server "${serial}"`)
+  if (server === undefined) throw notFound(serial)
   return server
+}
+
+function notFound(serial: string): AppError {
+  return new AppError('server-not-found', `Cannot find server "${serial}"`)
 }
 
 function changeOf(body: FromSchema<typeof SERVER_CHANGE>): ServerChange {
@@ -165,11 +156,12 @@ function changeOf(body: FromSchema<typeof SERVER_CHANGE>): ServerChange {
   }
 }
 
-/** Else whoever may change an address could have the stored password sent to a machine of theirs. */
-function newAddress(): AppError {
+/** Else whoever may change an address could have the stored password sent to a machine of theirs. @throws `request-invalid` */
+function assertOwnSecret(current: ListedServer, change: ServerChange): void {
+  if (change.url === undefined || change.url === current.bmc.url || change.password !== undefined) return
   const message = 'is required with a new bmc_url: the stored password is for the BMC it was given for'
   const problems = [{ path: '/bmc_password', code: 'required', message }]
-  return new AppError('request-invalid', 'Cannot change the server: its body is not valid', { problems })
+  throw new AppError('request-invalid', 'Cannot change the server: its body is not valid', { problems })
 }
 
 function trimmed(url: string): string {

@@ -5,6 +5,7 @@ import type { ServerChange, ServerPage, ServerRegistry, VersionedServer } from '
 import type { Seal } from '../keys.ts'
 import type { Commits } from './commits.ts'
 import { directCommits } from './commits.ts'
+import { idleServerCheck } from './idle-server.ts'
 import type { Row } from './job-row.ts'
 import { listedServer } from './servers.ts'
 
@@ -27,6 +28,8 @@ export function sqliteServerRegistry(
      WHERE serial = ?`,
   )
 
+  const assertIdle = idleServerCheck(db)
+
   function read(serial: string): VersionedServer | undefined {
     const row = bySerial.get(serial)
     return row === undefined ? undefined : { server: listedServer(row), etag: etagOf(row) }
@@ -36,10 +39,12 @@ export function sqliteServerRegistry(
     page: async ({ after = '', vendor, search, limit }: ServerPage) =>
       page.all(after, vendor ?? null, search?.toLowerCase() ?? null, limit).map(listedServer),
     current: async (serial) => read(serial),
-    change: (serial, expected, change) =>
+    change: (serial, expected, change, check) =>
       commits.write(() => {
         const row = bySerial.get(serial)
         if (row === undefined) return undefined
+        check(listedServer(row))
+        assertIdle(serial, 'change')
         if (expected !== undefined && expected !== etagOf(row)) {
           const text = 'somebody else changed it since it was read; read it again'
           throw new AppError('server-changed', `Cannot change server "${serial}": ${text}`)

@@ -7,6 +7,7 @@ import type { Seal, Sealed } from '../keys.ts'
 import type { Commits } from './commits.ts'
 import { directCommits } from './commits.ts'
 import { isConstraint } from './database.ts'
+import { idleServerCheck } from './idle-server.ts'
 import type { Row } from './job-row.ts'
 import { optional, text } from './job-row.ts'
 
@@ -31,8 +32,8 @@ export function resealPasswords(db: DatabaseSync, from: Seal, to: Seal): void {
 export function sqliteServerStore(db: DatabaseSync, seal: Seal, commits: Commits = directCommits(db)): ServerStore {
   const insert = db.prepare('INSERT INTO servers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)')
   const bySerial = db.prepare('SELECT * FROM servers WHERE serial = ?')
-  const all = db.prepare('SELECT * FROM servers ORDER BY serial')
   const remove = db.prepare('DELETE FROM servers WHERE serial = ?')
+  const assertIdle = idleServerCheck(db)
 
   return {
     async add({ serial, uuid, bmc, vendor, network, createdAt }) {
@@ -52,8 +53,11 @@ export function sqliteServerStore(db: DatabaseSync, seal: Seal, commits: Commits
       const listed = listedServer(row)
       return { ...listed, bmc: { ...listed.bmc, password: seal.open(row['bmc_password'] as Uint8Array, serial) } }
     },
-    list: async () => all.all().map(listedServer),
-    remove: (serial) => commits.write(() => remove.run(serial).changes === 1),
+    remove: (serial) =>
+      commits.write(() => {
+        assertIdle(serial, 'remove')
+        return remove.run(serial).changes === 1
+      }),
   }
 }
 
