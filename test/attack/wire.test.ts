@@ -68,7 +68,7 @@ test.for([
   'http://127.0.0.1/../keys/master.key',
 ])('%s leads nowhere', async (path) => {
   const auth = `Authorization: Bearer ${target.admin}`
-  const answer = await target.raw(`GET ${path} HTTP/1.1\r\nHost: x\r\n${auth}\r\nConnection: close\r\n\r\n`)
+  const answer = await target.raw(`GET ${path} HTTP/1.1\r\nHost: x\r\n${auth}\r\nConnection: close\r\n\r\n`, 15_000)
   expect(answer).toMatch(/^HTTP\/1\.1 4\d\d /)
   expect(answer).not.toMatch(/root:|PRIVATE KEY|SQLite format/)
 })
@@ -90,7 +90,7 @@ test.for(['/healthz', '/api/v1/whoami', '/api/v1/none', '/media/guess/task.iso']
 
 test('unknown methods are told what there is, and nothing is shared with other origins', async () => {
   const refused = await target.call('PUT', '/api/v1/servers/SN1')
-  expect([refused.status, refused.headers.get('allow')]).toEqual([405, 'GET, HEAD, DELETE, OPTIONS'])
+  expect([refused.status, refused.headers.get('allow')]).toEqual([405, 'GET, HEAD, PATCH, DELETE, OPTIONS'])
   const options = await target.call('OPTIONS', '/api/v1/servers', undefined, { origin: 'https://evil.example' })
   expect([options.status, options.headers.get('access-control-allow-origin')]).toEqual([204, null])
   expect(await target.raw('TRACE /healthz HTTP/1.1\r\nHost: x\r\n\r\n')).toMatch(/^HTTP\/1\.1 405 /)
