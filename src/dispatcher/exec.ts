@@ -9,6 +9,8 @@ export interface Command {
   readonly argv: readonly [string, ...string[]]
   /** Text for its standard input. */
   readonly stdin?: string
+  /** Exit codes that are no failure; 0 alone without them. */
+  readonly goodCodes?: readonly number[]
 }
 
 /** Runs programs. Steps get one, so their tests can give another. */
@@ -103,7 +105,7 @@ function ended(
     })
     child.once('close', (code, killedBy) => {
       if (signal.aborted) return reject(signal.reason)
-      if (code === 0) return resolve()
+      if (code !== null && (command.goodCodes ?? [0]).includes(code)) return resolve()
       const how = killedBy === null ? `it ended with exit code ${code}` : `it was killed by ${killedBy}`
       reject(failure(command, [how, ...last].join('\n')))
     })

@@ -13,7 +13,7 @@ export const RUN_DIRECTORY = '/run/provision'
  *     user-data meta-data network-config unattend.xml ks.cfg   0600, verbatim
  *     secrets/       0700  webhook-secret, registry-auth.json
  *     certificates/  0755  controller.crt, for podman
- *     state/         0755  dispatcher.json, STEP.json, final.json, final.sent
+ *     state/         0755  dispatcher.json, erased-disk.json, STEP.json, STEP.done, final.json, final.sent
  */
 export function runPaths(runDirectory: string) {
   const state = join(runDirectory, 'state')
@@ -28,7 +28,11 @@ export function runPaths(runDirectory: string) {
     /** The outcome of this boot: whoever creates it first decides. */
     final: join(state, 'final.json'),
     finalSent: join(state, 'final.sent'),
+    /** Which disk this boot has begun to erase. */
+    erased: join(state, 'erased-disk.json'),
     step: (name: string) => join(state, `${name}.json`),
+    /** There when the step is done: units can look at a name only. */
+    stepDone: (name: string) => join(state, `${name}.done`),
   }
 }
 

@@ -43,6 +43,7 @@ export async function runNamedStep(
     progress: progressReporter(job, step.name, say, signal),
     say,
     clock: systemClock,
+    now: () => performance.now(),
     signal,
   })
 }

@@ -1,10 +1,10 @@
 import { createReadStream } from 'node:fs'
 import { lstat, readdir, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { TarHeader, TarType } from '../oci/tar/tar-fields.ts'
 import { AppError } from '../shared/errors.ts'
 import type { FileContent, RootImage } from './root-image.ts'
 import { rootTree } from './root-tree.ts'
-import type { TarHeader, TarType } from './tar-fields.ts'
 
 const CHUNK = 1024 * 1024
 

@@ -1,15 +1,13 @@
-import type { Readable } from 'node:stream'
-import { pipeline } from 'node:stream'
-import { contentStreams } from '../dispatcher/steps/decompress.ts'
+import { decompressed } from '../dispatcher/steps/decompress.ts'
 import type { BlobDescriptor, ContentSource } from '../oci/content.ts'
 import { choosePlatform, parseManifest } from '../oci/manifest.ts'
+import type { TarMember } from '../oci/tar/tar-read.ts'
+import { readTar } from '../oci/tar/tar-read.ts'
 import { hashFor } from '../shared/digest.ts'
 import { AppError } from '../shared/errors.ts'
 import type { RootImage } from './root-image.ts'
 import type { Inode } from './root-tree.ts'
 import { rootTree } from './root-tree.ts'
-import type { TarMember } from './tar-read.ts'
-import { readTar } from './tar-read.ts'
 
 /**
  * The root file system of a container image. Each layer is read twice: once for its names, once for its contents, so that
@@ -77,10 +75,7 @@ async function* layerMembers(
   signal: AbortSignal,
 ): AsyncGenerator<TarMember> {
   const bytes = source.blob(blob, 0, signal)
-  const [readable, ...transforms] = await contentStreams(check ? checked(bytes, blob) : bytes)
-  // A failure of any part is seen by whoever reads the last one.
-  const last: Readable = transforms.reduce<Readable>((from, to) => pipeline(from, to, () => undefined), readable)
-  yield* readTar(last, `the layer ${blob.digest}`)
+  yield* readTar(decompressed(check ? checked(bytes, blob) : bytes), `the layer ${blob.digest}`)
 }
 
 async function* checked(bytes: AsyncIterable<Uint8Array>, blob: BlobDescriptor): AsyncGenerator<Uint8Array> {

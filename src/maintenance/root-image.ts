@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises'
+import type { TarHeader } from '../oci/tar/tar-fields.ts'
+import { paddingOf } from '../oci/tar/tar-fields.ts'
 import { AppError } from '../shared/errors.ts'
 import type { Inode, RootTree } from './root-tree.ts'
-import type { TarHeader } from './tar-fields.ts'
-import { paddingOf } from './tar-fields.ts'
 import { TAR_END, tarHeader } from './tar-write.ts'
 
 /** The content of a regular file, to be read at once or not at all. */

@@ -1,5 +1,5 @@
+import type { TarHeader } from '../oci/tar/tar-fields.ts'
 import { AppError } from '../shared/errors.ts'
-import type { TarHeader } from './tar-fields.ts'
 
 /** One file of a root file system, under one name or several. */
 export interface Inode {

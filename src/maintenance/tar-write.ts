@@ -1,5 +1,5 @@
-import type { TarHeader } from './tar-fields.ts'
-import { BLOCK, checksum, paddingOf, TYPE_FLAG } from './tar-fields.ts'
+import type { TarHeader } from '../oci/tar/tar-fields.ts'
+import { BLOCK, checksum, paddingOf, TYPE_FLAG } from '../oci/tar/tar-fields.ts'
 
 /** Largest numbers of the octal fields of 12 and of 8 bytes. */
 const MAX_SIZE = 8 ** 11 - 1

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
+import type { TarHeader } from '../oci/tar/tar-fields.ts'
 import { AppError } from '../shared/errors.ts'
 import type { FileContent, RootImage } from './root-image.ts'
 import type { Inode } from './root-tree.ts'
 import { rootTree } from './root-tree.ts'
-import type { TarHeader } from './tar-fields.ts'
 
 /** The additional image store of the maintenance OS (`additionalimagestores` in assets/host/etc/containers/storage.conf). */
 export const STORE = 'usr/lib/provision/containers-storage'

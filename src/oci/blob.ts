@@ -1,3 +1,4 @@
+import type { Digest } from '../shared/digest.ts'
 import { hashFor } from '../shared/digest.ts'
 import { AppError } from '../shared/errors.ts'
 import type { HttpAnswer } from '../shared/http-client.ts'
@@ -9,7 +10,7 @@ import { isTransient } from './registry.ts'
 
 /** How a blob is read through broken connections. */
 export interface BlobPolicy {
-  /** For a connection that cannot be opened. */
+  /** For a connection that cannot be opened; its pauses also stand between connections that brought nothing. */
   readonly backoff: Backoff
   /** Connections in a row that may break without a single new byte. */
   readonly fruitless: number
@@ -17,6 +18,20 @@ export interface BlobPolicy {
 
 /** About four minutes for a connection that cannot be opened. */
 export const BLOB_POLICY: BlobPolicy = { backoff: { firstMs: 1000, maxMs: 30_000, attempts: 8 }, fruitless: 5 }
+
+/** Where the digest of the bytes is made. */
+export interface Digester {
+  /** The bytes may be used again when it resolves. */
+  update(bytes: Uint8Array): Promise<void> | void
+  /** Lower-case hex, once all bytes were given. */
+  digest(): Promise<string> | string
+}
+
+/** On the calling thread. */
+export function digesterFor(digest: Digest): Digester {
+  const hash = hashFor(digest)
+  return { update: (bytes) => void hash.update(bytes), digest: () => hash.digest('hex') }
+}
 
 /**
  * The bytes of a blob (distribution-spec end-2), continued by `Range` where a connection breaks. The digest is checked
@@ -30,8 +45,8 @@ export async function* streamBlob(
   signal: AbortSignal,
   policy: BlobPolicy = BLOB_POLICY,
   first = 0,
+  digester: Digester = digesterFor(blob.digest),
 ): AsyncGenerator<Buffer, void> {
-  const hash = hashFor(blob.digest)
   const seen: Seen = { etag: undefined }
   let offset = first
   let fruitless = 0
@@ -44,7 +59,7 @@ export async function* streamBlob(
       for await (const chunk of bodyFrom(answer, start)) {
         offset += chunk.length
         if (offset > blob.size) throw tooLong(blob)
-        hash.update(chunk)
+        await digester.update(chunk)
         yield chunk
       }
     } catch (error) {
@@ -56,12 +71,17 @@ export async function* streamBlob(
     }
     fruitless = offset > start ? 0 : fruitless + 1
     if (fruitless >= policy.fruitless) throw brokenTooOften(blob, offset, fruitless, broken)
-    if (offset < blob.size) await sleep(policy.backoff.firstMs * fruitless, signal)
+    if (offset < blob.size) await sleep(pauseMs(policy.backoff, fruitless), signal)
   }
   if (first > 0) return
-  const actual = hash.digest('hex')
+  const actual = await digester.digest()
   if (blob.digest.endsWith(`:${actual}`)) return
   throw new AppError('digest-mismatch', `Cannot use ${blob.digest}: the registry sent other bytes, with ${actual}`)
+}
+
+/** Doubled with every connection that brought nothing; one that brought something is followed after the shortest pause. */
+function pauseMs({ firstMs, maxMs }: Backoff, fruitless: number): number {
+  return Math.min(maxMs, firstMs * 2 ** fruitless)
 }
 
 interface Seen {

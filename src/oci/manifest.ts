@@ -10,12 +10,20 @@ export interface Descriptor {
   readonly size: number
   /** `org.opencontainers.image.title`: the file name oras gives a blob. */
   readonly title: string | undefined
+  readonly annotations?: Readonly<Record<string, string>>
   readonly platform: { readonly os: string; readonly architecture: string } | undefined
 }
 
 export type Manifest =
   | { readonly kind: 'index'; readonly manifests: readonly Descriptor[] }
-  | { readonly kind: 'image'; readonly artifactType: string | undefined; readonly layers: readonly Descriptor[] }
+  | ({ readonly kind: 'image' } & ImageManifest)
+
+export interface ImageManifest {
+  readonly artifactType: string | undefined
+  /** Undefined where it has no digest and size, as in the oldest artifacts. */
+  readonly config: Descriptor | undefined
+  readonly layers: readonly Descriptor[]
+}
 
 /** What the client asks for: OCI first, then Docker schema 2. */
 export const MANIFEST_TYPES = [
@@ -28,12 +36,13 @@ export const MANIFEST_TYPES = [
 /** image-spec "Image Index" has `manifests`, "Image Manifest" has `layers`. @throws `registry-answer` */
 export function parseManifest(text: string): Manifest {
   const document = parseObject(text)
-  const { manifests, layers, artifactType } = document
+  const { manifests, layers, artifactType, config } = document
   if (Array.isArray(manifests)) return { kind: 'index', manifests: manifests.map(parseDescriptor) }
   if (!Array.isArray(layers)) throw unusable('it has neither "layers" nor "manifests"')
   return {
     kind: 'image',
     artifactType: typeof artifactType === 'string' ? artifactType : undefined,
+    config: typeof asObject(config)['digest'] === 'string' ? parseDescriptor(config) : undefined,
     layers: layers.map(parseDescriptor),
   }
 }
@@ -68,15 +77,22 @@ function parseDescriptor(value: unknown): Descriptor {
   const { mediaType, digest, size, annotations, platform } = asObject(value)
   if (typeof digest !== 'string' || !isDigest(digest)) throw unusable('a descriptor has no sha256 or sha512 digest')
   if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) throw unusable('a descriptor has no size')
-  const title = asObject(annotations)['org.opencontainers.image.title']
+  const notes = textsOf(asObject(annotations))
   const { os, architecture } = asObject(platform)
   return {
     mediaType: typeof mediaType === 'string' ? mediaType : '',
     digest,
     size,
-    title: typeof title === 'string' ? title : undefined,
+    title: notes['org.opencontainers.image.title'],
+    annotations: notes,
     platform: typeof os === 'string' && typeof architecture === 'string' ? { os, architecture } : undefined,
   }
+}
+
+function textsOf(values: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(values).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  )
 }
 
 function parseObject(text: string): Readonly<Record<string, unknown>> {

@@ -5,17 +5,17 @@ import { readBody } from '../shared/http-client.ts'
 import { manifestReference } from '../shared/oci-reference.ts'
 import type { Backoff } from '../shared/time.ts'
 import { retry } from '../shared/time.ts'
-import type { Descriptor } from './manifest.ts'
+import type { ImageManifest } from './manifest.ts'
 import { choosePlatform, MANIFEST_TYPES, parseManifest } from './manifest.ts'
 import type { Repository } from './registry.ts'
 import { isTransient } from './registry.ts'
 
 /** What a reference stands for. */
-export interface Artifact {
+export interface Artifact extends ImageManifest {
   /** Of what the reference names: an index when it is one. */
   readonly digest: Digest
-  readonly artifactType: string | undefined
-  readonly layers: readonly Descriptor[]
+  /** Of the manifest with the layers: the same, or the one that was chosen from the index. */
+  readonly manifest: Digest
 }
 
 /** Manifests are documents; registries limit them to 4 MiB as well. */
@@ -47,13 +47,17 @@ export async function resolveArtifact(
     )
   }
   const manifest = parseManifest(top.toString('utf8'))
-  if (manifest.kind === 'image') return { digest, artifactType: manifest.artifactType, layers: manifest.layers }
+  if (manifest.kind === 'image') return artifactOf(digest, digest, manifest)
   const chosen = choosePlatform(manifest.manifests, architecture)
   const bytes = await get(chosen.digest)
   checkDigest(bytes, chosen.digest, chosen.digest)
   const image = parseManifest(bytes.toString('utf8'))
   if (image.kind === 'index') throw new AppError('registry-answer', 'Cannot use the manifest: an index in an index')
-  return { digest, artifactType: image.artifactType, layers: image.layers }
+  return artifactOf(digest, chosen.digest, image)
+}
+
+function artifactOf(digest: Digest, manifest: Digest, { artifactType, config, layers }: ImageManifest): Artifact {
+  return { digest, manifest, artifactType, config, layers }
 }
 
 async function getManifest(repository: Repository, name: string, signal: AbortSignal): Promise<Buffer> {

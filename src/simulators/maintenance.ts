@@ -13,7 +13,7 @@ import { openMedium, type RemoteMedium } from './medium-reader.ts'
 /** Steps of a target, as they show in the progress of a job. */
 const STEPS: Readonly<Record<string, readonly string[]>> = {
   'install-linux.target': ['partition', 'image-linux', 'bootloader-linux', 'config-drive'],
-  'install-image.target': ['image-disk'],
+  'install-image.target': ['image-disk', 'config-drive'],
   'install-bootc.target': ['image-bootc'],
   'install-windows.target': ['partition', 'image-windows', 'bootloader-windows'],
 }

@@ -54,12 +54,19 @@ test.for(targets)(
     // Whoever runs in the tool image waits for it.
     if (units.some((unit) => quadlets.includes(unit.replace('.service', ''))))
       expect(units[0]).toBe('tool-image.service')
-    // Each step also requires the one before it: After= alone would let it run after a failure.
+    // Each step also requires the one before it: After= alone would let it run after a failure. The last one of several
+    // workflows cannot; it asserts that its predecessor is done.
     for (const [index, unit] of units.entries()) {
       const previous = units[index - 1]
       if (previous === undefined) continue
       const quadlet = read(`quadlets/${unit.replace('.service', '.container')}`)
-      expect(quadlet).toContain(`Requires=${previous}\nAfter=${previous}\n`)
+      if (unit === 'config-drive.service') {
+        expect(quadlet).not.toMatch(/^Requires=/m)
+        expect(/^After=(.*)$/m.exec(quadlet)?.[1]?.split(' ')).toContain(previous)
+        expect(quadlet).toContain(`AssertPathExists=|/run/provision/state/${previous.replace('.service', '.done')}\n`)
+      } else {
+        expect(quadlet).toContain(`Requires=${previous}\nAfter=${previous}\n`)
+      }
     }
   },
 )

@@ -14,10 +14,10 @@ test('podman generates a unit from every Quadlet', async () => {
   const { code, stdout, stderr } = await inTools(argv, { binds: BINDS })
   expect(stderr + stdout).not.toMatch(/unsupported|error/i)
   expect(code).toBe(0)
-  for (const step of ['partition', 'image-linux', 'bootloader-linux', 'config-drive']) {
+  for (const step of ['partition', 'image-linux', 'bootloader-linux', 'image-disk', 'config-drive']) {
     expect(stdout).toContain(`---${step}.service---`)
   }
-  expect(stdout.match(/--privileged -v \/dev:\/dev|-v \/dev:\/dev.*--privileged/g)).toHaveLength(4)
+  expect(stdout.match(/--privileged -v \/dev:\/dev|-v \/dev:\/dev.*--privileged/g)).toHaveLength(5)
   expect(stdout).not.toContain('--sdnotify')
 })
 

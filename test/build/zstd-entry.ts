@@ -1,11 +1,11 @@
 import { pipeline } from 'node:stream/promises'
 import { errorText, isAppError } from '../../src/shared/errors.ts'
-import { zstdDecompressor } from '../../src/shared/zstd.ts'
+import { zstdDecompressed } from '../../src/shared/zstd.ts'
 
 // Entry of the executable that native-addon.real.test.ts makes: decompresses standard input.
 async function main(): Promise<void> {
   if (process.argv[2] === 'unused') return void process.stdout.write('the addon was not needed')
-  await pipeline(process.stdin, await zstdDecompressor(), process.stdout)
+  await pipeline(process.stdin, zstdDecompressed, process.stdout)
 }
 
 main().catch((error: unknown) => {

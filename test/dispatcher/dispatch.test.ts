@@ -40,7 +40,12 @@ beforeEach(async () => {
     isRoot: true,
     devices: { sys: join(at, 'sys'), dev: join(at, 'dev') },
     mounts: async () => '',
-    progress: () => ({ message: () => undefined, bytes: () => undefined, flush: async () => undefined }),
+    progress: () => ({
+      message: () => undefined,
+      announce: async () => undefined,
+      bytes: () => undefined,
+      flush: async () => undefined,
+    }),
     unitDirectories: [join(at, 'units')],
     trustDirectory: join(at, 'trust'),
     networkDirectory: join(at, 'network'),

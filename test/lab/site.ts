@@ -5,6 +5,7 @@ import { sleep } from '../../src/shared/time.ts'
 import { executable } from '../build/executable.ts'
 import { type BmcOptions, type RunningBmc, startBmc } from './bmc/bmc.ts'
 import { type LabController, labTrust, startLabController } from './controller.ts'
+import { diskImage } from './disk-image.ts'
 import { maintenanceIso } from './maintenance.ts'
 import { osImage } from './os-image.ts'
 import { inTools } from './programs.ts'
@@ -23,6 +24,8 @@ export interface Site {
   readonly vm: Vm
   /** Pushes the installable Debian into the controller's registry with oras, and gives its `oci://` reference. */
   pushOsImage(): Promise<string>
+  /** The same Debian as a whole-disk image. */
+  pushDiskImage(): Promise<string>
   /** @returns the job's id */
   createJob(recipe: object): Promise<string>
   job(id: string): Promise<JobView & { readonly events: readonly EventView[] }>
@@ -61,7 +64,8 @@ export async function startSite(
   const site = { controller, bmc, vm }
   return {
     ...site,
-    pushOsImage: () => pushOsImage(controller),
+    pushOsImage: async () => push(controller, await osImage(), 'os/debian:13', OS_IMAGE),
+    pushDiskImage: async () => push(controller, await diskImage(), 'disks/debian:13', DISK_IMAGE),
     createJob: (recipe) => createJob(controller, recipe, directory),
     job: (id) => showJob(controller, id),
     until: (id, condition, timeoutMs) => until(site, id, condition, timeoutMs),
@@ -102,22 +106,35 @@ async function addServer(controller: LabController, bmc: RunningBmc, directory: 
   await must(controller, ['server', 'add', SERIAL, '--bmc', bmc.url, ...login])
 }
 
-async function pushOsImage(controller: LabController): Promise<string> {
-  const archive = await osImage()
+interface Pushed {
+  readonly file: string
+  readonly mediaType: string
+  readonly artifactType: string
+}
+
+const OS_IMAGE: Pushed = {
+  file: 'os.tar.zst',
+  mediaType: 'application/vnd.oci.image.layer.v1.tar+zstd',
+  artifactType: 'application/vnd.unknown.artifact.v1',
+}
+const DISK_IMAGE: Pushed = {
+  file: 'debian.raw.zst',
+  mediaType: 'application/vnd.diskimage.layer.v1+zstd',
+  artifactType: 'application/vnd.diskimage.raw',
+}
+
+async function push(controller: LabController, path: string, name: string, pushed: Pushed): Promise<string> {
+  const { file, mediaType, artifactType } = pushed
   const host = new URL(controller.url).host
   const binds = [
-    { host: archive, inside: '/push/os.tar.zst', readonly: true },
+    { host: path, inside: `/push/${file}`, readonly: true },
     { host: controller.caFile, inside: '/push/ca.pem', readonly: true },
   ]
   const login = ['--ca-file', 'ca.pem', '--username', 'lab', '--password-stdin']
-  const file = `os.tar.zst:application/vnd.oci.image.layer.v1.tar+zstd`
-  const pushed = await inTools(['oras', 'push', ...login, `${host}/os/debian:13`, file], {
-    binds,
-    cwd: '/push',
-    input: controller.token,
-  })
-  if (pushed.code !== 0) throw new Error(`Cannot push with oras: ${pushed.stderr}${pushed.stdout}`)
-  return `oci://${controller.registryHost}/os/debian:13`
+  const argv = ['oras', 'push', ...login, '--artifact-type', artifactType, `${host}/${name}`, `${file}:${mediaType}`]
+  const { code, stdout, stderr } = await inTools(argv, { binds, cwd: '/push', input: controller.token })
+  if (code !== 0) throw new Error(`Cannot push with oras: ${stderr}${stdout}`)
+  return `oci://${controller.registryHost}/${name}`
 }
 
 async function createJob(controller: LabController, recipe: object, directory: string): Promise<string> {

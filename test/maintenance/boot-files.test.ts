@@ -4,7 +4,7 @@ import { bytesSource } from '../../src/isobuilder/source.ts'
 import { findBootFiles, type LoaderChoice } from '../../src/maintenance/boot-files.ts'
 import { bootMedium } from '../../src/maintenance/boot-partition.ts'
 import { rootTree } from '../../src/maintenance/root-tree.ts'
-import type { TarHeader } from '../../src/maintenance/tar-fields.ts'
+import type { TarHeader } from '../../src/oci/tar/tar-fields.ts'
 import { readFat } from '../isobuilder/fat/fat-reader.ts'
 
 const KERNEL = ['usr/lib/modules/6.12/vmlinuz', 'usr/lib/modules/6.12/initramfs.img']

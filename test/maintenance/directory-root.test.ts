@@ -6,8 +6,8 @@ import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { directoryRoot } from '../../src/maintenance/directory-root.ts'
 import { openRoot } from '../../src/maintenance/open-root.ts'
 import { rootTar } from '../../src/maintenance/root-image.ts'
-import { readTar } from '../../src/maintenance/tar-read.ts'
 import { withTools } from '../../src/maintenance/tools-store.ts'
+import { readTar } from '../../src/oci/tar/tar-read.ts'
 
 const never = new AbortController().signal
 let directory: string

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { imageRoot } from '../../src/maintenance/layers.ts'
-import { checksum, paddingOf } from '../../src/maintenance/tar-fields.ts'
-import { readTar } from '../../src/maintenance/tar-read.ts'
+import { checksum, paddingOf } from '../../src/oci/tar/tar-fields.ts'
+import { readTar } from '../../src/oci/tar/tar-read.ts'
 import { imageSource, type Line, layerOf } from './layer-bytes.ts'
 
 /** Layers that were made to keep a reader busy, or to take all memory. */
@@ -32,7 +32,7 @@ test.for<[string, Buffer[], RegExp]>([
     yield layerOf([FILE])
   }
   await expect(Array.fromAsync(readTar(bytes(), 'x'))).rejects.toMatchObject({
-    code: 'boot-image',
+    code: 'archive-invalid',
     message: expect.stringMatching(message),
   })
 })

@@ -1,8 +1,8 @@
 import { gzipSync } from 'node:zlib'
-import type { TarHeader, TarType } from '../../src/maintenance/tar-fields.ts'
-import { paddingOf } from '../../src/maintenance/tar-fields.ts'
 import { TAR_END, tarHeader } from '../../src/maintenance/tar-write.ts'
 import type { ContentSource } from '../../src/oci/content.ts'
+import type { TarHeader, TarType } from '../../src/oci/tar/tar-fields.ts'
+import { paddingOf } from '../../src/oci/tar/tar-fields.ts'
 import type { Digest } from '../../src/shared/digest.ts'
 import { sha256 } from '../../src/shared/digest.ts'
 

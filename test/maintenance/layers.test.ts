@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { imageRoot } from '../../src/maintenance/layers.ts'
 import { rootTar } from '../../src/maintenance/root-image.ts'
-import { readTar } from '../../src/maintenance/tar-read.ts'
+import { readTar } from '../../src/oci/tar/tar-read.ts'
 import { imageSource, type Line } from './layer-bytes.ts'
 
 const never = new AbortController().signal
@@ -152,12 +152,12 @@ test('a layer that is cut off, or that is no archive, is refused', async () => {
   async function* text() {
     yield Buffer.alloc(2048, 'text')
   }
-  await expect(Array.fromAsync(readTar(text(), 'x'))).rejects.toMatchObject({ code: 'boot-image' })
+  await expect(Array.fromAsync(readTar(text(), 'x'))).rejects.toMatchObject({ code: 'archive-invalid' })
   const whole = await tarOf([[['f', 'a', 'x'.repeat(3000)]]])
   async function* half() {
     yield whole.subarray(0, 2500)
   }
-  await expect(Array.fromAsync(readTar(half(), 'x'))).rejects.toMatchObject({ code: 'boot-image' })
+  await expect(Array.fromAsync(readTar(half(), 'x'))).rejects.toMatchObject({ code: 'archive-invalid' })
 })
 
 test('the bytes depend on the files alone: not on the order in a layer', () => {

@@ -3,7 +3,7 @@ import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { zstdCompressor, zstdDecompressor } from '../../src/shared/zstd.ts'
+import { zstdCompressor, zstdDecompressed } from '../../src/shared/zstd.ts'
 
 /** Magic, frame header without checksum, one raw last block of five bytes (RFC 8878 3.1.1). */
 const HELLO = Buffer.from('28b52ffd' + '0058' + '290000' + '68656c6c6f', 'hex')
@@ -16,6 +16,10 @@ async function through(transform: Transform, ...chunks: Uint8Array[]): Promise<B
   return bytes
 }
 
+async function unpacked(...chunks: Uint8Array[]): Promise<Buffer> {
+  return Buffer.concat(await Array.fromAsync(zstdDecompressed(Readable.from(chunks))))
+}
+
 test.for([
   { name: 'one frame', input: [HELLO], output: 'hello' },
   { name: 'two frames in one chunk', input: [Buffer.concat([HELLO, WORLD])], output: 'helloworld' },
@@ -26,7 +30,7 @@ test.for([
   },
   { name: 'a skippable frame between', input: [HELLO, SKIPPABLE, WORLD], output: 'helloworld' },
 ])('decompresses $name', async ({ input, output }) => {
-  expect((await through(await zstdDecompressor(), ...input)).toString()).toBe(output)
+  expect((await unpacked(...input)).toString()).toBe(output)
 })
 
 test.for([
@@ -34,14 +38,14 @@ test.for([
   { name: 'a frame that is cut off', input: HELLO.subarray(0, -2) },
   { name: 'garbage after a frame', input: Buffer.concat([HELLO, Buffer.from('garbage')]) },
 ])('refuses $name', async ({ input }) => {
-  await expect(through(await zstdDecompressor(), input)).rejects.toThrow()
+  await expect(unpacked(input)).rejects.toThrow()
 })
 
 test('what was compressed comes back, whatever it is', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 4096 }), { maxLength: 8 }), async (chunks) => {
       const packed = await through(await zstdCompressor(3), ...chunks)
-      expect(await through(await zstdDecompressor(), packed)).toEqual(Buffer.concat(chunks))
+      expect(await unpacked(packed)).toEqual(Buffer.concat(chunks))
     }),
     { numRuns: 50 },
   )
@@ -50,5 +54,5 @@ test('what was compressed comes back, whatever it is', async () => {
 test('a changed byte in the content is noticed by the checksum', async () => {
   const packed = await through(await zstdCompressor(1), Buffer.from('0123456789abcdef'))
   packed[packed.length - 8] = 0x00
-  await expect(through(await zstdDecompressor(), packed)).rejects.toThrow()
+  await expect(unpacked(packed)).rejects.toThrow()
 })

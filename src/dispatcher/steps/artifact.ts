@@ -1,7 +1,16 @@
 import { arch } from 'node:os'
-import type { RegistryAccess } from '../../oci/registry.ts'
+import type { Artifact } from '../../oci/pull.ts'
+import { resolveArtifact } from '../../oci/pull.ts'
+import type { RegistryAccess, Repository } from '../../oci/registry.ts'
+import { openRepository } from '../../oci/registry.ts'
+import { requireSignature } from '../../oci/signature.ts'
+import type { Digest } from '../../shared/digest.ts'
 import type { OciReference } from '../../shared/oci-reference.ts'
+import { parseOciReference } from '../../shared/oci-reference.ts'
+import type { Recipe } from '../../shared/recipe/schema.ts'
+import { parseSigningKey } from '../../shared/signing-key.ts'
 import type { JobFile } from '../../shared/task/job-file.ts'
+import type { StepContext } from './step.ts'
 
 /** The controller's registry gets the job's credential and the controller's CA; every other is reached anonymously. */
 export function accessFor(reference: OciReference, job: JobFile): RegistryAccess {
@@ -11,6 +20,38 @@ export function accessFor(reference: OciReference, job: JobFile): RegistryAccess
     caPem: job.controller.ca_pem ?? undefined,
     credentials: { username: job.registry.username, password: job.registry.password },
   }
+}
+
+export interface OpenedArtifact {
+  readonly repository: Repository
+  readonly artifact: Artifact
+  /** The digest that a key of the recipe has signed; undefined when the recipe demands no signature. */
+  readonly signed: Digest | undefined
+}
+
+/**
+ * The artifact of the recipe, as far as its manifest: digest and signature are what the recipe demands.
+ * @throws `registry-answer`, `digest-mismatch`, `signature-refused`
+ */
+export async function openArtifact({
+  recipe,
+  job,
+  say,
+  signal,
+}: Pick<StepContext, 'recipe' | 'job' | 'say' | 'signal'>): Promise<OpenedArtifact> {
+  const { verify, oci_url: url } = recipe
+  const reference = parseOciReference(url ?? '')
+  const repository = openRepository(reference, accessFor(reference, job))
+  const artifact = await resolveArtifact(repository, architecture(), verify?.digest, signal)
+  if (verify?.public_key === undefined) return { repository, artifact, signed: undefined }
+  const signed = await requireSignature(repository, artifact, parseSigningKey(verify.public_key), signal)
+  say(`${signed} is signed by the key of the recipe`)
+  return { repository, artifact, signed }
+}
+
+/** What a step's result says of where the bytes came from. */
+export function artifactFacts(recipe: Recipe, { artifact, signed }: OpenedArtifact) {
+  return { oci_url: recipe.oci_url, manifest: artifact.digest, ...(signed !== undefined && { signed }) }
 }
 
 /** `GOARCH`, as image indexes name it. */

@@ -1,10 +1,12 @@
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AppError } from '../../shared/errors.ts'
+import type { Recipe } from '../../shared/recipe/schema.ts'
 import type { Command } from '../exec.ts'
 import { partitionPath } from './disk.ts'
 import { configDriveSlot, layoutDisk } from './layout.ts'
-import { findPreparedDisk } from './prepared-disk.ts'
+import type { PreparedDisk } from './prepared-disk.ts'
+import { findPrepared } from './prepared-disk.ts'
 import type { Step } from './step.ts'
 
 /** Files of cloud-init's NoCloud data source; the dispatcher has written those that the recipe has. */
@@ -21,16 +23,21 @@ export const configDrive: Step = {
       say('the recipe has no user-data, meta-data or network-config: nothing to write')
       return { files: [] }
     }
-    const disk = await findPreparedDisk(context)
-    const slot = configDriveSlot(layoutDisk(recipe, disk.bytes))
-    if (slot === undefined) throw new AppError('step-failed', 'Cannot write the NoCloud drive: no partition is for it')
-    const device = partitionPath(disk, slot.number)
-    for (const command of planConfigDrive(device, slot.label ?? 'CIDATA', paths.root, files)) {
+    const { device, label } = placeOf(await findPrepared(context), recipe)
+    for (const command of planConfigDrive(device, label, paths.root, files)) {
       await programs.run(command, signal)
     }
     say(`${files.join(', ')} written to ${device}`)
     return { device, files }
   },
+}
+
+/** In an image it was found or made when that was written; the layout of a recipe has a partition for it. */
+function placeOf({ disk, configDrive: device }: PreparedDisk, recipe: Recipe) {
+  if (device !== undefined) return { device, label: 'CIDATA' }
+  const slot = recipe.partition_layout && configDriveSlot(layoutDisk(recipe, disk.bytes))
+  if (slot === undefined) throw new AppError('step-failed', 'Cannot write the NoCloud drive: no partition is for it')
+  return { device: partitionPath(disk, slot.number), label: slot.label ?? 'CIDATA' }
 }
 
 /** A new file system each time, so a repeated step leaves nothing of the first. mtools writes it without a mount. */

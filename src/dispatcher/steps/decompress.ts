@@ -1,7 +1,6 @@
-import type { Transform } from 'node:stream'
-import { Readable } from 'node:stream'
+import { pipeline, Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
-import { zstdDecompressor } from '../../shared/zstd.ts'
+import { zstdDecompressed } from '../../shared/zstd.ts'
 
 export type Compression = 'gzip' | 'zstd' | 'none'
 
@@ -14,27 +13,37 @@ export function compressionOf(head: Uint8Array): Compression {
   return 'none'
 }
 
-/** A stream of the content, decompressed by what its first bytes say, as the parts of a pipeline. */
-export async function contentStreams(source: AsyncIterable<Uint8Array>): Promise<[Readable, ...Transform[]]> {
-  const { head, whole } = await peek(source)
-  const readable = Readable.from(whole, { objectMode: false, highWaterMark: 1024 * 1024 })
+/** The content, decompressed by what its first bytes say. Its chunks are the reader's to keep. */
+export async function* decompressed(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const { head, whole } = await peek(source, 4)
   // Several gzip members or zstd frames in a row are one content (RFC 1952 2.2, RFC 8878 3.1).
   switch (compressionOf(head)) {
     case 'gzip':
-      return [readable, createGunzip()]
+      return yield* gunzipped(whole)
     case 'zstd':
-      return [readable, await zstdDecompressor()]
+      return yield* zstdDecompressed(whole)
     case 'none':
-      return [readable]
+      return yield* whole
   }
 }
 
-/** The first bytes of a stream, and the whole stream again. */
-async function peek(source: AsyncIterable<Uint8Array>) {
+/** zlib works on a thread of its own, so larger pieces are fewer changes between threads. */
+const GUNZIP_CHUNK = 256 * 1024
+
+async function* gunzipped(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const gunzip = createGunzip({ chunkSize: GUNZIP_CHUNK })
+  const readable = Readable.from(source, { objectMode: false, highWaterMark: 4 * GUNZIP_CHUNK })
+  // An error of either is thrown by the iteration.
+  pipeline(readable, gunzip, () => undefined)
+  yield* gunzip as AsyncIterable<Buffer>
+}
+
+/** The first bytes of a stream, fewer only when there are no more, and the whole stream again. */
+export async function peek(source: AsyncIterable<Uint8Array>, bytes: number) {
   const iterator = source[Symbol.asyncIterator]()
   const first: Uint8Array[] = []
   let size = 0
-  while (size < 4) {
+  while (size < bytes) {
     const next = await iterator.next()
     if (next.done) break
     first.push(next.value)

@@ -20,9 +20,11 @@ export interface Disk {
   readonly bus: string
   readonly removable: boolean
   readonly readOnly: boolean
+  /** What the kernel shows to be on it: mounts, swap, RAID, volume groups, mappings. */
+  readonly inUse?: string
 }
 
-const COLUMNS = 'NAME,KNAME,PKNAME,PATH,TYPE,SIZE,LOG-SEC,SERIAL,WWN,MODEL,TRAN,RM,RO'
+const COLUMNS = 'NAME,KNAME,PKNAME,PATH,TYPE,SIZE,LOG-SEC,SERIAL,WWN,MODEL,TRAN,RM,RO,MOUNTPOINT'
 
 /** The disk the recipe means, or an error that lists what there is. The media of this boot are never it. */
 export async function findDisk(context: Pick<StepContext, 'recipe' | 'programs' | 'protectedDevices' | 'signal'>) {
@@ -42,7 +44,8 @@ export function parseDisks(listing: string): Disk[] {
     if ((row.type !== 'disk' || below.has(row.kname)) && row.type !== 'mpath') continue
     const paths = blockdevices.filter(({ name, type }) => type === 'mpath' && name === row.name)
     const kernelNames = [row.kname, ...paths.map(({ pkname }) => pkname)].filter((name) => name !== null)
-    disks.set(row.name, { ...diskOf(row), kernelNames })
+    const inUse = usersOf(row, blockdevices).join(', ')
+    disks.set(row.name, { ...diskOf(row), kernelNames, ...(inUse !== '' && { inUse }) })
   }
   return [...disks.values()].filter(({ name, bytes }) => bytes > 0 && !/^(zram|ram|loop|nbd|fd)[0-9]/.test(name))
 }
@@ -61,6 +64,15 @@ interface Row {
   readonly tran: string | null
   readonly rm: boolean | string
   readonly ro: boolean | string
+  readonly mountpoint?: string | null
+}
+
+/** What lies on a device, all the way up: mounts in this namespace, and everything that is neither disk nor partition. */
+function usersOf(row: Row, rows: readonly Row[]): string[] {
+  const above = rows.filter(({ pkname, name }) => pkname === row.kname && name !== row.name)
+  const holders = above.filter(({ type }) => type !== 'part').map(({ path, type }) => `${path} (${type})`)
+  const mounted = row.mountpoint ? [`${row.path} (${row.mountpoint})`] : []
+  return [...new Set([...mounted, ...holders, ...above.flatMap((next) => usersOf(next, rows))])]
 }
 
 function diskOf(row: Row): Omit<Disk, 'kernelNames'> {
@@ -88,7 +100,7 @@ function busOf({ kname, tran }: Row): string {
 
 /**
  * Exactly one disk, or an error. `real` is what the path of the recipe leads to.
- * @throws `step-failed`
+ * @throws `disk-refused`
  */
 export function chooseDisk(
   recipe: Recipe,
@@ -105,7 +117,12 @@ export function chooseDisk(
   }
   if (selector === undefined) throw refused('Cannot choose a disk: the recipe names none')
   const candidates = disks.filter(
-    (disk) => !disk.removable && disk.bus !== 'usb' && !disk.readOnly && !isProtected(disk, protectedDevices),
+    (disk) =>
+      !disk.removable &&
+      disk.bus !== 'usb' &&
+      !disk.readOnly &&
+      disk.inUse === undefined &&
+      !isProtected(disk, protectedDevices),
   )
   const matching = candidates.filter((disk) => matches(disk, selector, real))
   const [disk] = matching
@@ -118,8 +135,9 @@ export function chooseDisk(
 
 /** `/dev/sda (20.0 GiB, scsi, QEMU HARDDISK, serial 123)` */
 export function describeDisk(disk: Disk): string {
-  const { path, bytes, bus, model, serial, wwn } = disk
-  const facts = [formatBytes(bytes), bus, model, serial && `serial ${serial}`, wwn && `wwn ${wwn}`]
+  const { path, bytes, bus, model, serial, wwn, inUse } = disk
+  const names = [serial ? `serial ${serial}` : 'no serial', wwn && `wwn ${wwn}`]
+  const facts = [formatBytes(bytes), bus, model, ...names, inUse && `in use by ${inUse}`]
   return `${path} (${facts.filter((fact) => fact !== undefined && fact !== '').join(', ')})`
 }
 
@@ -171,5 +189,5 @@ function isTrue(value: boolean | string): boolean {
 }
 
 function refused(message: string): AppError {
-  return new AppError('step-failed', message)
+  return new AppError('disk-refused', message)
 }

@@ -1,47 +1,49 @@
 import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { streamBlob } from '../../oci/blob.ts'
+import { Readable } from 'node:stream'
+import { contentDigest } from '../../oci/content-digest.ts'
 import type { Descriptor } from '../../oci/manifest.ts'
 import { chooseRootfs } from '../../oci/manifest.ts'
-import { resolveArtifact } from '../../oci/pull.ts'
-import type { Repository } from '../../oci/registry.ts'
-import { openRepository } from '../../oci/registry.ts'
 import { formatBytes } from '../../shared/byte-size.ts'
 import { AppError } from '../../shared/errors.ts'
-import { parseOciReference } from '../../shared/oci-reference.ts'
 import type { Command } from '../exec.ts'
-import { accessFor, architecture } from './artifact.ts'
-import { contentStreams } from './decompress.ts'
+import { takeIn } from '../imaging/intake.ts'
+import { type Meter, startMeter } from '../imaging/meter.ts'
+import type { OpenedArtifact } from './artifact.ts'
+import { artifactFacts, openArtifact } from './artifact.ts'
+import { decompressed } from './decompress.ts'
+import { placeFiles } from './files.ts'
 import { layoutDisk } from './layout.ts'
 import { NEW_ROOT, planMounts, withMounts } from './mounts.ts'
 import { findPreparedDisk } from './prepared-disk.ts'
 import type { Step, StepContext } from './step.ts'
+
+/** What may wait for tar. */
+const PIPE_BYTES = 1024 * 1024
 
 /** Unpacks the root file system of the recipe onto the partitions: registry, digest, decompression and tar in one pass. */
 export const imageLinux: Step = {
   name: 'image-linux',
   prefix: 'imager',
   async run(context) {
-    const { recipe, job, programs, say, signal } = context
+    const { recipe, programs, say, signal } = context
     const disk = await findPreparedDisk(context)
     const mounts = planMounts(disk, layoutDisk(recipe, disk.bytes), NEW_ROOT)
-    const reference = parseOciReference(recipe.oci_url ?? '')
-    const repository = openRepository(reference, accessFor(reference, job))
-    const artifact = await resolveArtifact(repository, architecture(), recipe.verify?.digest, signal)
-    const layer = chooseRootfs(artifact.layers)
-    say(`installing ${recipe.oci_url} (${artifact.digest}): ${layer.digest}, ${formatBytes(layer.size)}`)
+    const opened = await openArtifact(context)
+    const layer = chooseRootfs(opened.artifact.layers)
+    say(`installing ${recipe.oci_url} (${opened.artifact.digest}): ${layer.digest}, ${formatBytes(layer.size)}`)
 
-    const started = performance.now()
+    const meter = startMeter('unpacking', layer.size, context)
     await withMounts(mounts, NEW_ROOT, programs, signal, async () => {
       const directories = mounts.map(({ directory }) => directory)
       await programs.run(planEmpty(directories), signal)
-      await unpack(repository, layer, context)
+      await unpack(opened, layer, meter, context)
       await checkRoot(NEW_ROOT)
+      await placeFiles(NEW_ROOT, recipe.files ?? [])
       await programs.run({ argv: ['sync', '--file-system', NEW_ROOT] }, signal)
     })
-    const seconds = (performance.now() - started) / 1000
-    say(`${formatBytes(layer.size)} in ${seconds.toFixed(1)} s, ${formatBytes(layer.size / seconds)}/s`)
-    return { oci_url: recipe.oci_url, manifest: artifact.digest, layer: layer.digest, bytes: layer.size }
+    say(meter.summary())
+    return { ...artifactFacts(recipe, opened), layer: layer.digest, bytes: layer.size }
   },
 }
 
@@ -59,23 +61,15 @@ export function planEmpty(directories: readonly string[]): Command {
   return { argv: ['find', ...(directories as [string]), '-xdev', '-mindepth', '1', '!', '-type', 'd', '-delete'] }
 }
 
-async function unpack(repository: Repository, layer: Descriptor, context: StepContext): Promise<void> {
-  const { programs, progress, signal } = context
-  const blob = counted(streamBlob(repository, layer, signal), layer.size, progress.bytes)
-  await programs.feed(planUnpack(NEW_ROOT), await contentStreams(blob), signal)
-}
-
-async function* counted(
-  source: AsyncIterable<Uint8Array>,
-  total: number,
-  report: (done: number, total: number) => void,
-): AsyncGenerator<Uint8Array> {
-  let done = 0
-  for await (const chunk of source) {
-    done += chunk.length
-    report(done, total)
-    yield chunk
-  }
+async function unpack(opened: OpenedArtifact, layer: Descriptor, meter: Meter, context: StepContext): Promise<void> {
+  const { programs, signal } = context
+  const { repository, artifact } = opened
+  const content = await contentDigest(repository, artifact, layer, signal)
+  using intake = takeIn(repository, layer, content, meter, signal)
+  const archive = intake.content(decompressed(intake.stored))
+  const chain = [Readable.from(archive, { objectMode: false, highWaterMark: PIPE_BYTES })] as const
+  await programs.feed(planUnpack(NEW_ROOT), chain, signal)
+  intake.assertComplete()
 }
 
 /** An archive of something else unpacks as well; without this the boot loader step would be blamed. */

@@ -30,13 +30,18 @@ export interface Slot {
 const MIB = 1024 * 1024
 
 /** Room for a NoCloud drive; cloud-init reads a few files of it. */
+export const CONFIG_DRIVE_BYTES = 64 * MIB
 const CONFIG_DRIVE: Partition = { size: '64MiB', format: 'vfat', label: 'CIDATA' }
+
+/** Whether the recipe has something for cloud-init's NoCloud data source. */
+export function wantsConfigDrive(recipe: Recipe): boolean {
+  return [recipe.user_data, recipe.meta_data, recipe.network_config].some((text) => text !== undefined)
+}
 
 /** The partitions of the recipe, and a NoCloud drive at the end when there is something for it and no place yet. */
 export function partitionsOf(recipe: Recipe): readonly Partition[] {
   const layout = recipe.partition_layout ?? []
-  const wanted = [recipe.user_data, recipe.meta_data, recipe.network_config].some((text) => text !== undefined)
-  return wanted && !layout.some(isConfigDrive) ? [...layout, CONFIG_DRIVE] : layout
+  return wantsConfigDrive(recipe) && !layout.some(isConfigDrive) ? [...layout, CONFIG_DRIVE] : layout
 }
 
 /**

@@ -1,12 +1,13 @@
-import { constants } from 'node:fs'
-import { open, realpath } from 'node:fs/promises'
+import { realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AppError } from '../../shared/errors.ts'
 import { retry } from '../../shared/time.ts'
 import { readText } from '../block-devices.ts'
 import type { Command } from '../exec.ts'
+import { openArtifact } from './artifact.ts'
 import type { Disk } from './disk.ts'
-import { describeDisk, findDisk, partitionPath } from './disk.ts'
+import { findDisk, partitionPath } from './disk.ts'
+import { claimDisk, planErase } from './interlock.ts'
 import type { Slot } from './layout.ts'
 import { configDriveSlot, layoutDisk } from './layout.ts'
 import { identityOf } from './prepared-disk.ts'
@@ -17,16 +18,13 @@ export const partition: Step = {
   name: 'partition',
   prefix: 'partition',
   async run(context) {
-    const { recipe, programs, say, progress, signal } = context
+    const { recipe, programs, signal } = context
     const disk = await findDisk(context)
     const slots = layoutDisk(recipe, disk.bytes)
     configDriveSlot(slots)
-    const read = (command: Command) => programs.read(command, signal)
-    await checkIdle(disk, read, signal)
-    // What is chosen is told before anything is written.
-    say(`erasing ${describeDisk(disk)}`)
-    progress.message(`erasing ${describeDisk(disk)}`)
-    const old = await oldPartitions(disk, read)
+    // Not by the step that unpacks it: nothing is erased for an artifact that nobody trusted has signed.
+    if (recipe.verify?.public_key !== undefined) await openArtifact(context)
+    const old = await claimDisk(disk, context)
     for (const command of planTable(disk, slots, old)) await programs.run(command, signal)
     await waitForNodes(disk, slots, (command) => programs.run(command, signal), signal)
     for (const slot of slots) {
@@ -44,13 +42,12 @@ const SETTLE: Command = { argv: ['udevadm', 'settle', '--timeout=60'] }
 /** udev may hold a new node for a moment; this is more than a slow array ever took. */
 const NODE_WAIT = { firstMs: 100, maxMs: 1000, attempts: 40 }
 
-/** Everything up to the new table. Signatures go first: an old file system or RAID member would come back with its offset. */
+/** Everything up to the new table. */
 export function planTable(disk: Disk, slots: readonly Slot[], old: readonly string[]): readonly Command[] {
   const alignment = (1024 * 1024) / disk.sectorBytes
   const sectors = (bytes: number) => bytes / disk.sectorBytes
   return [
-    { argv: ['wipefs', '--all', '--force', '--quiet', ...old, disk.path] },
-    { argv: ['sgdisk', '--zap-all', disk.path] },
+    ...planErase(disk, old),
     {
       argv: [
         'sgdisk',
@@ -92,49 +89,6 @@ export function planFormat(disk: Disk, slot: Slot): Command | undefined {
 /** FAT32 needs 65,525 clusters of at least a sector; a smaller volume gets what mkfs.vfat chooses (UEFI 2.10 13.3). */
 function fatSize(disk: Disk, slot: Slot): string[] {
   return slot.type.startsWith('C12A7328') && slot.bytes >= 66_000 * disk.sectorBytes ? ['-F', '32'] : []
-}
-
-/** Present partitions of the disk, to be wiped too. */
-async function oldPartitions(disk: Disk, read: (command: Command) => Promise<string>): Promise<string[]> {
-  const listing = await read(planListing(disk))
-  return readListing(listing).flatMap(({ path, type }) => (type === 'part' ? [path] : []))
-}
-
-function planListing(disk: Disk): Command {
-  return { argv: ['lsblk', '--noheadings', '--list', '--output', 'PATH,TYPE,MOUNTPOINT', disk.path] }
-}
-
-function readListing(listing: string) {
-  return listing.split('\n').flatMap((line) => {
-    const [path, type, mountpoint] = line.trim().split(/\s+/)
-    return path !== undefined && type !== undefined ? [{ path, type, mountpoint }] : []
-  })
-}
-
-/** LVM and RAID may still be coming up, or be let go, when the step begins. */
-const IDLE_WAIT = { firstMs: 250, maxMs: 1000, attempts: 5 }
-
-/**
- * Refuses a disk that something holds: a mount in any namespace, swap, a RAID or a volume group found by the image. Erasing
- * it would leave the old partitions in the kernel, and whatever holds them writing. O_EXCL without O_CREAT asks for that
- * (open(2)).
- */
-export async function checkIdle(
-  disk: Disk,
-  read: (command: Command) => Promise<string>,
-  signal: AbortSignal,
-): Promise<void> {
-  const claim = async () => (await open(disk.path, constants.O_RDONLY | constants.O_EXCL)).close()
-  const isBusy = (error: unknown) => error instanceof Error && 'code' in error && error.code === 'EBUSY'
-  await retry(claim, IDLE_WAIT, isBusy, signal).catch(async (cause: unknown) => {
-    signal.throwIfAborted()
-    if (!isBusy(cause)) throw new AppError('step-failed', `Cannot open ${describeDisk(disk)}`, { cause })
-    const holders = readListing(await read(planListing(disk))).filter(
-      ({ type, mountpoint }) => (type !== 'disk' && type !== 'part') || mountpoint !== undefined,
-    )
-    const names = holders.map(({ path, type, mountpoint }) => `${path} (${mountpoint ?? type})`).join(', ')
-    throw new AppError('step-failed', `Cannot erase ${describeDisk(disk)}: it is in use${names && `, by ${names}`}`)
-  })
 }
 
 /**

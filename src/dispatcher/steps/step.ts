@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { errorText } from '../../shared/errors.ts'
 import { writeFileAtomic } from '../../shared/files.ts'
 import type { Recipe } from '../../shared/recipe/schema.ts'
@@ -19,6 +19,8 @@ export interface StepContext {
   readonly progress: ProgressReporter
   readonly say: (line: string) => void
   readonly clock: Clock
+  /** Milliseconds of a clock that never goes back, for rates. */
+  readonly now: () => number
   readonly signal: AbortSignal
 }
 
@@ -43,9 +45,11 @@ export async function runStep(step: Step, context: StepContext): Promise<void> {
     await writeFileAtomic(context.paths.step(step.name), `${JSON.stringify(state, null, 2)}\n`, 0o644)
   }
   context.progress.message('started')
+  await rm(context.paths.stepDone(step.name), { force: true })
   try {
     const facts = await step.run(context)
     await keep({ status: 'done', ...facts })
+    await writeFileAtomic(context.paths.stepDone(step.name), '', 0o644)
     context.progress.message('done')
     context.say('done')
   } catch (error) {

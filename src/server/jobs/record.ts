@@ -9,7 +9,8 @@ export interface JobRecord {
   /** @throws `job-transition` when the job may not do that any more */
   apply(id: string, event: JobEvent): Promise<Job>
   enter(id: string, phase: JobPhase, patch?: Partial<Pick<Job, 'deadline'>>): Promise<Job>
-  progress(id: string, phase: JobPhase, progress: Progress): Promise<Job>
+  /** `isEvent`: its message stays in the history. */
+  progress(id: string, phase: JobPhase, progress: Progress, isEvent?: boolean): Promise<Job>
   /** Progress of a boot, seen from outside: it changes no phase, and nothing of a job that is not booting. */
   bootProgress(id: string, progress: Progress): Promise<Job>
   /** Nothing was heard of the maintenance OS since then. */
@@ -24,19 +25,20 @@ const MAX_COLLISIONS = 50
 export function jobRecord(store: JobStore, clock: Clock, changed: (job: Job) => void, worker?: string): JobRecord {
   async function change(
     id: string,
-    decide: (job: Job, now: Date) => { job: Job; entry?: NewEntry | undefined },
+    decide: (job: Job, now: Date) => { job: Job; entry?: NewEntry | undefined; event?: NewEntry | undefined },
   ): Promise<Job> {
     for (let collision = 0; collision < MAX_COLLISIONS; collision++) {
       const before = await store.find(id)
       if (before === undefined) throw new AppError('job-not-found', `Cannot find job "${id}"`)
       const now = clock.now()
-      const { job, entry } = decide(before, now)
+      const { job, entry, event } = decide(before, now)
       if (job === before) {
         // Whoever hears that it is so already must be able to rely on it.
         await store.flushed()
         return before
       }
-      const saved = await store.save(job, entry === undefined ? [] : [entry], now, worker)
+      const entries = [entry, event].filter((made) => made !== undefined)
+      const saved = await store.save(job, entries, now, worker)
       if (saved === undefined) {
         const still = worker !== undefined && (await store.find(id))?.version === before.version
         if (still) throw new Error(`Cannot change job ${id}: worker "${worker}" does not hold it any more`)
@@ -73,12 +75,16 @@ export function jobRecord(store: JobStore, clock: Clock, changed: (job: Job) => 
         return { job: { ...job, silentSince: since, updatedAt: now }, entry: { type: 'note', message } }
       }),
     heldBy: (holder) => jobRecord(store, clock, changed, holder),
-    progress: (id, phase, progress) =>
+    progress: (id, phase, progress, isEvent = false) =>
       change(id, (job, now) => {
         const next = enterPhase(job, phase, now)
         if (next.status !== 'provisioning') return { job }
         const entry = next.phase === job.phase ? undefined : { type: 'phase', message: phase }
-        return { job: { ...next, progress, silentSince: null, updatedAt: now }, entry }
+        const { step, message } = progress
+        // A report whose answer was lost comes again.
+        const isKnown = job.progress?.step === step && job.progress.message === message
+        const event = isEvent && message !== null && !isKnown ? { type: 'step', message } : undefined
+        return { job: { ...next, progress, silentSince: null, updatedAt: now }, entry, event }
       }),
   }
 }

@@ -65,7 +65,12 @@ const REPORT = {
 const PROGRESS_REPORT = record(
   'ProgressReport',
   { step: { type: 'string', pattern: '^[a-z0-9-]{1,64}$', description: 'the name of a step' } },
-  { bytes: COUNT, total_bytes: COUNT, message: TEXT },
+  {
+    bytes: COUNT,
+    total_bytes: COUNT,
+    message: TEXT,
+    event: { type: 'boolean', description: 'whether the message stays among the events of the job' },
+  },
 )
 
 export const REPORT_ENDPOINTS = {
@@ -115,7 +120,7 @@ export function reportHandlers(deps: ReportRouteDeps): Handlers<typeof REPORT_EN
     },
 
     async reportProgress({ body, job, reply }) {
-      await record.progress(job.id, phaseOf(body.step), progressAfter(job.progress, body, clock.now()))
+      await record.progress(job.id, phaseOf(body.step), progressAfter(job.progress, body, clock.now()), body.event)
       return reply(200, { ok: true })
     },
 

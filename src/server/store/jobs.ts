@@ -19,7 +19,7 @@ import { sqliteLeases } from './leases.ts'
 
 /** Of one job; the newest logs stay. */
 export const MAX_LOG_BYTES = 32 * 1024 * 1024
-/** Entries of a history; what is no phase is written beyond it too. */
+/** Entries of a history; what the controller itself says is written beyond it too. */
 const MAX_PHASES = 500
 /** The queue moves by some jobs a second. */
 const QUEUE_RETRY_SECONDS = 30
@@ -48,10 +48,10 @@ export function sqliteJobStore(
   const byToken = db.prepare(`${whole} media_token = ?`)
   const byServer = db.prepare('SELECT * FROM jobs WHERE server_serial = ? ORDER BY id DESC LIMIT ?')
   const queued = db.prepare("SELECT COUNT(*) AS n FROM jobs WHERE status = 'queued'")
-  // Phases are named by the maintenance OS; without a limit it could write for ever.
+  // Phases and events of steps are worded by the maintenance OS; without a limit it could write for ever.
   const append = db.prepare(
     `INSERT INTO history SELECT ?1, COALESCE(MAX(seq), 0) + 1, ?2, ?3, ?4 FROM history WHERE job_id = ?1
-     HAVING ?3 <> 'phase' OR COUNT(*) < ${MAX_PHASES} RETURNING *`,
+     HAVING ?3 NOT IN ('phase', 'step') OR COUNT(*) < ${MAX_PHASES} RETURNING *`,
   )
   const history = db.prepare('SELECT * FROM history WHERE job_id = ? AND seq > ? ORDER BY seq LIMIT 1000')
   const addLog = db.prepare('INSERT INTO logs (job_id, at, text) VALUES (?, ?, ?)')

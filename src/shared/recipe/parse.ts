@@ -80,7 +80,7 @@ export function parseRecipe(document: unknown, validate: Validate = recipeValida
   return document as Recipe
 }
 
-/** What an expression means, for people who should not have to read it. Keyed by the last name in the path. */
+/** What an expression means, for people who should not have to read it. Keyed by the last name in the path, or two. */
 const EXPECTED: Readonly<Record<string, string>> = {
   task_target: 'a target name such as "install-linux.target"',
   target_disk: 'a whole disk such as "/dev/disk/by-id/…", "/dev/nvme0n1" or "/dev/sda", not a partition',
@@ -96,6 +96,10 @@ const EXPECTED: Readonly<Record<string, string>> = {
   public_key: 'a PEM public key ("-----BEGIN PUBLIC KEY-----")',
   signature: 'base64 on one line',
   digest: '"sha256:" and 64 lower-case hex digits',
+  'files/path': 'an absolute path of plain names such as "/etc/motd"',
+  content_base64: 'base64',
+  mode: 'an octal mode such as "0644"',
+  owner: 'two numbers such as "0:0"',
 }
 
 /** Translates ajv's findings into places and sentences, one for each place. */
@@ -109,7 +113,8 @@ export function schemaProblems(errors: readonly ErrorObject[]): Problem[] {
 }
 
 function schemaProblem({ keyword, instancePath, params, message }: ErrorObject): Problem {
-  const name = instancePath.split('/').at(-1) ?? ''
+  const names = instancePath.split('/').filter((part) => !/^[0-9]+$/.test(part))
+  const expected = EXPECTED[names.slice(-2).join('/')] ?? EXPECTED[names.at(-1) ?? '']
   const at = (path: string, text: string): Problem => ({ path, code: keyword, message: text })
   switch (keyword) {
     case 'additionalProperties':
@@ -120,7 +125,7 @@ function schemaProblem({ keyword, instancePath, params, message }: ErrorObject):
     case 'required':
       return at(`${instancePath}/${params['missingProperty']}`, `"${params['missingProperty']}" is required`)
     case 'pattern':
-      return at(instancePath, `is not ${EXPECTED[name] ?? `of the form ${params['pattern']}`}`)
+      return at(instancePath, `is not ${expected ?? `of the form ${params['pattern']}`}`)
     case 'enum':
       return at(instancePath, `must be one of ${params['allowedValues'].join(', ')}`)
     case 'type':

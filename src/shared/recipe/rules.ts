@@ -4,6 +4,7 @@ import { errorText } from '../errors.ts'
 import { parseOciReference } from '../oci-reference.ts'
 import { isEsp, mountpointsOf } from './roles.ts'
 import { checkFirmware } from './rules-firmware.ts'
+import { checkFiles, checkUnused, checkVerify } from './rules-image.ts'
 import type { Partition, Recipe } from './schema.ts'
 
 /** What each target cannot do without. A target that is not listed is a firmware target. */
@@ -41,6 +42,9 @@ export function checkRules(recipe: Recipe): Problem[] {
     ...checkTexts(recipe),
     ...checkLayout(recipe),
     ...checkFirmware(recipe),
+    ...checkVerify(recipe),
+    ...checkFiles(recipe.files ?? []),
+    ...checkUnused(recipe),
   ]
 }
 

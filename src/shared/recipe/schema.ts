@@ -58,9 +58,16 @@ export const RECIPE_SCHEMA = {
     verify: {
       type: 'object',
       additionalProperties: false,
-      required: ['digest'],
-      properties: { digest: { type: 'string', pattern: '^sha256:[0-9a-f]{64}$' } },
+      minProperties: 1,
+      properties: {
+        digest: { type: 'string', pattern: '^sha256:[0-9a-f]{64}$' },
+        public_key: { type: 'string', maxLength: 4096 },
+        read_back: { type: 'boolean' },
+      },
     },
+    require_empty: { type: 'boolean' },
+    grow_last_partition: { type: 'boolean' },
+    files: { type: 'array', minItems: 1, maxItems: 64, items: { $ref: '#/definitions/file' } },
     partition_layout: { type: 'array', minItems: 1, maxItems: 128, items: { $ref: '#/definitions/partition' } },
     kernel_arguments: {
       type: 'array',
@@ -86,6 +93,22 @@ export const RECIPE_SCHEMA = {
       maxLength: 255,
       pattern:
         '^/dev/(?!.*-part[0-9]+$)(?:disk/by-(?:id|path)/[A-Za-z0-9][A-Za-z0-9:._+@=-]*|mapper/[A-Za-z0-9][A-Za-z0-9._-]*|nvme[0-9]+n[0-9]+|mmcblk[0-9]+|(?:sd|vd|xvd|hd)[a-z]{1,3})$',
+    },
+    file: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['path'],
+      properties: {
+        path: {
+          type: 'string',
+          maxLength: 255,
+          pattern: '^(?:/(?!\\.{1,2}(?:/|$))[A-Za-z0-9._@+-][A-Za-z0-9._@:+-]*)+$',
+        },
+        content: { type: 'string', maxLength: 1048576 },
+        content_base64: { type: 'string', maxLength: 1398104, pattern: '^[A-Za-z0-9+/]*={0,2}$' },
+        mode: { type: 'string', pattern: '^0?[0-7]{3}$' },
+        owner: { type: 'string', pattern: '^[0-9]{1,9}:[0-9]{1,9}$' },
+      },
     },
     byte_size: { type: 'string', pattern: '^[1-9][0-9]{0,11}(?:[KMGT](?:iB)?)?$' },
     partition: {
@@ -121,6 +144,27 @@ export interface Partition {
   readonly mount_options?: string
 }
 
+/** Written into the installed system before it starts for the first time. */
+export interface InstalledFile {
+  readonly path: string
+  readonly content?: string
+  readonly content_base64?: string
+  /** Octal; `0644` without it. */
+  readonly mode?: string
+  /** Numbers, `0:0` without it: names are known to the installed system alone. */
+  readonly owner?: string
+}
+
+/** What is demanded of the artifact. */
+export interface Verify {
+  /** Of the manifest or index that `oci_url` names. */
+  readonly digest?: string
+  /** PEM, ECDSA on P-256; a signature by it must be attached. */
+  readonly public_key?: string
+  /** Read the disk and compare. */
+  readonly read_back?: boolean
+}
+
 export interface DiskSelector {
   readonly serial?: string
   readonly wwn?: string
@@ -143,7 +187,10 @@ export interface Recipe {
   readonly firmware_tool?: { readonly image: string; readonly arguments?: readonly string[] }
   /** RSA or ECDSA over SHA-256, as `openssl dgst -sign` and `cosign sign-blob` make it. */
   readonly firmware_signature?: { readonly public_key: string; readonly signature: string }
-  readonly verify?: { readonly digest: string }
+  readonly verify?: Verify
+  readonly require_empty?: boolean
+  readonly grow_last_partition?: boolean
+  readonly files?: readonly InstalledFile[]
   readonly partition_layout?: readonly Partition[]
   readonly kernel_arguments?: readonly string[]
   readonly user_data?: string

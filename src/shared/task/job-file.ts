@@ -65,6 +65,8 @@ export interface ProgressReport {
   readonly bytes?: number
   readonly total_bytes?: number
   readonly message?: string
+  /** The message stays in the events of the job. */
+  readonly event?: true
 }
 
 /** Body of `POST /api/v1/status-webhook/{serial}` (docs/contracts.md section 6). */

@@ -131,7 +131,10 @@ async function prepare(shared: string, names: readonly string[], scenario: Scena
     const began = `echo ${name} >>/t/began`
     const own = body === PODMAN ? [`ExecStartPre=/bin/sh -c '${began}'`] : [...ALONE, `ExecStart=${TEST_STEPS}/${name}`]
     if (body !== PODMAN) {
-      const does = body === OUR_PROGRAM ? `export PATH=${PATH}\nexec /usr/sbin/provisioner step ${name}` : String(body)
+      const does =
+        body === OUR_PROGRAM
+          ? `export PATH=${PATH}\nexec /usr/sbin/provisioner step ${name}`
+          : marked(name, String(body))
       await program(join(root, TEST_STEPS, name), `${began}\n${does}`)
     }
     await put(join(units, `${name}.service.d/test.conf`), ['[Service]', ...own, service[name] ?? '', ''].join('\n'))
@@ -144,6 +147,12 @@ const ALONE = ['ExecStart=', 'ExecStop=', 'ExecStopPost=']
 
 /** A report that nobody can be sent, and one that was, end the boot. */
 const REPORTED = '[Service]\nExecStartPost=systemctl kill --signal=USR1 receiver.service\n'
+
+/** What runStep leaves of a step that is done, and takes away when it begins. */
+function marked(name: string, work: string): string {
+  const mark = `/run/provision/state/${name}.done`
+  return `rm -f ${mark}\n(${work}\n) || exit\nmkdir -p /run/provision/state && touch ${mark}`
+}
 
 const RECEIVER = `[Unit]
 DefaultDependencies=no

@@ -1,24 +1,14 @@
 import { randomBytes } from 'node:crypto'
-import { Writable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { compress } from 'zstd-napi'
-import { contentStreams } from '../../../src/dispatcher/steps/decompress.ts'
+import { decompressed } from '../../../src/dispatcher/steps/decompress.ts'
 
 async function unpacked(chunks: readonly Uint8Array[]): Promise<Buffer> {
   async function* source() {
     yield* chunks
   }
-  const received: Buffer[] = []
-  const sink = new Writable({
-    write(chunk, _encoding, done) {
-      received.push(chunk)
-      done()
-    },
-  })
-  await pipeline([...(await contentStreams(source())), sink])
-  return Buffer.concat(received)
+  return Buffer.concat(await Array.fromAsync(decompressed(source())))
 }
 
 const CONTENT = randomBytes(400_000)

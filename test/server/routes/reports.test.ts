@@ -96,3 +96,22 @@ test('of many reports in any order the first one counts, also when it comes long
   expect((await webhook('SN1', success, `webhook-${second}`)).status).toBe(200)
   expect(await (await api.call('GET', `/api/v1/jobs/${second}`)).json()).toMatchObject({ outcome: 'timeout' })
 })
+
+test('a message that is an event stays among the events, once, also when it is sent again', async () => {
+  await addServer(api.call)
+  const { job_id: id } = await addJob(api.call)
+  await api.record.apply(id, { type: 'claimed' })
+  const headers = { 'x-webhook-secret': `webhook-${id}`, authorization: '' }
+  const post = (report: object) => api.call('POST', `/api/v1/jobs/${id}/progress`, report, headers)
+  const erasing = { step: 'image-disk', message: 'erasing /dev/sda (serial Z1)', event: true }
+  for (const report of [
+    { step: 'image-disk', message: 'started' },
+    erasing,
+    erasing,
+    { step: 'image-disk', bytes: 1 },
+  ]) {
+    expect((await post(report)).status).toBe(200)
+  }
+  const { events } = (await (await api.call('GET', `/api/v1/jobs/${id}`)).json()) as { events: { message: string }[] }
+  expect(events.map(({ message }) => message).slice(-2)).toEqual(['running:image-disk', 'erasing /dev/sda (serial Z1)'])
+})

@@ -1,10 +1,10 @@
-import { AppError } from '../shared/errors.ts'
+import { AppError } from '../../shared/errors.ts'
 
 /** Reads a stream of chunks by counted bytes. */
 export interface ByteReader {
   /** Exactly `length` bytes; fewer at the end of the stream. For small things: they are put together. */
   take(length: number): Promise<Buffer>
-  /** The next `length` bytes as they come. @throws `boot-image` when the stream ends before */
+  /** The next `length` bytes as they come. @throws `archive-invalid` when the stream ends before */
   stream(length: number): AsyncGenerator<Uint8Array>
   /** Reads to the end of the stream. */
   drain(): Promise<void>
@@ -42,7 +42,8 @@ export function byteReader(chunks: AsyncIterable<Uint8Array>, name: string): Byt
     async *stream(length) {
       for (let missing = length; missing > 0; ) {
         const part = await some(missing)
-        if (part.length === 0) throw new AppError('boot-image', `Cannot read ${name}: it ends in the middle of a file`)
+        if (part.length === 0)
+          throw new AppError('archive-invalid', `Cannot read ${name}: it ends in the middle of a file`)
         missing -= part.length
         yield part
       }

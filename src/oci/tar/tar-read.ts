@@ -1,4 +1,4 @@
-import { AppError } from '../shared/errors.ts'
+import { AppError } from '../../shared/errors.ts'
 import type { ByteReader } from './byte-reader.ts'
 import { byteReader } from './byte-reader.ts'
 import type { TarHeader, TarType } from './tar-fields.ts'
@@ -28,7 +28,7 @@ const XATTR_PREFIX = 'SCHILY.xattr.'
 /**
  * The files of a tar archive in order: ustar, pax (POSIX.1-2017) and GNU long names, which is all that layers of container
  * images have. Attributes keep their bytes: a file capability is no UTF-8.
- * @throws `boot-image` when it is no archive, is cut off, or has sparse files
+ * @throws `archive-invalid` when it is no archive, is cut off, or has sparse files
  */
 export async function* readTar(chunks: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<TarMember> {
   const reader = byteReader(chunks, name)
@@ -167,5 +167,5 @@ function untilNul(bytes: Buffer): Buffer {
 }
 
 function unusable(name: string, state: string): AppError {
-  return new AppError('boot-image', `Cannot read ${name}: ${state}`)
+  return new AppError('archive-invalid', `Cannot read ${name}: ${state}`)
 }

@@ -1,0 +1,57 @@
+import { formatBytes } from '../../shared/byte-size.ts'
+import type { ProgressReporter } from '../progress.ts'
+
+/** Counts what has passed, tells the controller, and now and then the person in front of the screen. */
+export interface Meter {
+  add(bytes: number): void
+  /** `90 MiB in 3.0 s, 30 MiB/s` */
+  summary(): string
+}
+
+const SAY_EVERY_MS = 10_000
+/** Older samples than this say nothing about the rate any more. */
+const WINDOW_MS = 30_000
+
+export interface MeterDeps {
+  readonly say: (line: string) => void
+  readonly progress: Pick<ProgressReporter, 'bytes'>
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: () => number
+}
+
+export function startMeter(what: string, total: number, { say, progress, now }: MeterDeps): Meter {
+  const began = now()
+  const samples = [{ at: began, done: 0 }]
+  let done = 0
+  let saidAt = began
+  return {
+    add(bytes) {
+      done += bytes
+      progress.bytes(done, total)
+      const at = now()
+      if (at - saidAt < SAY_EVERY_MS) return
+      saidAt = at
+      samples.push({ at, done })
+      while (samples.length > 2 && at - (samples[0]?.at ?? at) > WINDOW_MS) samples.shift()
+      const [first] = samples
+      say(progressLine(what, done, total, first === undefined ? 0 : ((done - first.done) * 1000) / (at - first.at)))
+    },
+    summary() {
+      const seconds = Math.max(0.001, (now() - began) / 1000)
+      return `${formatBytes(done)} in ${seconds.toFixed(1)} s, ${formatBytes(done / seconds)}/s`
+    },
+  }
+}
+
+/** `reading: 1.0 GiB of 4.0 GiB (25 %), 100 MiB/s, 31 s left` */
+export function progressLine(what: string, done: number, total: number, bytesPerSecond: number): string {
+  const percent = total === 0 ? 100 : Math.floor((done / total) * 100)
+  const left = bytesPerSecond > 0 ? `, ${duration((total - done) / bytesPerSecond)} left` : ''
+  return `${what}: ${formatBytes(done)} of ${formatBytes(total)} (${percent} %), ${formatBytes(bytesPerSecond)}/s${left}`
+}
+
+function duration(seconds: number): string {
+  const whole = Math.round(seconds)
+  if (whole < 60) return `${whole} s`
+  return whole < 3600 ? `${Math.floor(whole / 60)} min ${whole % 60} s` : `${(whole / 3600).toFixed(1)} h`
+}

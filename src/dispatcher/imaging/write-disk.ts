@@ -1,0 +1,169 @@
+import { constants } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+import type { Digester } from '../../oci/blob.ts'
+import { writeAt } from '../../oci/partial-file.ts'
+import { formatBytes } from '../../shared/byte-size.ts'
+import { AppError } from '../../shared/errors.ts'
+import type { Piece } from './pieces.ts'
+
+/** One write: large enough for every disk and RAID stripe. Zeros are looked for in whole blocks. */
+const BLOCK = 1 << 20
+/** Writes under way. */
+const WRITES = 4
+/** Zeros as long as this are left to the device, shorter ones are written: a command costs some milliseconds. */
+const ZERO_RUN = 4 * BLOCK
+/** And at most so many at once, so that a stop is heard. */
+const ZERO_STEP = 1024 * BLOCK
+/** Dirty memory is bounded by this, and progress is not ahead of the disk by more. */
+const SYNC_EVERY = 256 * BLOCK
+const ZEROS = Buffer.alloc(BLOCK)
+
+export interface DiskArea {
+  readonly path: string
+  /** Where the first byte goes; a multiple of 1 MiB. */
+  readonly start: number
+  /** Where the area ends. */
+  readonly end: number
+  /** Makes a range read as zeros, both ends being multiples of 1 MiB. Undefined where zeros have to be written. */
+  readonly zeroOut: ((offset: number, length: number) => Promise<void>) | undefined
+}
+
+export interface Written {
+  readonly bytes: number
+  /** Bytes of it that the device has made zero by itself. */
+  readonly zeroedBytes: number
+}
+
+/**
+ * Writes the pieces one behind the other. What was there before is never taken for the zeros of the image. When it resolves
+ * everything is on the disk (fdatasync).
+ * @throws `image-unusable` when they are more than the area takes, `step-failed` when the disk fails
+ */
+export async function writeDisk(
+  area: DiskArea,
+  pieces: AsyncIterable<Piece>,
+  digester: Digester | undefined,
+  signal: AbortSignal,
+): Promise<Written> {
+  // O_EXCL of a block device: nobody else may mount or claim it meanwhile (open(2)).
+  const file = await open(area.path, constants.O_WRONLY | constants.O_EXCL).catch((cause: unknown) => {
+    throw new AppError('step-failed', `Cannot open ${area.path}`, { cause })
+  })
+  const writer = blockWriter(file, area, digester, signal)
+  try {
+    for await (const piece of pieces) {
+      signal.throwIfAborted()
+      await ('zeros' in piece ? writer.zeros(piece.zeros) : writer.bytes(piece))
+    }
+    return await writer.finish()
+  } finally {
+    await writer.settle()
+    await file.close()
+  }
+}
+
+function blockWriter(file: FileHandle, area: DiskArea, digester: Digester | undefined, signal: AbortSignal) {
+  const buffers = Array.from({ length: WRITES }, () => Buffer.allocUnsafeSlow(BLOCK))
+  const busy: Promise<void>[] = buffers.map(() => Promise.resolve())
+  let turn = 0
+  let filled = 0
+  let offset = area.start
+  let zeroRun = 0
+  let zeroedBytes = 0
+  let sinceSync = 0
+  let syncing: Promise<void> = Promise.resolve()
+  let failed: unknown
+
+  /** Fails at the next call; until then nobody waits for it. */
+  const keep = (work: Promise<void>) =>
+    work.catch((cause: unknown) => {
+      failed ??= cause instanceof AppError ? cause : new AppError('step-failed', `Cannot write ${area.path}`, { cause })
+    })
+
+  function write(bytes: Buffer, position: number): void {
+    busy[turn] = keep(writeAt(file, bytes, position))
+    turn = (turn + 1) % WRITES
+  }
+
+  async function block(length: number): Promise<void> {
+    const bytes = (buffers[turn] ?? ZEROS).subarray(0, length)
+    filled = 0
+    if (length === BLOCK && bytes.equals(ZEROS)) return zeroBlock(bytes)
+    await digester?.update(bytes)
+    await endZeros()
+    write(bytes, offset)
+    offset += length
+    await pace(length)
+    await busy[turn]
+    if (failed !== undefined) throw failed
+  }
+
+  async function zeroBlock(bytes: Buffer): Promise<void> {
+    await digester?.update(bytes)
+    zeroRun += BLOCK
+    offset += BLOCK
+    if (zeroRun >= ZERO_STEP) await endZeros()
+    if (failed !== undefined) throw failed
+  }
+
+  async function endZeros(): Promise<void> {
+    const [length, start] = [zeroRun, offset - zeroRun]
+    zeroRun = 0
+    if (length >= ZERO_RUN && area.zeroOut !== undefined) {
+      await area.zeroOut(start, length)
+      zeroedBytes += length
+      return
+    }
+    for (let at = 0; at < length; at += BLOCK) await keep(writeAt(file, ZEROS, start + at))
+    await pace(length)
+  }
+
+  async function pace(length: number): Promise<void> {
+    sinceSync += length
+    if (sinceSync < SYNC_EVERY) return
+    sinceSync = 0
+    await syncing
+    syncing = keep(file.datasync())
+  }
+
+  function checkRoom(length: number): void {
+    if (offset + filled + length <= area.end) return
+    const room = `it has more than the ${formatBytes(area.end - area.start)} that ${area.path} takes`
+    throw new AppError('image-unusable', `Cannot write the image: ${room}`)
+  }
+
+  async function bytes(piece: Uint8Array): Promise<void> {
+    checkRoom(piece.length)
+    for (let at = 0; at < piece.length; ) {
+      const part = piece.subarray(at, at + BLOCK - filled)
+      buffers[turn]?.set(part, filled)
+      filled += part.length
+      at += part.length
+      if (filled === BLOCK) await block(BLOCK)
+    }
+  }
+
+  return {
+    bytes,
+    async zeros(count: number): Promise<void> {
+      checkRoom(count)
+      for (let left = count; left > 0; ) {
+        signal.throwIfAborted()
+        const length = Math.min(left, BLOCK - filled)
+        if (length === BLOCK) await zeroBlock(ZEROS)
+        else await bytes(ZEROS.subarray(0, length))
+        left -= length
+      }
+    },
+    async finish(): Promise<Written> {
+      if (filled > 0) await block(filled)
+      await endZeros()
+      await Promise.all([...busy, syncing])
+      if (failed === undefined) await keep(file.datasync())
+      if (failed !== undefined) throw failed
+      return { bytes: offset - area.start, zeroedBytes }
+    },
+    /** No write is under way any more. */
+    settle: async () => void (await Promise.all([...busy, syncing])),
+  }
+}

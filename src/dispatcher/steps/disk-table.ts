@@ -1,0 +1,111 @@
+import { AppError } from '../../shared/errors.ts'
+import type { Command } from '../exec.ts'
+import type { Disk } from './disk.ts'
+
+/** A partition as sfdisk(8) tells of it; in sectors. */
+export interface TablePartition {
+  readonly number: number
+  readonly node: string
+  readonly start: number
+  readonly size: number
+  readonly type: string
+}
+
+/** The partition table that an image has brought. */
+export interface DiskTable {
+  readonly label: 'gpt' | 'dos'
+  readonly sectorBytes: number
+  /** The first sector that no partition may use. */
+  readonly end: number
+  readonly partitions: readonly TablePartition[]
+}
+
+const MIB = 1024 * 1024
+
+export const SETTLE: Command = { argv: ['udevadm', 'settle', '--timeout=60'] }
+
+export function planReadTable({ path }: Pick<Disk, 'path'>): Command {
+  return { argv: ['sfdisk', '--json', path] }
+}
+
+/** Reads `sfdisk --json`. @throws `image-unusable` */
+export function parseTable(listing: string, disk: Pick<Disk, 'path' | 'bytes' | 'sectorBytes'>): DiskTable {
+  const { partitiontable: table } = JSON.parse(listing) as { partitiontable?: SfdiskTable }
+  if (table?.label !== 'gpt' && table?.label !== 'dos') {
+    throw new AppError('image-unusable', `Cannot use ${disk.path}: what was written has no GPT and no MBR`)
+  }
+  const sectorBytes = table.sectorsize ?? disk.sectorBytes
+  const sectors = disk.bytes / sectorBytes
+  const partitions = (table.partitions ?? []).map(({ node, start, size, type }) => {
+    const number = Number(/([0-9]+)$/.exec(node)?.[1])
+    return { number, node, start, size, type }
+  })
+  return {
+    label: table.label,
+    sectorBytes,
+    end: table.label === 'gpt' ? (table.lastlba ?? 0) + 1 : sectors,
+    partitions,
+  }
+}
+
+interface SfdiskTable {
+  readonly label: string
+  readonly sectorsize?: number
+  readonly lastlba?: number
+  readonly partitions?: readonly {
+    readonly node: string
+    readonly start: number
+    readonly size: number
+    readonly type: string
+  }[]
+}
+
+/** A GPT ends where the disk of the image ended; its second copy belongs at the end of this one (UEFI 2.10 section 5.3.2). */
+export function planMoveBackup({ path }: Pick<Disk, 'path'>): readonly Command[] {
+  return [{ argv: ['sgdisk', '--move-second-header', path] }, SETTLE]
+}
+
+/** The last one on the disk; nothing may grow over one that is not the last. */
+export function lastPartition(table: DiskTable): TablePartition | undefined {
+  return table.partitions.toSorted((a, b) => a.start - b.start).at(-1)
+}
+
+/**
+ * A partition of `bytes` at the very end, on a boundary of 1 MiB.
+ * @throws `disk-refused` when what is on the disk leaves no room
+ */
+export function planAppend(
+  disk: Pick<Disk, 'path'>,
+  table: DiskTable,
+  {
+    bytes,
+    type,
+    label,
+  }: { readonly bytes: number; readonly type: { gpt: string; dos: string }; readonly label: string },
+): Command {
+  const { sectorBytes, end } = table
+  const start = (Math.floor((end * sectorBytes - bytes) / MIB) * MIB) / sectorBytes
+  const last = lastPartition(table)
+  if (start < (last === undefined ? MIB / sectorBytes : last.start + last.size)) {
+    throw new AppError('disk-refused', `Cannot append a partition to ${disk.path}: the image leaves no room for it`)
+  }
+  const name = table.label === 'gpt' ? `, name=${label}` : ''
+  const line = `start=${start}, size=${bytes / sectorBytes}, type=${type[table.label]}${name}\n`
+  return { argv: ['sfdisk', '--append', '--wipe=never', '--no-tell-kernel', disk.path], stdin: line }
+}
+
+/** Undefined when it reaches up to `end` (of the disk, or to what follows it) already. */
+export function planGrow(disk: Pick<Disk, 'path'>, table: DiskTable, partition: TablePartition): Command | undefined {
+  const next = table.partitions.filter(({ start }) => start > partition.start).map(({ start }) => start)
+  const alignment = MIB / table.sectorBytes
+  const end = Math.floor(Math.min(table.end, ...next) / alignment) * alignment
+  const size = end - partition.start
+  if (size <= partition.size) return undefined
+  const argv = ['sfdisk', '--no-tell-kernel', '--wipe=never', '-N', String(partition.number), disk.path] as const
+  return { argv: [...argv], stdin: `, ${size}\n` }
+}
+
+/** sfdisk asks the kernel only where nobody else holds a partition; this says so when the kernel refuses. */
+export function planReread({ path }: Pick<Disk, 'path'>): readonly Command[] {
+  return [{ argv: ['blockdev', '--rereadpt', path] }, SETTLE]
+}

@@ -1,0 +1,112 @@
+import { constants } from 'node:fs'
+import { mkdir, open, readFile } from 'node:fs/promises'
+import { AppError } from '../../shared/errors.ts'
+import { writeFileAtomic } from '../../shared/files.ts'
+import { retry } from '../../shared/time.ts'
+import type { Command } from '../exec.ts'
+import type { Disk } from './disk.ts'
+import { describeDisk } from './disk.ts'
+import { identityOf } from './prepared-disk.ts'
+import type { StepContext } from './step.ts'
+
+type Read = (command: Command) => Promise<string>
+
+/**
+ * Everything between a disk that was chosen and the first byte: nothing holds it, it is empty if the recipe demands that,
+ * and the controller has stored which one it is. Gives the device nodes of its old partitions.
+ * @throws `disk-refused`, `controller-unreachable`
+ */
+export async function claimDisk(
+  disk: Disk,
+  { recipe, paths, programs, say, progress, signal }: StepContext,
+): Promise<readonly string[]> {
+  const read = (command: Command) => programs.read(command, signal)
+  await checkIdle(disk, read, signal)
+  const old = await oldPartitions(disk, read)
+  const identity = `${JSON.stringify(identityOf(disk))}\n`
+  const isOurs = (await readFile(paths.erased, 'utf8').catch(() => '')) === identity
+  if (recipe.require_empty === true && !isOurs) await checkEmpty(disk, old, read)
+  say(`erasing ${describeDisk(disk)}`)
+  await progress.announce(`erasing ${describeDisk(disk)}`)
+  // A step that is tried again finds what it has written itself.
+  await mkdir(paths.state, { recursive: true, mode: 0o755 })
+  await writeFileAtomic(paths.erased, identity, 0o644)
+  return old
+}
+
+/** Signatures go first: an old file system or RAID member would come back with its offset. */
+export function planErase(disk: Pick<Disk, 'path'>, old: readonly string[]): readonly Command[] {
+  return [
+    { argv: ['wipefs', '--all', '--force', '--quiet', ...old, disk.path] },
+    { argv: ['sgdisk', '--zap-all', disk.path] },
+  ]
+}
+
+/** LVM and RAID may still be coming up, or be let go, when the step begins. */
+const IDLE_WAIT = { firstMs: 250, maxMs: 1000, attempts: 5 }
+
+/**
+ * Refuses a disk that something holds: a mount in any namespace, swap, a RAID or a volume group found by the image. Erasing
+ * it would leave the old partitions in the kernel, and whatever holds them writing. O_EXCL without O_CREAT asks for that
+ * (open(2)).
+ */
+export async function checkIdle(disk: Disk, read: Read, signal: AbortSignal): Promise<void> {
+  const claim = async () => (await open(disk.path, constants.O_RDONLY | constants.O_EXCL)).close()
+  const isBusy = (error: unknown) => error instanceof Error && 'code' in error && error.code === 'EBUSY'
+  await retry(claim, IDLE_WAIT, isBusy, signal).catch(async (cause: unknown) => {
+    signal.throwIfAborted()
+    if (!isBusy(cause)) throw new AppError('step-failed', `Cannot open ${describeDisk(disk)}`, { cause })
+    const holders = readListing(await read(planListing(disk))).filter(
+      ({ type, mountpoint }) => (type !== 'disk' && type !== 'part') || mountpoint !== undefined,
+    )
+    const names = holders.map(({ path, type, mountpoint }) => `${path} (${mountpoint ?? type})`).join(', ')
+    throw new AppError('disk-refused', `Cannot erase ${describeDisk(disk)}: it is in use${names && `, by ${names}`}`)
+  })
+}
+
+/** Present partitions of the disk, to be wiped too. */
+async function oldPartitions(disk: Disk, read: Read): Promise<string[]> {
+  const listing = await read(planListing(disk))
+  return readListing(listing).flatMap(({ path, type }) => (type === 'part' ? [path] : []))
+}
+
+function planListing(disk: Disk): Command {
+  return { argv: ['lsblk', '--noheadings', '--list', '--output', 'PATH,TYPE,MOUNTPOINT', disk.path] }
+}
+
+function readListing(listing: string) {
+  return listing.split('\n').flatMap((line) => {
+    const [path, type, mountpoint] = line.trim().split(/\s+/)
+    return path !== undefined && type !== undefined ? [{ path, type, mountpoint }] : []
+  })
+}
+
+/** How much of the start must be zeros: boot sectors and both kinds of partition table lie there. */
+const EMPTY_BYTES = 1024 * 1024
+
+/** @throws `disk-refused` with what was found */
+export async function checkEmpty(disk: Disk, old: readonly string[], read: Read): Promise<void> {
+  const found = await read({ argv: ['wipefs', '--noheadings', '--output', 'TYPE,OFFSET', disk.path] })
+  const signatures = found.split('\n').flatMap((line) => {
+    const [type, offset] = line.trim().split(/\s+/)
+    return type ? [`${type} at ${offset}`] : []
+  })
+  const reason =
+    (old.length > 0 && `it has ${old.length === 1 ? 'a partition' : `${old.length} partitions`}`) ||
+    (signatures.length > 0 && `it has ${signatures.join(', ')}`) ||
+    (!(await startsWithZeros(disk.path)) && 'its first MiB is not all zeros')
+  if (reason === false) return
+  const message = `Cannot erase ${describeDisk(disk)}: the recipe demands an empty disk, and ${reason}`
+  throw new AppError('disk-refused', message)
+}
+
+async function startsWithZeros(path: string): Promise<boolean> {
+  const file = await open(path, 'r')
+  try {
+    const buffer = Buffer.alloc(EMPTY_BYTES)
+    const { bytesRead } = await file.read(buffer, 0, EMPTY_BYTES, 0)
+    return buffer.subarray(0, bytesRead).every((byte) => byte === 0)
+  } finally {
+    await file.close()
+  }
+}

@@ -1,0 +1,129 @@
+import { mkdir } from 'node:fs/promises'
+import { AppError } from '../../shared/errors.ts'
+import { DATA_TYPE } from '../../shared/recipe/roles.ts'
+import type { Command } from '../exec.ts'
+import type { Disk } from './disk.ts'
+import { partitionPath } from './disk.ts'
+import type { DiskTable, TablePartition } from './disk-table.ts'
+import {
+  lastPartition,
+  parseTable,
+  planAppend,
+  planGrow,
+  planMoveBackup,
+  planReadTable,
+  planReread,
+} from './disk-table.ts'
+import { planGrowFileSystem, probeFileSystem } from './grow.ts'
+import { placeInInstalled } from './installed-root.ts'
+import { CONFIG_DRIVE_BYTES, wantsConfigDrive } from './layout.ts'
+import { NEW_ROOT, withMounts } from './mounts.ts'
+import type { StepContext } from './step.ts'
+
+/** What was made of the image on the disk for this one server. */
+export interface Bound {
+  readonly config_drive?: string
+  readonly grown?: string
+  readonly files?: readonly string[]
+}
+
+/** cloud-init reads it under either type; what an MBR calls a FAT of this size (LBA). */
+const CONFIG_DRIVE = { bytes: CONFIG_DRIVE_BYTES, type: { gpt: DATA_TYPE, dos: 'c' }, label: 'CIDATA' }
+
+/** Fits a written image to its disk and its server: table, NoCloud partition, size, files. */
+export async function bindImage(disk: Disk, context: StepContext): Promise<Bound> {
+  const { recipe, programs, signal, say } = context
+  const run = async (commands: readonly (Command | undefined)[]) => {
+    for (const command of commands) if (command !== undefined) await programs.run(command, signal)
+  }
+  const table = async () => parseTable(await programs.read(planReadTable(disk), signal), disk)
+
+  await run(planReread(disk))
+  if ((await table()).label === 'gpt') await run([...planMoveBackup(disk), ...planReread(disk)])
+  const drive = wantsConfigDrive(recipe) ? await findConfigDrive(disk, context) : undefined
+  // Found out before the partition is appended behind it.
+  const last = lastPartition(await table())
+  if (wantsConfigDrive(recipe) && drive === undefined) await run([planAppend(disk, await table(), CONFIG_DRIVE)])
+  const grown = recipe.grow_last_partition === true ? wanted(last, disk) : undefined
+  if (grown !== undefined) await run([planGrow(disk, await table(), grown)])
+  await run(planReread(disk))
+  if (grown !== undefined) {
+    const device = partitionPath(disk, grown.number)
+    await growFileSystem(device, context)
+    say(`${device} and its file system were grown`)
+  }
+  const files = recipe.files?.map(({ path }) => path)
+  if (files !== undefined) await writeFiles(disk, await table(), context)
+  return {
+    ...(wantsConfigDrive(recipe) && { config_drive: drive ?? appended(disk, await table()) }),
+    ...(grown !== undefined && { grown: partitionPath(disk, grown.number) }),
+    ...(files !== undefined && { files }),
+  }
+}
+
+function wanted(last: TablePartition | undefined, disk: Disk): TablePartition {
+  if (last !== undefined) return last
+  throw new AppError('image-unusable', `Cannot grow the last partition of ${disk.path}: the image has none`)
+}
+
+function appended(disk: Disk, table: DiskTable): string {
+  return partitionPath(disk, wanted(lastPartition(table), disk).number)
+}
+
+/** A partition of the image that is one already, by the label of its file system or its own. */
+async function findConfigDrive(disk: Disk, { programs, signal }: StepContext): Promise<string | undefined> {
+  const columns = 'PATH,TYPE,FSTYPE,LABEL,PARTLABEL'
+  const text = await programs.read({ argv: ['lsblk', '--json', '--list', '--output', columns, disk.path] }, signal)
+  return configDriveOf(text)
+}
+
+/** Reads lsblk. One that cannot be written by mtools, such as an ISO9660 one, is left alone. */
+export function configDriveOf(listing: string): string | undefined {
+  const { blockdevices } = JSON.parse(listing) as {
+    blockdevices: readonly {
+      path: string
+      type: string
+      fstype: string | null
+      label: string | null
+      partlabel: string | null
+    }[]
+  }
+  const isCidata = (name: string | null) => name?.toLowerCase() === 'cidata'
+  return blockdevices.find(
+    ({ type, fstype, label, partlabel }) =>
+      type === 'part' && (fstype === 'vfat' ? isCidata(label) : fstype === null && isCidata(partlabel)),
+  )?.path
+}
+
+async function growFileSystem(device: string, { programs, signal }: StepContext): Promise<void> {
+  const type = await probeFileSystem(device, programs, signal)
+  const { unmounted, mounted } = planGrowFileSystem(device, type, NEW_ROOT)
+  for (const command of unmounted) await programs.run(command, signal)
+  if (mounted.length === 0) return
+  const mount: Command = { argv: ['mount', '-t', type ?? '', device, NEW_ROOT] }
+  await withMounts([{ directory: NEW_ROOT, command: mount }], NEW_ROOT, programs, signal, async () => {
+    for (const command of mounted) await programs.run(command, signal)
+  })
+}
+
+/** Whichever file system has the installed system on it; the largest is tried first. */
+async function writeFiles(disk: Disk, { partitions }: DiskTable, context: StepContext): Promise<void> {
+  const { recipe, programs, signal } = context
+  await mkdir(NEW_ROOT, { recursive: true })
+  for (const { number } of partitions.toSorted((a, b) => b.size - a.size)) {
+    const device = partitionPath(disk, number)
+    const type = await probeFileSystem(device, programs, signal)
+    if (type !== 'ext4' && type !== 'xfs' && type !== 'btrfs') continue
+    const mount: Command = { argv: ['mount', '-t', type, device, NEW_ROOT] }
+    const isRoot = await withMounts([{ directory: NEW_ROOT, command: mount }], NEW_ROOT, programs, signal, async () => {
+      const placed = await placeInInstalled(NEW_ROOT, recipe.files ?? [])
+      if (placed) await programs.run({ argv: ['sync', '--file-system', NEW_ROOT] }, signal)
+      return placed
+    })
+    if (isRoot) return
+  }
+  throw new AppError(
+    'step-failed',
+    'Cannot write the files of the recipe: no file system of the image has /etc and /usr',
+  )
+}

@@ -1,0 +1,68 @@
+import type { Problem } from '../errors.ts'
+import { errorText } from '../errors.ts'
+import { parseSigningKey } from '../signing-key.ts'
+import type { InstalledFile, Recipe } from './schema.ts'
+
+/** The medium has room for 10 MiB in all. */
+const MAX_FILE_BYTES = 1024 * 1024
+const MAX_FILES_BYTES = 2 * 1024 * 1024
+
+/** A key that cannot be used is told at the desk, not by a server that has booted for it. */
+export function checkVerify({ verify }: Recipe): Problem[] {
+  const pem = verify?.public_key
+  if (pem === undefined) return []
+  try {
+    parseSigningKey(pem)
+    return []
+  } catch (error) {
+    return [problem('/verify/public_key', 'key', errorText(error))]
+  }
+}
+
+export function checkFiles(files: readonly InstalledFile[]): Problem[] {
+  const problems = files.flatMap((file, index) => checkFile(file, `/files/${index}`))
+  const paths = files.map(({ path }) => path)
+  const twice = paths.findIndex((path, index) => paths.indexOf(path) !== index)
+  if (twice !== -1) problems.push(problem(`/files/${twice}/path`, 'duplicate', `"${paths[twice]}" is given twice`))
+  if (files.reduce((sum, file) => sum + fileContent(file).length, 0) > MAX_FILES_BYTES) {
+    problems.push(problem('/files', 'size', `together they are larger than ${MAX_FILES_BYTES} bytes`))
+  }
+  return problems
+}
+
+function checkFile(file: InstalledFile, at: string): Problem[] {
+  if ((file.content === undefined) === (file.content_base64 === undefined)) {
+    return [problem(at, 'content', 'give either "content" or "content_base64"')]
+  }
+  if (fileContent(file).length <= MAX_FILE_BYTES) return []
+  return [problem(at, 'size', `is larger than ${MAX_FILE_BYTES} bytes`)]
+}
+
+export function fileContent({ content, content_base64: base64 }: InstalledFile): Buffer {
+  return base64 === undefined ? Buffer.from(content ?? '') : Buffer.from(base64, 'base64')
+}
+
+/** What nobody would carry out must not look as if somebody did. */
+export function checkUnused(recipe: Recipe): Problem[] {
+  const target = recipe.task_target
+  const isImage = target === 'install-image.target'
+  const unused: [keyof Recipe, boolean, string][] = [
+    ['partition_layout', isImage, 'the image brings its own partitions'],
+    ['kernel_arguments', isImage, 'the image brings its own boot loader'],
+    ['grow_last_partition', !isImage, 'it is for install-image.target'],
+    [
+      'files',
+      !isImage && target !== 'install-linux.target',
+      'they are for install-image.target and install-linux.target',
+    ],
+  ]
+  const problems = unused
+    .filter(([field, applies]) => applies && recipe[field] !== undefined)
+    .map(([field, , reason]) => problem(`/${field}`, 'unused', `is not used by ${target}: ${reason}`))
+  if (isImage || recipe.verify?.read_back === undefined) return problems
+  return [...problems, problem('/verify/read_back', 'unused', `is not used by ${target}: files are not read back`)]
+}
+
+function problem(path: string, code: string, message: string): Problem {
+  return { path, code, message }
+}

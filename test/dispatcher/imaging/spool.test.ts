@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest'
+import { progressLine, startMeter } from '../../../src/dispatcher/imaging/meter.ts'
+import { planSpool } from '../../../src/dispatcher/imaging/spool.ts'
+
+const GIB = 1024 ** 3
+
+function plan(diskGib: number, imageGib: number, fileGib: number | undefined, memoryGib: number) {
+  return planSpool({
+    disk: { path: '/dev/sda', bytes: diskGib * GIB, zeroOut: undefined },
+    imageBytes: imageGib * GIB,
+    fileBytes: fileGib === undefined ? undefined : fileGib * GIB,
+    memory: { directory: '/run', bytes: memoryGib * GIB },
+  })
+}
+
+test.for<[string, number, number, number | undefined, number, 'disk' | 'memory']>([
+  ['behind the image where there is room', 100, 10, 2, 16, 'disk'],
+  ['in memory where the image fills the disk', 10, 10, 2, 16, 'memory'],
+  ['behind the image when nobody knows how large it is, and there is more room', 100, 10, undefined, 16, 'disk'],
+  ['in memory when that has more', 12, 10, undefined, 16, 'memory'],
+])('a qcow2 waits %s', ([, disk, image, file, memory, expected]) => {
+  expect(plan(disk, image, file, memory)).toBe(expected)
+})
+
+test('without room in either place it is refused with the sizes', () => {
+  expect(() => plan(11, 10, 3, 2)).toThrow(
+    'the file has 3.0 GiB, the image 10.0 GiB, and there are 1.0 GiB behind it and 2.0 GiB of memory',
+  )
+})
+
+test('progress is told with rate and estimate, at most every ten seconds', () => {
+  let now = 0
+  const said: string[] = []
+  const posted: number[] = []
+  const meter = startMeter('writing', 4 * GIB, {
+    say: (line) => said.push(line),
+    progress: { bytes: (done) => posted.push(done) },
+    now: () => now,
+  })
+  for (let second = 1; second <= 20; second++) {
+    now = second * 1000
+    meter.add(100 * 1024 ** 2)
+  }
+  expect(posted).toHaveLength(20)
+  expect(said).toEqual([
+    'writing: 1000 MiB of 4.0 GiB (24 %), 100 MiB/s, 31 s left',
+    'writing: 2.0 GiB of 4.0 GiB (48 %), 100 MiB/s, 21 s left',
+  ])
+  expect(meter.summary()).toBe('2.0 GiB in 20.0 s, 100 MiB/s')
+})
+
+test('a standstill gives no estimate', () => {
+  expect(progressLine('writing', GIB, 2 * GIB, 0)).toBe('writing: 1.0 GiB of 2.0 GiB (50 %), 0 B/s')
+})

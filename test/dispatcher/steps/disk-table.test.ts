@@ -1,0 +1,122 @@
+import { expect, test } from 'vitest'
+import type { Disk } from '../../../src/dispatcher/steps/disk.ts'
+import { parseTable, planAppend, planGrow } from '../../../src/dispatcher/steps/disk-table.ts'
+import { ostreePlace } from '../../../src/dispatcher/steps/files.ts'
+import { planGrowFileSystem } from '../../../src/dispatcher/steps/grow.ts'
+import { checkFits } from '../../../src/dispatcher/steps/image-disk.ts'
+import { configDriveOf } from '../../../src/dispatcher/steps/late-binding.ts'
+
+const [MIB, GIB] = [1024 ** 2, 1024 ** 3]
+const DISK: Disk = {
+  name: 'vda',
+  kernelNames: ['vda'],
+  path: '/dev/vda',
+  bytes: 4 * GIB,
+  sectorBytes: 512,
+  serial: 'S-1',
+  wwn: undefined,
+  model: undefined,
+  bus: 'virtio',
+  removable: false,
+  readOnly: false,
+}
+const DRIVE = { bytes: 64 * MIB, type: { gpt: 'GUID', dos: 'c' }, label: 'CIDATA' }
+
+/** What `sfdisk --json` says of a table of this disk; the root is the last one on it, but not by number. */
+function table(label: 'gpt' | 'dos', rootSectors = 2_000_000) {
+  const partitions = [
+    { node: '/dev/vda3', start: 100_352, size: rootSectors, type: 'R' },
+    { node: '/dev/vda1', start: 2048, size: 98_304, type: 'E' },
+  ]
+  const facts = { label, sectorsize: 512, partitions, ...(label === 'gpt' && { lastlba: 8_388_574 }) }
+  return parseTable(JSON.stringify({ partitiontable: facts }), DISK)
+}
+
+test.for<['gpt' | 'dos', string]>([
+  ['gpt', 'start=8255488, size=131072, type=GUID, name=CIDATA\n'],
+  ['dos', 'start=8257536, size=131072, type=c\n'],
+])('the NoCloud partition of a %s disk lies at its end, on a boundary of 1 MiB', ([label, stdin]) => {
+  expect(planAppend(DISK, table(label), DRIVE).stdin).toBe(stdin)
+})
+
+test('an image that fills its disk leaves no room for it', () => {
+  expect(() => planAppend(DISK, table('gpt', 8_200_000), DRIVE)).toThrow('the image leaves no room for it')
+})
+
+test.for<[string, number, string | undefined]>([
+  ['up to the end of the disk', 2_000_000, ', 8286208\n'],
+  ['not at all when it is there already', 8_286_208, undefined],
+])('the last partition grows %s', ([, size, stdin]) => {
+  const found = table('gpt', size)
+  const [root] = found.partitions
+  expect(root && planGrow(DISK, found, root)?.stdin).toBe(stdin)
+  expect(root?.number).toBe(3)
+})
+
+test('a partition grows up to what follows it and no further', () => {
+  const found = table('gpt')
+  const [, esp] = found.partitions
+  expect(esp && planGrow(DISK, found, esp)).toBeUndefined()
+})
+
+test.for([
+  ['ext4', 'e2fsck -f -p /dev/vda3; resize2fs /dev/vda3'],
+  ['xfs', 'xfs_growfs /mnt/x'],
+  ['btrfs', 'btrfs filesystem resize max /mnt/x'],
+])('%s grows by its own program', ([type, expected]) => {
+  const { unmounted, mounted } = planGrowFileSystem('/dev/vda3', type, '/mnt/x')
+  expect([...unmounted, ...mounted].map(({ argv }) => argv.join(' ')).join('; ')).toBe(expected)
+})
+
+test.for(['LVM2_member', 'vfat', undefined])('%s cannot grow, and that is said', (type) => {
+  expect(() => planGrowFileSystem('/dev/vda3', type, '/mnt/x')).toThrow(`it holds ${type ?? 'no file system'}`)
+})
+
+const RAW = { format: 'raw', content: [] as never } as const
+const FACTS = { label: 'gpt', sectorBytes: 512, endBytes: GIB } as const
+
+test.for<[string, Parameters<typeof checkFits>[0], Partial<Disk>, string]>([
+  [
+    'whose table ends behind the disk',
+    { ...RAW, fileBytes: undefined, table: { ...FACTS, endBytes: 5 * GIB } },
+    {},
+    'the image is for 5.0 GiB (5368709120 bytes) and it has 4.0 GiB (4294967296 bytes)',
+  ],
+  ['whose file is larger than the disk', { ...RAW, fileBytes: 6 * GIB, table: FACTS }, {}, 'for 6.0 GiB'],
+  [
+    'whose qcow2 describes a larger disk',
+    { format: 'qcow2', content: [] as never, fileBytes: 1, bytes: 9 * GIB },
+    {},
+    'for 9.0 GiB',
+  ],
+  [
+    'for other sectors',
+    { ...RAW, fileBytes: undefined, table: FACTS },
+    { sectorBytes: 4096 },
+    'sectors of 512 bytes and the disk in 4096',
+  ],
+])('an image %s is refused', ([, image, disk, message]) => {
+  expect(() => checkFits(image, { ...DISK, ...disk })).toThrow(message)
+})
+
+test('a NoCloud partition of the image is used again, unless it cannot be written', () => {
+  const row = { path: '/dev/vda3', type: 'part', fstype: 'vfat', label: 'cidata', partlabel: null }
+  const listing = (change: object) =>
+    JSON.stringify({
+      blockdevices: [
+        { ...row, type: 'disk' },
+        { ...row, ...change },
+      ],
+    })
+  expect(configDriveOf(listing({}))).toBe('/dev/vda3')
+  expect(configDriveOf(listing({ fstype: null, label: null, partlabel: 'CIDATA' }))).toBe('/dev/vda3')
+  expect(configDriveOf(listing({ fstype: 'iso9660' }))).toBeUndefined()
+  expect(configDriveOf(listing({ label: 'data' }))).toBeUndefined()
+})
+
+test('an ostree system keeps /etc in its deployment and /var beside it, and takes nothing elsewhere', () => {
+  const deployment = { directory: 'ostree/deploy/fedora/deploy/abc.0', variable: 'ostree/deploy/fedora/var' }
+  expect(ostreePlace('/etc/a/b', deployment)).toBe('/ostree/deploy/fedora/deploy/abc.0/etc/a/b')
+  expect(ostreePlace('/var/lib/x', deployment)).toBe('/ostree/deploy/fedora/var/lib/x')
+  expect(() => ostreePlace('/usr/bin/x', deployment)).toThrow('takes files in /etc and /var only')
+})
