@@ -122,8 +122,9 @@ test('a push that was killed goes on in the next process', async () => {
   await expect(first).rejects.toThrow('killed')
   const again = registry.repository('os/disk')
   expect(await pushBlob(again, described(content), read, { ...FAST_UPLOAD, memory }, never)).toBe('stored')
-  expect(starts).toHaveLength(2)
-  expect(starts[1]).toBeGreaterThan(0)
+  // The registry may still take in what the killed process had sent; then the new one asks again where it is.
+  expect(starts.filter((start) => start === 0)).toHaveLength(1)
+  expect(starts.length).toBeGreaterThan(1)
 })
 
 test('a remembered session that is gone is begun anew', async () => {

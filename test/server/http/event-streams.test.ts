@@ -36,7 +36,7 @@ test('a client that does not read is cut off, and what was for it is given up', 
 })
 
 test('a quiet stream is kept alive by comments, and ends after its life', async () => {
-  const streams = eventStreams({ ...LIMITS, lifeMs: 40 })
+  const streams = eventStreams({ ...LIMITS, lifeMs: 500 })
   const text = await new Response(streams.open('anna', nothing)).text()
   expect(text).toMatch(/^(: still here\n\n)+$/)
   expect(streams.count).toBe(0)
