@@ -3,7 +3,7 @@ import { link, mkdir, readFile, rm } from 'node:fs/promises'
 import { AppError, errorText, isAppError } from '../shared/errors.ts'
 import { writeFileAtomic } from '../shared/files.ts'
 import type { JobFile, WebhookReport } from '../shared/task/job-file.ts'
-import type { Backoff, Clock } from '../shared/time.ts'
+import type { Backoff, Clock, sleep } from '../shared/time.ts'
 import { retry, withTimeout } from '../shared/time.ts'
 import { VERSION } from '../shared/version.ts'
 import type { DispatcherState } from './dispatcher-state.ts'
@@ -30,6 +30,8 @@ export interface NotifyDeps {
   /** `MONITOR_UNIT` of the environment. */
   readonly monitorUnit: string | undefined
   readonly backoff: Backoff
+  /** Waits between two tries; `sleep` when there is none. */
+  readonly pause?: typeof sleep
 }
 
 /** Tried for longer than a controller is ever down for maintenance; then systemd starts the unit again. */
@@ -84,7 +86,7 @@ async function deliver(job: JobFile, report: WebhookReport, deps: NotifyDeps, si
       if (attempt === UNREACHED) void deps.screen(unreachedNotice(job, report, errorText(error)))
       throw error
     })
-  await retry(send, deps.backoff, (error) => isAppError(error, 'controller-unreachable'), signal)
+  await retry(send, deps.backoff, (error) => isAppError(error, 'controller-unreachable'), signal, deps.pause)
 }
 
 /** The report that stands: ours, or the one that was first. It is complete the moment it exists: link(2) is atomic. */

@@ -38,6 +38,7 @@ export async function retry<T>(
   backoff: Backoff,
   retryable: (error: unknown) => boolean,
   signal: AbortSignal,
+  pause: typeof sleep = sleep,
 ): Promise<T> {
   for (let attempt = 0; ; attempt++) {
     signal.throwIfAborted()
@@ -46,7 +47,7 @@ export async function retry<T>(
     } catch (error) {
       if (attempt + 1 >= backoff.attempts || signal.aborted || !retryable(error)) throw error
       const full = Math.min(backoff.maxMs, backoff.firstMs * 2 ** attempt)
-      await sleep(full / 2 + Math.random() * (full / 2), signal)
+      await pause(full / 2 + Math.random() * (full / 2), signal)
     }
   }
 }

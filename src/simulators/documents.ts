@@ -120,16 +120,17 @@ function mediaCollection(state: BmcState): Document {
   return { ...collection(media.path, 'VirtualMediaCollection', members), ...(smb && { Oem: smb }) }
 }
 
-function virtualMedia({ path, rules, image, leftover, bootNext }: SlotState, { profile }: BmcState): Document {
+function virtualMedia({ path, rules, image, leftover, bootNext }: SlotState, { profile, faults }: BmcState): Document {
   const shown = image ?? leftover
+  const inserted = image !== undefined || (leftover !== undefined && faults.has('still-shown'))
   const { change } = profile.media
   return resource(path, 'VirtualMedia.v1_3_2', {
     Name: 'Virtual Removable Media',
     MediaTypes: rules.mediaTypes,
     Image: shown ?? null,
     ImageName: shown?.split('/').at(-1) ?? null,
-    Inserted: image !== undefined,
-    ConnectedVia: image === undefined ? 'NotConnected' : 'URI',
+    Inserted: inserted,
+    ConnectedVia: inserted ? 'URI' : 'NotConnected',
     WriteProtected: true,
     ...(change === 'action' && rules.takes !== 'none' && { Actions: standardActions(path, profile.media) }),
     ...(change === 'hp-action' && { Oem: { Hp: { BootOnNextServerReset: bootNext, Actions: hpActions(path) } } }),

@@ -5,6 +5,8 @@ export const FAULTS = {
   'never-reads': 'the BMC shows a medium as inserted and never reads it',
   'no-sessions': 'every session of the pool is taken',
   busy: 'the first requests are answered 503',
+  occupied: 'the first changes are refused, since the BMC is busy with another operation (Dell SYS446)',
+  'still-shown': 'the BMC goes on showing an ejected medium as inserted',
   detached: 'virtual media are detached (Dell VRM0021)',
   'wrong-clock': 'the clock of the BMC is three days behind',
   'wrong-serial': 'the BMC belongs to another server',

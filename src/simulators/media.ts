@@ -30,7 +30,7 @@ export function eject(slot: SlotState, body: unknown, state: BmcState): Reply {
   if (slot.image === undefined && !isShown(slot, state)) {
     return refusal(state, { status: 404, id: 'ResourceMissingAtURI', text: 'There is no such medium.' })
   }
-  if (media.keepsName) slot.leftover = slot.image
+  if (media.keepsName || state.faults.has('still-shown')) slot.leftover = slot.image
   slot.image = undefined
   slot.bootNext = false
   state.left.set('eject', media.busyAfterEject ?? 0)

@@ -18,6 +18,12 @@ export interface SimulatedRequest {
   readonly body: Body | undefined
 }
 
+const OCCUPIED = {
+  status: 400,
+  id: 'IDRAC.2.8.SYS446',
+  text: 'Unable to start the operation because another operation is in progress.',
+}
+
 /** Everything a simulated BMC answers. Nothing here knows HTTP servers or time. */
 export async function answer(request: SimulatedRequest, state: BmcState): Promise<Reply> {
   const { method, path, body } = request
@@ -30,6 +36,7 @@ export async function answer(request: SimulatedRequest, state: BmcState): Promis
   if (method === 'DELETE') return state.sessions.delete(path) ? { status: 204 } : missing(path, state)
   const refused = checkCondition(request, state)
   if (refused !== undefined) return refused
+  if (takeOne(state, 'occupied')) return refusal(state, OCCUPIED)
   return (await change(request, state)) ?? missing(path, state)
 }
 

@@ -42,6 +42,8 @@ const MAX_BODY = 1024 * 1024
 const MAX_LOG = 1_000
 /** Requests answered 503 by the fault `busy`. */
 const BUSY = 3
+/** Changes refused by the fault `occupied`. */
+const OCCUPIED = 2
 
 /** A BMC of the given kind on a port of this machine: Redfish over HTTP, on the loopback only. */
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
@@ -100,6 +102,7 @@ function initialState({ profile, faults = new Set(), serial, machine, clock, ...
     tasks: new Map(),
     left: new Map([
       ['busy', faults.has('busy') ? BUSY : 0],
+      ['occupied', faults.has('occupied') ? OCCUPIED : 0],
       ['post', power.postLooks ?? 0],
     ]),
     attached: !faults.has('detached'),

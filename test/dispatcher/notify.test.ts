@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { DispatcherState } from '../../src/dispatcher/dispatcher-state.ts'
 import type { Command } from '../../src/dispatcher/exec.ts'
-import { type NotifyDeps, notify } from '../../src/dispatcher/notify.ts'
+import { NOTIFY_BACKOFF, type NotifyDeps, notify } from '../../src/dispatcher/notify.ts'
 import { runPaths } from '../../src/dispatcher/paths.ts'
 import { AppError } from '../../src/shared/errors.ts'
 import type { JobFile } from '../../src/shared/task/job-file.ts'
@@ -157,6 +157,26 @@ test('it is sent again until the controller takes it, always as the same deliver
   expect(said).toContain(
     `attempt 1: Cannot report to ${new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`).origin}: it answered 503`,
   )
+})
+
+test('a controller that is away for more than an hour is told, asked at least once a minute and not much more often', async () => {
+  let now = 0
+  let asked = 0
+  const gaps: number[] = []
+  const pause = async (ms: number) => {
+    gaps.push(ms)
+    asked += 1
+    now += ms
+    // Answers are taken from the front; without any it is 200.
+    if (now < 70 * 60_000) answers = [503]
+  }
+  answers = [503]
+  await notify('success', { ...deps, backoff: NOTIFY_BACKOFF, pause }, never)
+  expect(now).toBeGreaterThan(70 * 60_000)
+  expect(Math.max(...gaps)).toBeLessThanOrEqual(60_000)
+  expect(webhooks()).toHaveLength(asked + 1)
+  expect(asked).toBeLessThan(160)
+  expect(new Set(webhooks().map(({ delivery_id: id }) => id)).size).toBe(1)
 })
 
 test('a reporter that was killed before it delivered sends the same report when it is started again', async () => {

@@ -223,6 +223,29 @@ test('virtual media that are detached in an iDRAC are attached', async () => {
   expect(found.machine.starts).toEqual(['cd', 'disk'])
 })
 
+test("a medium that the BMC shows after its eject is in nobody's way, and the eject of a cleanup says so", async () => {
+  const found = await simulated('idrac9+still-shown')
+  const bmc = await bmcConnector({ ...QUICK, slotMs: 50 })(found.address, never)
+  await bmc.insertMedia(MEDIA, () => undefined, never)
+  await expect(bmc.ejectMedia(never)).rejects.toThrow('Cannot eject the medium in slot 1: it is still inserted')
+  await bmc.insertMedia(MEDIA, () => undefined, never)
+  expect(found.simulator.images()).toEqual({ 1: MEDIA.maintenance, 2: MEDIA.task })
+  const inserts = changes(found.simulator).filter((call) => /InsertMedia .* 204$/.test(call))
+  expect(inserts).toHaveLength(4)
+  await bmc.close()
+})
+
+test('a Dell that is busy with another operation (SYS446) is asked again, and nothing is done twice', async () => {
+  const found = await simulated('idrac9+occupied')
+  const bmc = await bmcConnector(QUICK)(found.address, never)
+  await bmc.insertMedia(MEDIA, () => undefined, never)
+  await bmc.close()
+  const statuses = changes(found.simulator)
+    .filter((call) => call.includes('InsertMedia'))
+    .map((call) => call.split(' ').at(-1))
+  expect(statuses).toEqual(['400', '400', '204', '204'])
+})
+
 test('a box that promises two slots and takes one medium gets both as one', async () => {
   const { simulator, address } = await simulated('idrac8')
   // Without the row for its firmware it is like any unknown box.

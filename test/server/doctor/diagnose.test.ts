@@ -144,6 +144,8 @@ const SEEN: Readonly<Record<Fault, string | undefined>> = {
   'never-reads': 'fetch failed',
   'no-sessions': 'login failed',
   busy: undefined,
+  occupied: undefined,
+  'still-shown': 'eject failed',
   detached: undefined,
   'wrong-clock': 'clock warning',
   'wrong-serial': 'identity failed',

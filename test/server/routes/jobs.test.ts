@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from 'vitest'
+import type { JobPhase } from '../../../src/server/jobs/machine.ts'
 import type { Created } from '../support/api-call.ts'
 import { addJob, addServer } from '../support/api-call.ts'
 import type { Api } from '../support/api-in-process.ts'
@@ -103,6 +104,36 @@ test('jobs are found by status, outcome, server and target', async () => {
   for (const query of ['status=failed', 'outcome=cancelled', 'server=SN1', 'target=install-linux.target&server=SN1'])
     expect((await page(query)).jobs.map((job) => job.job_id)).toEqual([id])
   expect((await page('target=install-windows.target')).jobs).toEqual([])
+})
+
+test.for<[JobPhase, string]>([
+  ['preparing', 'preparing'],
+  ['mounting', 'cleaning-up'],
+  ['booting', 'cleaning-up'],
+  ['dispatching', 'cleaning-up'],
+  ['running:image-linux', 'cleaning-up'],
+])('a job that is %s is cancelled over the API, and is %s then', async ([phase, after]) => {
+  await addServer(api.call)
+  const { job_id: id } = await addJob(api.call)
+  await api.record.apply(id, { type: 'claimed' })
+  if (phase !== 'preparing') await api.record.enter(id, phase)
+  const cancel = () => api.call('POST', `/api/v1/jobs/${id}/cancel`)
+  const first = await cancel()
+  const cancelled = { status: 'failed', outcome: 'cancelled', phase: after }
+  expect([first.status, await first.json()]).toMatchObject([202, cancelled])
+  // Cleanup is on its way: a second order changes nothing, and a report that comes late neither.
+  expect((await cancel()).status).toBe(409)
+  await api.record.apply(id, { type: 'reported-success' })
+  expect(await (await api.call('GET', `/api/v1/jobs/${id}`)).json()).toMatchObject(cancelled)
+  await api.record.apply(id, { type: 'cleaned-up' })
+  expect((await cancel()).status).toBe(409)
+})
+
+test('a job that nobody has begun is cancelled without touching its server', async () => {
+  await addServer(api.call)
+  const { job_id: id } = await addJob(api.call)
+  const answer = await api.call('POST', `/api/v1/jobs/${id}/cancel`)
+  expect([answer.status, await answer.json()]).toMatchObject([202, { outcome: 'cancelled', phase: null }])
 })
 
 test('a recipe is checked without a job', async () => {
