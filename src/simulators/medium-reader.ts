@@ -18,6 +18,9 @@ interface Answer {
 /** BMCs ask for 4 to 128 KiB at a time; a simulated one spares the loopback some of that. */
 const MAX_RANGE = 4 * 1024 * 1024
 
+/** One that nobody reads from is closed: a thousand BMCs of one address would use up what the controller grants it. */
+const CONNECTION = { keepAlive: true, maxSockets: 1, timeout: 5_000 }
+
 /** What a BMC does before it says that a medium is in: HEAD, then the first sectors. */
 export async function probeMedium(url: string, signal: AbortSignal): Promise<void> {
   const { readAt } = await openMedium(url, signal)
@@ -30,8 +33,8 @@ export async function probeMedium(url: string, signal: AbortSignal): Promise<voi
  */
 export async function openMedium(url: string, signal: AbortSignal): Promise<RemoteMedium> {
   const agent = url.startsWith('https:')
-    ? new https.Agent({ keepAlive: true, maxSockets: 1, rejectUnauthorized: false })
-    : new http.Agent({ keepAlive: true, maxSockets: 1 })
+    ? new https.Agent({ ...CONNECTION, rejectUnauthorized: false })
+    : new http.Agent(CONNECTION)
   const exchange = (method: string, headers: http.OutgoingHttpHeaders) =>
     exchangeOnce(url, { method, headers, agent, signal })
   const head = await exchange('HEAD', {})

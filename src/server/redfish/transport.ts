@@ -1,7 +1,7 @@
 import http, { type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import { AppError, isAppError } from '../../shared/errors.ts'
-import { withTimeout } from '../../shared/time.ts'
+import { inTime } from '../../shared/time.ts'
 import type { Reach } from './reach.ts'
 
 export interface RawRequest {
@@ -43,19 +43,24 @@ export function createTransport(origin: URL, verifyTls: boolean, reach?: Reach):
     signal.throwIfAborted()
     // An address in the URL is never looked up.
     reach?.check(origin.href)
-    const limit = withTimeout(signal, request.timeoutMs)
     try {
-      return parseBody(await exchange(origin, agent, reach?.lookup, request, limit))
+      const send = (limit: AbortSignal) => exchange(origin, agent, reach?.lookup, request, limit)
+      return parseBody(await inTime(signal, request.timeoutMs, send))
     } catch (error) {
       signal.throwIfAborted()
       if (isAppError(error)) throw error
-      const state = limit.aborted ? `no answer within ${request.timeoutMs / 1000} s` : 'the connection failed'
+      const state = isTimeout(error) ? `no answer within ${request.timeoutMs / 1000} s` : 'the connection failed'
       throw new AppError('redfish-unreachable', `Cannot reach the BMC at ${origin.origin}: ${state}`, {
         cause: error,
         facts: { method: request.method, path: request.path },
       })
     }
   }
+}
+
+/** Aborted by the limit: Node gives an AbortError with the reason as its cause. */
+function isTimeout(error: unknown): boolean {
+  return error instanceof Error && error.cause instanceof DOMException && error.cause.name === 'TimeoutError'
 }
 
 interface Received {
