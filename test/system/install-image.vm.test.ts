@@ -1,7 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { labCacheDirectory } from '../lab/cache.ts'
+import { labScratch } from '../lab/cache.ts'
 import type { Site } from '../lab/site.ts'
 import { startSite } from '../lab/site.ts'
 
@@ -11,7 +10,7 @@ let directory = ''
 let site: Site
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(labCacheDirectory(), 'test-image-'))
+  directory = await labScratch('test-image')
   site = await startSite(directory, () => undefined)
 }, 15 * MINUTE)
 

@@ -1,9 +1,9 @@
-import { mkdtemp, open, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { open, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { sha256 } from '../../../src/shared/digest.ts'
-import { labCacheDirectory } from '../../lab/cache.ts'
+import { labScratch } from '../../lab/cache.ts'
 import { inTools, mustInTools } from '../../lab/programs.ts'
 import { type TinyRegistry, tinyRegistry } from '../../oci/tiny-registry.ts'
 
@@ -42,7 +42,7 @@ const MAKE = `
   mkdir disk && cp deflate.qcow2 disk/fedora.qcow2 && tar -cf container-disk disk/fedora.qcow2 && gzip container-disk`
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(labCacheDirectory(), 'test-image-disk-'))
+  directory = await labScratch('test-image-disk')
   registry = await tinyRegistry()
   await tools(MAKE)
   await writeFile(join(directory, 'disk-file'), '')

@@ -1,0 +1,114 @@
+import { createReadStream, createWriteStream } from 'node:fs'
+import { mkdir, rm, stat, statfs, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { hashFor, sha256 } from '../../src/shared/digest.ts'
+import { zstdCompressor } from '../../src/shared/zstd.ts'
+import { labScratch } from '../../test/lab/cache.ts'
+import { treeTar } from './content.ts'
+import type { Measured } from './measure.ts'
+import { best, measure } from './measure.ts'
+
+/**
+ * `npm run bench:imaging [-- ROUNDS MIB]`: our pipeline beside `curl | zstd -dc | dd` and `curl | zstd -dc | tar`, the same blob
+ * from the same server to the same file system, in turns. Both sides end with the data on the disk (fdatasync, sync).
+ * CPU seconds and peak memory are of all processes of a side; ours checks the digest as well.
+ */
+
+const MIB = 1 << 20
+const HERE = import.meta.dirname
+
+interface Blob {
+  readonly path: string
+  readonly size: number
+  readonly digest: string
+}
+
+async function serve(blobs: readonly Blob[]) {
+  const server = createServer((request, response) => {
+    const blob = blobs.find(({ digest }) => request.url?.endsWith(digest))
+    if (blob === undefined) return void response.writeHead(404).end()
+    response.writeHead(200, { 'content-length': blob.size })
+    createReadStream(blob.path, { highWaterMark: MIB }).pipe(response)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return { host: `127.0.0.1:${(server.address() as AddressInfo).port}`, close: () => server.close() }
+}
+
+async function compressed(directory: string, name: string, content: AsyncIterable<Uint8Array>): Promise<Blob> {
+  const path = join(directory, name)
+  await pipeline(content, await zstdCompressor(3), createWriteStream(path))
+  const hash = hashFor(sha256(''))
+  for await (const chunk of createReadStream(path)) hash.update(chunk)
+  return { path, size: (await stat(path)).size, digest: `sha256:${hash.digest('hex')}` }
+}
+
+/** The archive behind the partition table of a disk image. */
+async function* asDisk(tar: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const head = Buffer.alloc(MIB)
+  head.writeUInt16BE(0x55aa, 510)
+  head.writeUInt8(0x83, 446 + 4)
+  head.writeUInt32LE(2048, 446 + 8)
+  head.writeUInt32LE(2048, 446 + 12)
+  yield head
+  yield* tar
+}
+
+function row(name: string, ours: Measured, theirs: Measured): void {
+  const ratio = (value: keyof Measured) => (ours[value] / theirs[value]).toFixed(2)
+  const text = ({ wall, cpu, peakMb }: Measured) =>
+    `${wall.toFixed(2)} s, ${cpu.toFixed(2)} CPU s, ${peakMb.toFixed(0)} MB`
+  console.log(`| ${name} | ${text(ours)} | ${text(theirs)} | ${ratio('wall')} | ${ratio('cpu')} | ${ratio('peakMb')} |`)
+}
+
+async function compare(name: string, rounds: number, ours: string[], theirs: string, prepare: () => Promise<void>) {
+  const [a, b]: [Measured[], Measured[]] = [[], []]
+  for (let round = 0; round < rounds; round++) {
+    await prepare()
+    a.push(await measure(ours))
+    await prepare()
+    b.push(await measure(['bash', '-euo', 'pipefail', '-c', theirs]))
+  }
+  row(name, best(a), best(b))
+}
+
+async function main(rounds: number, contentBytes: number): Promise<void> {
+  const directory = await labScratch('bench-imaging')
+  const { bavail, bsize } = await statfs(directory)
+  if (bavail * bsize < 6 * contentBytes) throw new Error(`there is too little room in ${directory}`)
+  try {
+    const tar = await compressed(directory, 'tar.zst', treeTar(contentBytes))
+    const disk = await compressed(directory, 'disk.zst', asDisk(treeTar(contentBytes)))
+    const { host, close } = await serve([tar, disk])
+    const [file, root] = [join(directory, 'disk'), join(directory, 'root')]
+    const prepare = async () => {
+      await rm(root, { recursive: true, force: true })
+      await mkdir(root)
+      // As long as the disk and on it: both sides write over old bytes, as on a real one.
+      await writeFile(file, Buffer.alloc(contentBytes + 2 * MIB, 0xa5), { flush: true })
+    }
+    const ours = (what: string, blob: Blob, to: string) => [
+      process.execPath,
+      '--disable-warning=ExperimentalWarning',
+      join(HERE, 'ours.ts'),
+      what,
+      host,
+      blob.digest,
+      String(blob.size),
+      to,
+    ]
+    const url = (blob: Blob) => `curl -sS --fail http://${host}/v2/bench/blobs/${blob.digest} | zstd -dc`
+    console.log('| | ours | theirs | wall | CPU | memory |\n|---|---|---|---|---|---|')
+    const dd = `${url(disk)} | dd of=${file} bs=1M iflag=fullblock conv=notrunc,fdatasync status=none`
+    await compare('disk image, beside `curl \\| zstd -dc \\| dd`', rounds, ours('disk', disk, file), dd, prepare)
+    const untar = `${url(tar)} | tar --extract --file=- --directory=${root} && sync --file-system ${root}`
+    await compare('root archive, beside `curl \\| zstd -dc \\| tar`', rounds, ours('tar', tar, root), untar, prepare)
+    close()
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+await main(Number(process.argv[2] ?? 5), Number(process.argv[3] ?? 768) * MIB)
