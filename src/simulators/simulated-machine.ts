@@ -36,7 +36,7 @@ export function simulatedMachine(options: MachineOptions): SimulatedMachine {
     },
     async probe(url, whole) {
       if (faults.has('never-reads')) return
-      await probeMedium(url, AbortSignal.timeout(30_000))
+      await probeMedium(url, AbortSignal.timeout(120_000))
       if (whole) await readAll(url)
     },
     wroteNvram: () => wrote,
