@@ -11,7 +11,7 @@ export interface Reach {
   readonly lookup: LookupFunction
 }
 
-/** No BMC is there, or only the host's own (docs/decisions/0030-where-bmcs-may-be.md). */
+/** No BMC is there, or only the host's own (docs/decisions/0032-where-bmcs-may-be.md). */
 const NEVER = blockList([
   '0.0.0.0/8', // this host (RFC 1122 3.2.1.3)
   '169.254.0.0/16', // link-local (RFC 3927); metadata services of clouds
