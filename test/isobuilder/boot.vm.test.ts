@@ -31,9 +31,10 @@ test('one image boots under UEFI as a CD and as a USB disk', async () => {
   await withCd.waitForOff(BOOT_MS)
   expect(withCd.consoleText()).toContain('started from our own medium')
 
-  const withStick = await createVm({ ...machine('usb'), usbDisk: iso })
+  const withStick = await createVm({ ...machine('usb'), drives: ['usb'] })
   onTestFinished(() => withStick.close())
-  await withStick.start('disk')
+  await withStick.media(0, `${files.url}/boot.iso`)
+  await withStick.start('cd')
   await withStick.waitForOff(BOOT_MS)
   expect(withStick.consoleText()).toContain('started from our own medium')
 })

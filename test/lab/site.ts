@@ -9,7 +9,7 @@ import { diskImage } from './disk-image.ts'
 import { maintenanceIso } from './maintenance.ts'
 import { osImage } from './os-image.ts'
 import { inTools } from './programs.ts'
-import { createVm, type Vm } from './qemu/vm.ts'
+import { createVm, type Vm, type VmOptions } from './qemu/vm.ts'
 
 const ASSETS = join(import.meta.dirname, '..', '..', 'assets')
 const SERIAL = 'LAB-0001'
@@ -42,7 +42,7 @@ export interface Site {
 export async function startSite(
   directory: string,
   say: (line: string) => void,
-  options: Pick<BmcOptions, 'slots'> = {},
+  { drives, ...options }: Pick<BmcOptions, 'slots'> & Pick<VmOptions, 'drives'> = {},
 ): Promise<Site> {
   await mkdir(directory, { recursive: true })
   say('executable')
@@ -58,6 +58,7 @@ export async function startSite(
     diskSize: DISK_BYTES,
     workDir: join(directory, 'vm'),
     logPath: join(directory, 'console.log'),
+    ...(drives && { drives }),
   })
   const bmc = await startBmc({ machine: vm, serial: SERIAL, uuid: UUID, ...BMC_LOGIN, ...options })
   await addServer(controller, bmc, directory)

@@ -16,7 +16,10 @@ export const FIRMWARE = {
   variables: '/usr/share/OVMF/OVMF_VARS_4M.fd',
 }
 
-/** A medium in a CD drive at power-on: an export of the NBD server on this machine. */
+/** BMCs show a virtual medium as a CD, or as a USB disk that is there as long as there is a medium. */
+export type DriveKind = 'cd' | 'usb'
+
+/** A medium in a drive at power-on: an export of the NBD server on this machine. */
 export interface InsertedMedium {
   readonly drive: number
   readonly exportName: string
@@ -31,8 +34,8 @@ export interface QemuMachine {
   /** Paths as QEMU sees them: this machine's own NVRAM, and its disk. */
   readonly variables: string
   readonly disk: string
-  /** A file that is plugged in as a read-only USB disk, before the disk in the boot order. */
-  readonly usbDisk?: string | undefined
+  /** What a medium of drive 0 and of drive 1 shows itself as. */
+  readonly drives: readonly DriveKind[]
   /** Where this process waits for QEMU's control connection. */
   readonly qmpPort: number
   readonly nbdPort: number
@@ -42,14 +45,13 @@ export interface QemuMachine {
   readonly forwards: readonly string[]
 }
 
-/** Boot indexes: the override moves the first CD before the disk; without it nothing but the disk is tried first. */
-export const BOOT_INDEX = { usb: 0, disk: 2, cdOverride: 1, cdOrdinary: 3 }
+/** Boot indexes: the override moves the first drive before the disk; without it nothing but the disk is tried first. */
+export const BOOT_INDEX = { disk: 2, override: 1, ordinary: 3 }
 
-/** The whole command line of one power-on. Two CD drives on AHCI, a virtio disk, no network boot. */
+/** The whole command line of one power-on. CD drives on AHCI, USB disks, a virtio disk, no network boot. */
 export function qemuCommand(machine: QemuMachine): readonly string[] {
   const { serial, uuid, accelerator, media } = machine
   const forwards = machine.forwards.map((rule) => `,hostfwd=${rule}`).join('')
-  const bootIndex = machine.bootFrom === 'cd' ? BOOT_INDEX.cdOverride : BOOT_INDEX.cdOrdinary
   return [
     ...['qemu-system-x86_64', '-nodefaults', '-machine', 'q35', ...accelerator.argv],
     ...['-smp', String(machine.cpus), '-m', String(machine.memoryMiB), '-display', 'none'],
@@ -68,23 +70,27 @@ export function qemuCommand(machine: QemuMachine): readonly string[] {
       '-blockdev',
       JSON.stringify(nbdNode(machine.nbdPort, drive, exportName)),
     ]),
-    ...[0, 1].flatMap((drive) => {
-      const inserted = media.find((medium) => medium.drive === drive)
-      const node = inserted === undefined ? '' : `,drive=${nodeName(drive, inserted.exportName)}`
-      return ['-device', `ide-cd,id=cd${drive},bus=ide.${drive}${node}${drive === 0 ? `,bootindex=${bootIndex}` : ''}`]
-    }),
+    ...(machine.drives.includes('usb') ? ['-device', 'qemu-xhci'] : []),
+    ...machine.drives.flatMap((kind, drive) => driveDevice(machine, kind, drive)),
     ...['-drive', `if=none,id=disk,file=${machine.disk},format=raw,cache=unsafe,discard=unmap`],
     ...['-device', `virtio-blk-pci,drive=disk,serial=${diskSerial(serial)},bootindex=${BOOT_INDEX.disk}`],
-    ...(machine.usbDisk === undefined ? [] : usbDisk(machine.usbDisk)),
     ...['-device', 'virtio-rng-pci', '-netdev', `user,id=net${forwards}`],
     ...['-device', 'virtio-net-pci,netdev=net,romfile='],
   ]
 }
 
-/** Blocks of 512 bytes, as a stick has: the firmware looks for a partition table there, not for El Torito. */
-function usbDisk(file: string): readonly string[] {
-  const drive = `if=none,id=stick,file=${file},format=raw,readonly=on`
-  return ['-device', 'qemu-xhci', '-drive', drive, '-device', `usb-storage,drive=stick,bootindex=${BOOT_INDEX.usb}`]
+/** A USB disk has blocks of 512 bytes: the firmware looks for a partition table there, not for El Torito. */
+function driveDevice({ media, bootFrom }: QemuMachine, kind: DriveKind, drive: number): readonly string[] {
+  const inserted = media.find((medium) => medium.drive === drive)
+  const node = inserted === undefined ? '' : `,drive=${nodeName(drive, inserted.exportName)}`
+  const index = bootFrom === 'cd' ? BOOT_INDEX.override : BOOT_INDEX.ordinary
+  const boot = drive === 0 ? `,bootindex=${index}` : ''
+  if (kind === 'cd') return ['-device', `ide-cd,id=${driveId(drive)},bus=ide.${drive}${node}${boot}`]
+  return inserted === undefined ? [] : ['-device', `usb-storage,id=${driveId(drive)},removable=on${node}${boot}`]
+}
+
+export function driveId(drive: number): string {
+  return `drive${drive}`
 }
 
 /** Block node of one medium; every insert has a name of its own, because a node stays until its drive lets go of it. */
@@ -99,7 +105,7 @@ export function nbdNode(port: number, drive: number, exportName: string): Readon
 }
 
 export function nodeName(drive: number, exportName: string): string {
-  return `cd${drive}-${exportName}`
+  return `${driveId(drive)}-${exportName}`
 }
 
 /** virtio-blk has room for 20 bytes. */

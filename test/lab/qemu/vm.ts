@@ -6,7 +6,7 @@ import type { Machine } from '../bmc/machine.ts'
 import { startNbd } from '../bmc/nbd.ts'
 import { inTools, spawnInTools } from '../programs.ts'
 import { accelerator } from './accelerator.ts'
-import { BOOT_INDEX, FIRMWARE, nbdNode, nodeName, qemuCommand } from './command-line.ts'
+import { BOOT_INDEX, type DriveKind, driveId, FIRMWARE, nbdNode, nodeName, qemuCommand } from './command-line.ts'
 import { type SerialConsole, serialConsole } from './console.ts'
 import { listenForQmp, type Qmp } from './qmp.ts'
 
@@ -16,8 +16,8 @@ export interface VmOptions {
   readonly diskPath: string
   /** In bytes; the file is made, sparse, when there is none. */
   readonly diskSize: number
-  /** A file that is plugged in as a read-only USB disk; the firmware starts from it first. */
-  readonly usbDisk?: string
+  /** Default: two CD drives. */
+  readonly drives?: readonly DriveKind[]
   /** Its own directory: the firmware's variables. */
   readonly workDir: string
   /** Where the serial console is written. */
@@ -39,7 +39,7 @@ export interface Vm extends Machine {
   close(): Promise<void>
 }
 
-const INSIDE = { work: '/vm', disk: '/disk', usbDisk: '/usb-disk' }
+const INSIDE = { work: '/vm', disk: '/disk' }
 
 interface Running {
   readonly child: ChildProcess
@@ -53,6 +53,7 @@ export async function createVm(options: VmOptions): Promise<Vm> {
   await prepareDisk(options)
   await prepareVariables(options.workDir)
   const speed = await accelerator()
+  const drives = options.drives ?? ['cd', 'cd']
   const screen = serialConsole(options.logPath)
   const media = new Map<number, { readonly name: string; readonly medium: HttpMedium }>()
   const nbd = await startNbd((name) => [...media.values()].find((entry) => entry.name === name)?.medium)
@@ -75,7 +76,7 @@ export async function createVm(options: VmOptions): Promise<Vm> {
       accelerator: speed,
       variables: `${INSIDE.work}/variables.fd`,
       disk: INSIDE.disk,
-      usbDisk: options.usbDisk === undefined ? undefined : INSIDE.usbDisk,
+      drives,
       nbdPort: nbd.port,
       media: inserted,
       bootFrom: boot,
@@ -87,9 +88,9 @@ export async function createVm(options: VmOptions): Promise<Vm> {
       if (running === started) running = undefined
     })
     // The override is for this boot alone: the boot order is read again at every reset of the guest.
-    if (boot === 'disk') return
-    const path = '/machine/peripheral/cd0'
-    await started.qmp.execute('qom-set', { path, property: 'bootindex', value: BOOT_INDEX.cdOrdinary })
+    if (boot === 'disk' || (drives[0] === 'usb' && !media.has(0))) return
+    const path = `/machine/peripheral/${driveId(0)}`
+    await started.qmp.execute('qom-set', { path, property: 'bootindex', value: BOOT_INDEX.ordinary })
   }
 
   async function stop(): Promise<void> {
@@ -102,6 +103,8 @@ export async function createVm(options: VmOptions): Promise<Vm> {
 
   /** Opens the new medium first: one that cannot be read leaves the drive as it is. */
   async function change(drive: number, url: string | undefined): Promise<void> {
+    if (running !== undefined && drives[drive] === 'usb')
+      throw new Error('a USB disk is changed while the server is off')
     const medium = url === undefined ? undefined : await openHttpMedium(url)
     const before = media.get(drive)
     if (running !== undefined && before !== undefined) await removeMedium(running.qmp, drive, before.name)
@@ -133,7 +136,7 @@ export async function createVm(options: VmOptions): Promise<Vm> {
 }
 
 async function launch(
-  { workDir, diskPath, usbDisk }: VmOptions,
+  { workDir, diskPath }: VmOptions,
   argvFor: (qmpPort: number) => readonly string[],
   screen: SerialConsole,
   onEvent: (name: string, data: unknown) => void,
@@ -142,7 +145,6 @@ async function launch(
   const binds = [
     { host: workDir, inside: INSIDE.work },
     { host: diskPath, inside: INSIDE.disk },
-    ...(usbDisk === undefined ? [] : [{ host: usbDisk, inside: INSIDE.usbDisk, readonly: true }]),
   ]
   const child = await spawnInTools(argvFor(listener.port), { binds, stdio: ['ignore', 'pipe', 'pipe'] })
   let complaints = ''
@@ -165,16 +167,16 @@ async function launch(
 
 async function insertMedium(qmp: Qmp, port: number, drive: number, name: string): Promise<void> {
   await qmp.execute('blockdev-add', nbdNode(port, drive, name))
-  await qmp.execute('blockdev-open-tray', { id: `cd${drive}`, force: true })
-  await qmp.execute('blockdev-insert-medium', { id: `cd${drive}`, 'node-name': nodeName(drive, name) })
-  await qmp.execute('blockdev-close-tray', { id: `cd${drive}` })
+  await qmp.execute('blockdev-open-tray', { id: driveId(drive), force: true })
+  await qmp.execute('blockdev-insert-medium', { id: driveId(drive), 'node-name': nodeName(drive, name) })
+  await qmp.execute('blockdev-close-tray', { id: driveId(drive) })
 }
 
 /** A BMC's eject asks nobody: the medium is gone even when the guest has locked the tray. */
 async function removeMedium(qmp: Qmp, drive: number, name: string): Promise<void> {
-  await qmp.execute('blockdev-open-tray', { id: `cd${drive}`, force: true })
-  await qmp.execute('blockdev-remove-medium', { id: `cd${drive}` })
-  await qmp.execute('blockdev-close-tray', { id: `cd${drive}` })
+  await qmp.execute('blockdev-open-tray', { id: driveId(drive), force: true })
+  await qmp.execute('blockdev-remove-medium', { id: driveId(drive) })
+  await qmp.execute('blockdev-close-tray', { id: driveId(drive) })
   await qmp.execute('blockdev-del', { 'node-name': nodeName(drive, name) })
 }
 

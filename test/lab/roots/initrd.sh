@@ -4,7 +4,7 @@
 set -euo pipefail
 root=$1 init=$2 out=$3
 kernel=$(ls "$root/usr/lib/modules")
-wanted=(virtio_pci virtio_blk virtio_scsi ahci sd_mod sr_mod isofs loop overlay erofs virtio_net virtio_rng)
+wanted=(virtio_pci virtio_blk virtio_scsi ahci sd_mod sr_mod isofs loop overlay erofs virtio_net virtio_rng xhci_pci usb_storage uas)
 tree=$(mktemp -d)
 
 mkdir -p "$tree"/{bin,dev,proc,sys,run,modules,new}
