@@ -1,7 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { labCacheDirectory } from '../lab/cache.ts'
+import { labScratch } from '../lab/cache.ts'
 import type { Site } from '../lab/site.ts'
 import { linuxRecipe, startSite } from '../lab/site.ts'
 
@@ -11,7 +10,7 @@ let directory = ''
 let site: Site
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(labCacheDirectory(), 'test-usb-'))
+  directory = await labScratch('test-usb')
   const slots = ['Usb1', 'Usb2'].map((id) => ({ id, mediaTypes: ['CD', 'USBStick'] }))
   site = await startSite(directory, () => undefined, { slots, drives: ['usb', 'usb'] })
 }, 15 * MINUTE)
