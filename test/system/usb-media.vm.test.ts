@@ -28,7 +28,9 @@ test('a BMC that shows both media as USB disks: the maintenance OS starts from o
   const id = await site.createJob(recipe)
   const job = await site.until(id, ({ status }) => status === 'complete', 10 * MINUTE)
   expect(job).toMatchObject({ outcome: 'failed', failed_step: 'image-linux.service' })
-  expect(site.vm.consoleText()).toMatch(/maintenance-init: \/dev\/sd[ab] holds/)
+  const journal = (await site.controller.run(['job', 'logs', id])).stdout
+  expect(journal).toMatch(/maintenance-init: \/dev\/sd[ab] holds/)
+  expect(journal).toMatch(/found TASK_\w+ in \/dev\/sd[ab]/)
   const media = job.events.filter(({ type }) => type === 'media').map(({ message }) => message)
   expect(media).toContain('task medium is being read')
 })
