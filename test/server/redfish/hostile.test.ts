@@ -92,8 +92,8 @@ test.for<[string, RequestListener, RegExp]>([
   ['texts where links should be', pages(() => ({ Systems: 'x', Managers: 7, Links: [] })), /it has none/],
   ['a collection that is its own member', pages(() => ({ ...ROOT, ...links('/s', '/s') })), /Cannot/],
   [
-    'a hundred thousand members',
-    pages(() => ({ ...ROOT, ...links(...Array.from({ length: 100_000 }, () => '/s')) })),
+    'ten thousand members',
+    pages(() => ({ ...ROOT, ...links(...Array.from({ length: 10_000 }, () => '/s')) })),
     /Cannot/,
   ],
   [
