@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { cached, contentKey, labCacheDirectory } from '../lab/cache.ts'
 import { type Bind, enterCommand } from '../lab/programs.ts'
-import { end } from './executable.ts'
+import { runScript } from '../lab/roots/roots.ts'
 
 export type Suite = 'bookworm' | 'trixie'
 
@@ -14,10 +14,7 @@ export async function bareRoot(suite: Suite): Promise<string> {
   return cached({
     name: `bare-${suite}`,
     ingredients: [await contentKey(SCRIPT), await contentKey(DEBIAN), suite],
-    async build(partial) {
-      const { code, stderr } = await end('bash', [SCRIPT, suite, partial])
-      if (code !== 0) throw new Error(`Cannot make the ${suite} root: ${stderr.slice(-2000)}`)
-    },
+    build: (partial) => runScript(SCRIPT, [suite, partial], suite),
   })
 }
 

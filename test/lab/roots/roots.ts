@@ -35,8 +35,8 @@ export async function debianRoot(name: RootName): Promise<string> {
   })
 }
 
-/** Runs a script of this directory on the host; what it says comes with the error when it fails. */
-function runScript(script: string, args: readonly string[], what: string): Promise<void> {
+/** Runs a script that makes a root on the host; what it says comes with the error when it fails. */
+export function runScript(script: string, args: readonly string[], what: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const [program, ...rest] = [...contained(), 'bash', script, ...args] as [string, ...string[]]
     const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'] })
