@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config'
 
+/** Written, and never seen to the end yet (docs/status.md). `vitest run --project unproven` runs them; script/test says so. */
+const UNPROVEN = ['test/system/install-image.vm.test.ts']
+
 /**
  * Three projects by what a test needs: `fast` nothing but Node, `real` programs of the lab roots (root rights),
  * `vm` QEMU. `script/test` runs all three; a missing need is a failure there, never a skip.
@@ -26,11 +29,13 @@ export default defineConfig({
         test: {
           name: 'vm',
           include: ['test/**/*.vm.test.ts'],
+          exclude: UNPROVEN,
           testTimeout: 600_000,
           hookTimeout: 900_000,
           fileParallelism: false,
         },
       },
+      { test: { name: 'unproven', include: UNPROVEN, hookTimeout: 900_000, fileParallelism: false } },
     ],
   },
 })
