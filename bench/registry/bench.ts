@@ -10,8 +10,9 @@ import type { Rival } from './servers.ts'
 import { startDockerRegistry, startNginx, startOurs } from './servers.ts'
 
 /*
- * npm run bench:registry: ours beside Debian's docker-registry, and nginx as the limit for reads; needs root. Compared is
- * what the server's process spends, since the wall clock also knows what else the machine does. Takes some three minutes.
+ * npm run bench:registry [-- TEXT …]: ours beside Debian's docker-registry, and nginx as the limit for reads; needs root. Compared is
+ * what the server's process spends, since the wall clock also knows what else the machine does. Takes some four minutes;
+ * `-- TEXT …` runs only the rows whose name holds one of the texts.
  */
 
 const directory = await labScratch('bench')
@@ -28,7 +29,9 @@ try {
     `${availableParallelism()} cores, Node ${process.version}, plain HTTP on the loopback, files in the page cache\n`,
   )
   console.log('| | unit | provisioner | docker-registry | ratio | nginx | goal |\n|---|---|---|---|---|---|---|')
-  for (const row of ROWS) console.log(await compare(row, { directory, content }))
+  const named = process.argv.slice(2)
+  const wanted = ({ name }: Row) => named.length === 0 || named.some((text) => name.includes(text))
+  for (const row of ROWS.filter(wanted)) console.log(await compare(row, { directory, content }))
 } finally {
   await Promise.all(rivals.map((rival) => rival.close()))
   await rm(directory, { recursive: true, force: true })

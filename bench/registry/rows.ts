@@ -44,20 +44,20 @@ export const ROWS: readonly Row[] = [
   },
   {
     name: 'manifest GET by tag',
-    rounds: 1,
+    rounds: 2,
     unit: CPU_REQUEST,
     goal: { text: 'at least 15,000 requests/s of one core', reached: ({ cost }) => 1e6 / cost >= 15_000 },
     measure: (rival, { content }) => requests(rival, () => wrk(rival.url + content.manifest.path, SECONDS)),
   },
   {
     name: 'manifest HEAD by tag',
-    rounds: 1,
+    rounds: 2,
     unit: CPU_REQUEST,
     measure: (rival, { content }) => requests(rival, () => heads(rival, content.manifest)),
   },
   {
     name: 'blob of 16 KiB',
-    rounds: 1,
+    rounds: 2,
     unit: CPU_REQUEST,
     measure: (rival, { content }) => requests(rival, () => wrk(rival.url + content.small.path, SECONDS)),
   },
