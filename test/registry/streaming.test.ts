@@ -37,24 +37,26 @@ async function pulled(url: string, headers: Record<string, string> = {}): Promis
   return { digest: `sha256:${hash.digest('hex')}`, size }
 }
 
-test('300 MiB stream in and out without being held in memory', { timeout: 60_000 }, async () => {
+const STREAMED = 160
+
+test(`${STREAMED} MiB stream in and out without being held in memory`, { timeout: 60_000 }, async () => {
   const registry = await testRegistry({ root: await temporaryDirectory(tmpdir()) })
   const { url } = await served(registry)
   const chunk = randomBytes(MiB)
-  const digest = digestOf(chunk, 300)
+  const digest = digestOf(chunk, STREAMED)
   const before = process.memoryUsage.rss()
 
   const { headers } = await fetch(`${url}/v2/big/blobs/uploads/`, { method: 'POST' })
   const location = url + headers.get('location')
-  const patched = await send(location, 'PATCH', repeated(chunk, 300))
-  expect(patched.headers.get('range')).toBe(`0-${300 * MiB - 1}`)
+  const patched = await send(location, 'PATCH', repeated(chunk, STREAMED))
+  expect(patched.headers.get('range')).toBe(`0-${STREAMED * MiB - 1}`)
   expect((await fetch(`${location}?digest=${digest}`, { method: 'PUT' })).status).toBe(201)
 
   const blob = `${url}/v2/big/blobs/${digest}`
-  expect(await pulled(blob)).toEqual({ digest, size: 300 * MiB })
+  expect(await pulled(blob)).toEqual({ digest, size: STREAMED * MiB })
   // c/image continues a broken pull like this, and insists on the 206.
-  expect((await pulled(blob, { range: `bytes=${299 * MiB}-` })).digest).toBe(sha256(chunk))
-  expect(process.memoryUsage.rss() - before).toBeLessThan(200 * MiB)
+  expect((await pulled(blob, { range: `bytes=${(STREAMED - 1) * MiB}-` })).digest).toBe(sha256(chunk))
+  expect(process.memoryUsage.rss() - before).toBeLessThan((STREAMED * MiB) / 2)
 })
 
 test('a puller that goes away midway gives everything back', async () => {
@@ -122,7 +124,7 @@ test('after kill -9 in the middle of an upload the client continues where the re
   const root = await temporaryDirectory(tmpdir())
   const first = await registryProcess(root)
   const chunk = randomBytes(MiB)
-  const body = Buffer.concat([...repeated(chunk, 40)])
+  const body = Buffer.concat([...repeated(chunk, 16)])
   const digest = sha256(body)
   const kept = sha256('acknowledged before')
   await send(`${first.url}/v2/a/blobs/uploads/?digest=${kept}`, 'POST', [Buffer.from('acknowledged before')])
@@ -133,15 +135,15 @@ test('after kill -9 in the middle of an upload the client continues where the re
     headers: { 'content-length': String(body.length) },
   })
   const broken = once(sending, 'error')
-  sending.write(body.subarray(0, 30 * MiB))
-  await expect.poll(() => received(first.url + path)).toBeGreaterThan(10 * MiB)
+  sending.write(body.subarray(0, 12 * MiB))
+  await expect.poll(() => received(first.url + path)).toBeGreaterThan(4 * MiB)
   await first.kill()
   await broken
 
   const second = await registryProcess(root)
   expect((await pulled(`${second.url}/v2/a/blobs/${kept}`)).digest).toBe(kept)
   const from = await received(second.url + path)
-  expect(from).toBeGreaterThan(10 * MiB)
+  expect(from).toBeGreaterThan(4 * MiB)
   const finish = await send(`${second.url}${path}?digest=${digest}`, 'PUT', [body.subarray(from)], {
     'content-range': `${from}-${body.length - 1}`,
   })

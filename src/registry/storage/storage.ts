@@ -2,7 +2,7 @@ import type { Digest } from '../../shared/digest.ts'
 
 /*
  * What a storage backend must do. Bytes live in a BlobStore and an UploadStore (files here, objects in S3), facts in a
- * MetadataStore (SQLite here, PostgreSQL later). A backend is done when test/registry/storage/contract.ts passes.
+ * MetadataStore (SQLite here, PostgreSQL later). A backend is done when the contracts in test/registry/storage pass.
  */
 
 /** Verified content by digest. Which repository may see it is the MetadataStore's business. */

@@ -5,7 +5,7 @@ import { filesystemBlobs, filesystemUploads, prepareDirectories } from '../../..
 import { blobPath } from '../../../src/registry/storage/paths.ts'
 import { sha256 } from '../../../src/shared/digest.ts'
 import { temporaryDirectory } from '../support/open-registry.ts'
-import { bytesContract } from './contract.ts'
+import { bytesContract } from './bytes-contract.ts'
 
 async function make() {
   const root = await temporaryDirectory()

@@ -5,13 +5,17 @@ import { openDatabase } from '../../../src/registry/storage/sqlite-database.ts'
 import { sqliteMetadata } from '../../../src/registry/storage/sqlite-metadata.ts'
 import { sha256 } from '../../../src/shared/digest.ts'
 import { temporaryDirectory } from '../support/open-registry.ts'
-import { metadataContract } from './contract.ts'
+import { maintenanceContract } from './maintenance-contract.ts'
+import { metadataContract } from './metadata-contract.ts'
 
-metadataContract(async () => {
+async function make() {
   const store = sqliteMetadata(join(await temporaryDirectory(), 'registry.sqlite'))
   onTestFinished(() => store.close())
   return store
-})
+}
+
+metadataContract(make)
+maintenanceContract(make)
 
 test('migrations run once, in order, and each is all or nothing', async () => {
   const path = join(await temporaryDirectory(), 'x.sqlite')
