@@ -23,12 +23,10 @@ export async function runNamedStep(
   }
   const paths = runPaths(runDirectory)
   const dispatched = await readDispatcherState(paths)
-  // Without it nobody knows which disks the media are on.
-  if (dispatched === undefined) {
-    throw new AppError(
-      'step-failed',
-      `Cannot run the step "${name}": the dispatcher has left nothing in ${paths.state}`,
-    )
+  // Without the dispatcher nobody knows which disks the media are on; what it refused may be meant for another server.
+  if (dispatched?.status !== 'handed-over') {
+    const state = dispatched === undefined ? `has left nothing in ${paths.state}` : 'has not handed over the task'
+    throw new AppError('step-failed', `Cannot run the step "${name}": the dispatcher ${state}`)
   }
   const files = await loadTask(paths.task)
   const job = jobOf(files)

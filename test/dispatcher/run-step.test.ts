@@ -1,0 +1,37 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { runPaths } from '../../src/dispatcher/paths.ts'
+import { runNamedStep } from '../../src/dispatcher/run-step.ts'
+
+let at: string
+
+beforeEach(async () => {
+  at = await mkdtemp(join(tmpdir(), 'run-step-'))
+})
+
+afterEach(() => rm(at, { recursive: true, force: true }))
+
+async function left(state: object): Promise<void> {
+  const { state: directory, dispatcher } = runPaths(at)
+  await mkdir(directory, { recursive: true })
+  await writeFile(dispatcher, JSON.stringify({ protected_devices: [], ...state }))
+}
+
+const step = (name: string) => runNamedStep(name, at, () => undefined, new AbortController().signal)
+
+test('a step runs only on what the dispatcher has handed over, not on what it refused', async () => {
+  await expect(step('partition')).rejects.toThrow(`the dispatcher has left nothing in ${join(at, 'state')}`)
+  await left({ status: 'failed', exit_code: 18 })
+  await expect(step('partition')).rejects.toThrow(
+    'Cannot run the step "partition": the dispatcher has not handed over the task',
+  )
+  // It gets as far as the copy of the medium, which is not there.
+  await left({ status: 'handed-over', exit_code: 0 })
+  await expect(step('partition')).rejects.toMatchObject({ code: 'medium-unreadable' })
+})
+
+test('a step that there is not is refused with the names of those there are', async () => {
+  await expect(step('dance')).rejects.toThrow(/there are .*partition, /)
+})
