@@ -2,6 +2,7 @@ import { Hono } from 'hono'
 import type { Registry } from '../registry/registry.ts'
 import { logAudit } from '../shared/audit.ts'
 import type { Logger } from '../shared/log.ts'
+import type { AuthDeps } from './http/auth.ts'
 import { accountByLogin } from './http/auth.ts'
 import { limitedAccounts } from './http/limit-requests.ts'
 import { meterRequests } from './http/meter-requests.ts'
@@ -39,7 +40,8 @@ import type { UserRouteDeps } from './routes/users.ts'
 import { USER_ENDPOINTS, userHandlers } from './routes/users.ts'
 import type { AuditStore } from './store/audit.ts'
 
-export type AppDeps = JobRouteDeps &
+export type AppDeps = AuthDeps &
+  JobRouteDeps &
   EventRouteDeps &
   MediaRouteDeps &
   ReportRouteDeps &

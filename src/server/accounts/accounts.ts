@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { sha256 } from '../../shared/digest.ts'
 import { createPasswordChecker } from '../../shared/passwords/check-password.ts'
-import type { LoginThrottle } from '../../shared/passwords/login-throttle.ts'
+import type { LoginAttempt, LoginThrottle } from '../../shared/passwords/login-throttle.ts'
 import { parsePasswordHash, unmatchableHash } from '../../shared/passwords/password-hash.ts'
 import type { Clock } from '../../shared/time.ts'
 import type { Account, TokenStore } from '../store/tokens.ts'
@@ -13,6 +13,8 @@ export interface Accounts {
   byToken(token: string): Account | undefined
   /** Undefined for a wrong password. Without the throttle, which is the caller's. */
   byPassword(username: string, password: string): Promise<Account | undefined>
+  /** The same, with wrong ones counted; a token proves no password. @throws `rate-limited` */
+  byCountedPassword(attempt: LoginAttempt): Promise<Account | undefined>
   /** Either, with wrong passwords counted. @throws `rate-limited` */
   login(login: Login): Promise<Account | undefined>
   /** What finds the account again as it is then, and nothing once its token or password is another one. No secret. */
@@ -58,6 +60,10 @@ export function openAccounts({ users, tokens, throttle, clock }: AccountDeps): A
     return { kind: 'user', name: user.name, role: user.role }
   }
 
+  function byCountedPassword(attempt: LoginAttempt): Promise<Account | undefined> {
+    return throttle.attempt(attempt, () => byPassword(attempt.username, attempt.password))
+  }
+
   function stampOf(name: string): string | undefined {
     const stored = users.passwordOf(name)
     if (stored === undefined || users.find(name)?.disabled !== false) return undefined
@@ -67,10 +73,11 @@ export function openAccounts({ users, tokens, throttle, clock }: AccountDeps): A
   return {
     byToken,
     byPassword,
+    byCountedPassword,
     async login({ username, password, address }) {
       const account = byToken(password)
       if (account !== undefined || username === undefined || looksLikeToken(password)) return account
-      return throttle.attempt({ username, password, address }, () => byPassword(username, password))
+      return byCountedPassword({ username, password, address })
     },
     stampOf,
     // The SHA-256 of 160 random bits: who reads it has the token already, or learns nothing from it.

@@ -1,16 +1,21 @@
 import { AppError } from '../../shared/errors.ts'
+import type { LoginAttempt } from '../../shared/passwords/login-throttle.ts'
 import { hashPassword } from '../../shared/passwords/password-hash.ts'
 import type { Clock } from '../../shared/time.ts'
 import { addressOf } from '../http/address.ts'
-import type { AuthDeps } from '../http/auth.ts'
 import type { Endpoints } from '../http/endpoint.ts'
 import { EMPTY, json, jsonBody } from '../http/endpoint.ts'
 import type { Handlers } from '../http/mount.ts'
 import { listOf, record } from '../http/schema.ts'
+import type { Account } from '../store/tokens.ts'
 import type { User, UserStore } from '../store/users.ts'
 import { ACCOUNT, NEW_PASSWORD, NEW_USER, USER, USER_CHANGE } from './account-schemas.ts'
 
-export interface UserRouteDeps extends AuthDeps {
+export interface UserRouteDeps {
+  readonly accounts: {
+    /** @throws `rate-limited` */
+    byCountedPassword(attempt: LoginAttempt): Promise<Account | undefined>
+  }
   readonly users: UserStore
   readonly clock: Clock
 }
@@ -91,9 +96,8 @@ export function userHandlers({ users, accounts, clock }: UserRouteDeps): Handler
 
     async changeOwnPassword({ c, account, body, reply }) {
       if (account.kind === 'service') throw new AppError('forbidden', 'Cannot change a password: a service has none')
-      const login = { username: account.name, password: body.password, address: addressOf(c) }
-      const proved = await accounts.login(login)
-      if (proved?.kind !== 'user' || proved.name !== account.name)
+      const attempt = { username: account.name, password: body.password, address: addressOf(c) }
+      if ((await accounts.byCountedPassword(attempt)) === undefined)
         throw new AppError('forbidden', 'Cannot change the password: the present one is another')
       users.change(account.name, { password: await hashPassword(body.new_password) })
       return reply(204, null)
