@@ -23,7 +23,7 @@ const create: Command = {
     role: { value: 'ROLE', doc: "admin, operator or reader; no more than its owner's (default: as much)" },
     user: { value: 'NAME', doc: 'Whose it is (default: your own)' },
     service: { doc: 'It is of no user but of a service' },
-    days: { value: 'N', doc: 'How long it lasts (default: for ever)' },
+    days: { value: 'N', doc: 'How long it lasts (default: for ever, or as long as the token that makes it)' },
     ...JSON_OPTION,
     ...CONTROLLER_OPTIONS,
   },

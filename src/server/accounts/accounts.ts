@@ -6,7 +6,7 @@ import { parsePasswordHash, unmatchableHash } from '../../shared/passwords/passw
 import type { Clock } from '../../shared/time.ts'
 import type { Account, TokenStore } from '../store/tokens.ts'
 import { looksLikeToken } from '../store/tokens.ts'
-import type { UserStore } from '../store/users.ts'
+import type { User, UserStore } from '../store/users.ts'
 
 /** Everybody the controller knows; API and registry ask the same. */
 export interface Accounts {
@@ -57,7 +57,7 @@ export function openAccounts({ users, tokens, throttle, clock }: AccountDeps): A
     // Removed, disabled or given another password while the comparison ran: what is stored now decides.
     const user = users.find(username)
     if (user === undefined || user.disabled || users.passwordOf(username) !== stored) return undefined
-    return { kind: 'user', name: user.name, role: user.role }
+    return accountOf(user)
   }
 
   function byCountedPassword(attempt: LoginAttempt): Promise<Account | undefined> {
@@ -86,8 +86,13 @@ export function openAccounts({ users, tokens, throttle, clock }: AccountDeps): A
       const [kind, ...rest] = stamp.split(':')
       if (kind === 'account') return tokens.findByHash(rest.join(':'), clock.now())
       const user = kind === 'password' && stampOf(rest[0] ?? '') === stamp ? users.find(rest[0] ?? '') : undefined
-      return user && { kind: 'user', name: user.name, role: user.role }
+      return user && accountOf(user)
     },
     close: passwords.close,
   }
+}
+
+/** By their password. */
+function accountOf({ name, role }: User): Account {
+  return { kind: 'user', name, role, expiresAt: null }
 }

@@ -25,7 +25,7 @@ export const TOKEN_ENDPOINTS = {
     summary: 'Make a token, which is shown only now',
     description:
       'Users make tokens for themselves; an admin makes them for every user, and with "owner": null for services. ' +
-      'A token may not do more than its maker and its owner.',
+      'A token may not do more than its maker and its owner. One that is made with a token that ends, ends with it or earlier, unless an admin makes it.',
     body: jsonBody(NEW_TOKEN, MAX_BODY),
     answers: { 201: json('The token', CREATED_TOKEN) },
     errors: ['forbidden', 'user-not-found'],
@@ -57,7 +57,7 @@ export function tokenHandlers({ tokens, users, clock }: TokenRouteDeps): Handler
       const role = body.role ?? (includesRole(account.role, limit) ? limit : account.role)
       if (!includesRole(account.role, role) || !includesRole(limit, role))
         throw new AppError('forbidden', `Cannot make the token: "${role}" is more than its maker or its owner may`)
-      const expiresAt = body.expires_at == null ? null : new Date(body.expires_at)
+      const expiresAt = endOf(body.expires_at, account)
       if (expiresAt !== null && !(expiresAt.getTime() > clock.now().getTime()))
         throw new AppError('request-invalid', 'Cannot make the token: it would have expired already')
       const { id, token } = tokens.create({ name: body.name, role, owner, createdAt: clock.now(), expiresAt })
@@ -95,6 +95,19 @@ export function tokenHandlers({ tokens, users, clock }: TokenRouteDeps): Handler
 /** Whose the token is when nothing is said. */
 function ownOwner({ kind, name }: Account): string | null {
   return kind === 'user' ? name : null
+}
+
+/**
+ * What was given for a time does not make itself last for ever. An admin is not held to that: they may make users, and so
+ * could come back anyway; and the token of a login ends, with which tokens of services are made.
+ * @throws `forbidden`
+ */
+function endOf(wanted: string | null | undefined, { role, expiresAt: latest }: Account): Date | null {
+  const end = wanted == null ? null : new Date(wanted)
+  if (latest === null || role === 'admin') return end
+  if (wanted === undefined) return latest
+  if (end !== null && end.getTime() <= latest.getTime()) return end
+  throw new AppError('forbidden', `Cannot make the token: the one that makes it ends at ${latest.toISOString()}`)
 }
 
 function maySee(account: Account, { owner }: TokenRecord): boolean {

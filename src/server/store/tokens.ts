@@ -15,6 +15,8 @@ export interface Account {
   /** The user's name, or what the service's token is called. */
   readonly name: string
   readonly role: Role
+  /** When what was shown ends by itself: of a token; a password has no end. */
+  readonly expiresAt: Date | null
 }
 
 /** A token as it can be shown: the token itself is stored nowhere. */
@@ -81,9 +83,9 @@ export function sqliteTokenStore(db: DatabaseSync): TokenStore {
     const used = optional(row, 'last_used_at')
     // A write at each request would cost more than the request.
     if (used === null || now.getTime() - Date.parse(used) > HOUR_MS) touch.run(now.toISOString(), hash)
-    const [role, owner] = [text(row, 'role') as Role, optional(row, 'owner')]
-    if (owner === null) return { kind: 'service', name: text(row, 'name'), role }
-    return { kind: 'user', name: owner, role: lesserRole(role, text(row, 'owner_role') as Role) }
+    const { name, role, owner, expiresAt } = recordFrom(row)
+    if (owner === null) return { kind: 'service', name, role, expiresAt }
+    return { kind: 'user', name: owner, role: lesserRole(role, text(row, 'owner_role') as Role), expiresAt }
   }
 
   return {

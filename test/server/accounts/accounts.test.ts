@@ -34,7 +34,7 @@ test('a user is known by name and password, by nothing else, and not while disab
   const { addUser, users, login } = site()
   addUser('root', 'admin')
   addUser('ann', 'operator')
-  expect(await login('ann', PASSWORD)).toEqual({ kind: 'user', name: 'ann', role: 'operator' })
+  expect(await login('ann', PASSWORD)).toEqual({ kind: 'user', name: 'ann', role: 'operator', expiresAt: null })
   expect(await login('ann', 'other')).toBeUndefined()
   expect(await login(undefined, PASSWORD)).toBeUndefined()
   users.change('ann', { disabled: true })
@@ -58,7 +58,7 @@ test("a user's token never does more than its owner may by now, and dies with th
   addUser('ann', 'admin')
   const admin = tokenOf('ann', 'admin').token
   const reader = tokenOf('ann', 'reader').token
-  expect(await login(undefined, admin)).toEqual({ kind: 'user', name: 'ann', role: 'admin' })
+  expect(await login(undefined, admin)).toEqual({ kind: 'user', name: 'ann', role: 'admin', expiresAt: null })
   expect(await login('anything', reader)).toMatchObject({ role: 'reader' })
   users.change('ann', { role: 'operator' })
   expect([await login(undefined, admin), await login(undefined, reader)]).toMatchObject([
@@ -78,7 +78,12 @@ test('a token ends at its time, and when it is revoked', async () => {
   tokenOf(null, 'admin')
   const short = tokenOf(null, 'operator', new Date(AT.getTime() + 1000))
   const long = tokenOf(null, 'operator')
-  expect(await login(undefined, short.token)).toEqual({ kind: 'service', name: 'ci', role: 'operator' })
+  expect(await login(undefined, short.token)).toEqual({
+    kind: 'service',
+    name: 'ci',
+    role: 'operator',
+    expiresAt: new Date(AT.getTime() + 1000),
+  })
   pass(1000)
   expect(await login(undefined, short.token)).toBeUndefined()
   tokens.revoke(long.id)
