@@ -15,13 +15,23 @@ export function checkFirmware(recipe: Recipe): Problem[] {
     })) {
       if (value !== undefined) problems.push({ path: `/${field}`, code: 'unused', message: 'needs a "firmware_url"' })
     }
-  } else if (sha256 === undefined && tool !== undefined && !/@sha(256|512):[0-9a-f]+$/.test(url)) {
+  } else if (sha256 === undefined && tool !== undefined && !namesContent(url)) {
     const message =
       'is required, or a "firmware_url" with a digest (oci://HOST/NAME@sha256:…): firmware is never used unchecked'
     problems.push({ path: '/firmware_sha256', code: 'required', message })
   }
   if (tool !== undefined) problems.push(...checkTool(tool))
   return problems
+}
+
+/** Only an artifact is checked against a digest in its name; what a web server calls its files says nothing. */
+function namesContent(url: string): boolean {
+  if (!url.startsWith('oci://')) return false
+  try {
+    return parseOciReference(url).digest !== undefined
+  } catch {
+    return false
+  }
 }
 
 function checkTool({ image, arguments: given = [] }: NonNullable<Recipe['firmware_tool']>): Problem[] {

@@ -118,6 +118,11 @@ test.for<[string, object, string[]]>([
     ['/firmware_sha256'],
   ],
   [
+    'by a file name that looks like a digest',
+    { firmware_url: `https://192.0.2.1/x.bin@sha256:${'a'.repeat(64)}`, firmware_sha256: undefined },
+    ['/firmware_sha256'],
+  ],
+  [
     'for a tool that is not told of it',
     { firmware_tool: { image: 'oci://192.0.2.1/sum:1' } },
     ['/firmware_tool/arguments'],
