@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { AppError } from '../../shared/errors.ts'
-import { DATA_TYPE } from '../../shared/recipe/roles.ts'
+import { DATA_TYPE, ESP_TYPE } from '../../shared/recipe/roles.ts'
 import type { Command } from '../exec.ts'
 import type { Disk } from './disk.ts'
 import { partitionPath } from './disk.ts'
@@ -72,12 +72,15 @@ function appended(disk: Disk, table: DiskTable): string {
 
 /** A partition of the image that is one already, by the label of its file system or its own. */
 async function findConfigDrive(disk: Disk, { programs, signal }: StepContext): Promise<string | undefined> {
-  const columns = 'PATH,TYPE,FSTYPE,LABEL,PARTLABEL'
+  const columns = 'PATH,TYPE,FSTYPE,LABEL,PARTLABEL,PARTTYPE'
   const text = await programs.read({ argv: ['lsblk', '--json', '--list', '--output', columns, disk.path] }, signal)
   return configDriveOf(text)
 }
 
-/** Reads lsblk. One that cannot be written by mtools, such as an ISO9660 one, is left alone. */
+/**
+ * Reads lsblk. One that cannot be written by mtools, such as an ISO9660 one, is left alone; and so is an ESP of that name, for
+ * the drive is made anew and the boot loader would go.
+ */
 export function configDriveOf(listing: string): string | undefined {
   const { blockdevices } = JSON.parse(listing) as {
     blockdevices: readonly {
@@ -86,13 +89,21 @@ export function configDriveOf(listing: string): string | undefined {
       fstype: string | null
       label: string | null
       partlabel: string | null
+      parttype: string | null
     }[]
   }
   const isCidata = (name: string | null) => name?.toLowerCase() === 'cidata'
   return blockdevices.find(
-    ({ type, fstype, label, partlabel }) =>
-      type === 'part' && (fstype === 'vfat' ? isCidata(label) : fstype === null && isCidata(partlabel)),
+    ({ type, fstype, label, partlabel, parttype }) =>
+      type === 'part' &&
+      !isEspType(parttype ?? '') &&
+      (fstype === 'vfat' ? isCidata(label) : fstype === null && isCidata(partlabel)),
   )?.path
+}
+
+/** In a GPT a GUID; in an MBR `ef`, which lsblk writes as `0xef` (UEFI 2.10 section 5.2.2). */
+function isEspType(type: string): boolean {
+  return type.toUpperCase() === ESP_TYPE || /^(0x)?ef$/i.test(type)
 }
 
 async function growFileSystem(device: string, { programs, signal }: StepContext): Promise<void> {

@@ -72,12 +72,9 @@ export function layoutDisk(recipe: Recipe, diskBytes: number): readonly Slot[] {
   })
 }
 
-/** The partition that cloud-init reads, if there is one. @throws `step-failed` when it could not be read as NoCloud */
+/** The partition that cloud-init reads, if there is one. The recipe's rules have seen to it that nothing else is on it. */
 export function configDriveSlot(slots: readonly Slot[]): Slot | undefined {
-  const slot = slots.find(({ label }) => label?.toLowerCase() === 'cidata')
-  if (slot === undefined || slot.format === 'vfat') return slot
-  const message = `Cannot use partition ${slot.number} "${slot.label}" as NoCloud drive: it is ${slot.format}, and vfat is needed`
-  throw new AppError('step-failed', message)
+  return slots.find(({ label }) => label?.toLowerCase() === 'cidata')
 }
 
 function sizesInMiB(partitions: readonly Partition[], usable: number): readonly number[] {

@@ -9,7 +9,7 @@ import type { Disk } from './disk.ts'
 import { findDisk, partitionPath } from './disk.ts'
 import { claimDisk, planErase } from './interlock.ts'
 import type { Slot } from './layout.ts'
-import { configDriveSlot, layoutDisk } from './layout.ts'
+import { layoutDisk } from './layout.ts'
 import { identityOf } from './prepared-disk.ts'
 import type { Step } from './step.ts'
 
@@ -21,7 +21,6 @@ export const partition: Step = {
     const { recipe, programs, signal } = context
     const disk = await findDisk(context)
     const slots = layoutDisk(recipe, disk.bytes)
-    configDriveSlot(slots)
     // Not by the step that unpacks it: nothing is erased for an artifact that nobody trusted has signed.
     if (recipe.verify?.public_key !== undefined) await openArtifact(context)
     const old = await claimDisk(disk, context)

@@ -2,10 +2,10 @@ import { parseByteSize } from '../byte-size.ts'
 import type { Problem } from '../errors.ts'
 import { errorText } from '../errors.ts'
 import { parseOciReference } from '../oci-reference.ts'
-import { isEsp, mountpointsOf } from './roles.ts'
 import { checkFirmware } from './rules-firmware.ts'
 import { checkFiles, checkUnused, checkVerify } from './rules-image.ts'
-import type { Partition, Recipe } from './schema.ts'
+import { checkLayout } from './rules-layout.ts'
+import type { Recipe } from './schema.ts'
 
 /** What each target cannot do without. A target that is not listed is a firmware target. */
 const REQUIRED: Readonly<Record<string, readonly Need[]>> = {
@@ -19,16 +19,6 @@ const REQUIRED: Readonly<Record<string, readonly Need[]>> = {
 }
 
 type Need = 'disk' | 'oci_url' | 'partition_layout' | 'ks_cfg' | 'firmware_url' | 'firmware_tool'
-
-/** mkfs refuses longer labels, after the disk was already wiped. */
-const LABEL_LIMIT: Readonly<Record<Partition['format'], number>> = {
-  vfat: 11,
-  xfs: 12,
-  ext4: 16,
-  swap: 15,
-  btrfs: 36,
-  none: 36,
-}
 
 /** Texts are limited in characters by the schema and in bytes here: media have bytes. */
 const BYTE_LIMITS = { unattend_xml: 1024 * 1024, ks_cfg: 256 * 1024, user_data: 1024 * 1024 } as const
@@ -104,83 +94,6 @@ function checkTexts(recipe: Recipe): Problem[] {
   return (Object.keys(BYTE_LIMITS) as (keyof typeof BYTE_LIMITS)[])
     .filter((field) => Buffer.byteLength(recipe[field] ?? '') > BYTE_LIMITS[field])
     .map((field) => problem(`/${field}`, 'size', `is larger than ${BYTE_LIMITS[field]} bytes`))
-}
-
-function checkLayout(recipe: Recipe): Problem[] {
-  const layout = recipe.partition_layout
-  if (layout === undefined) return []
-  return [
-    ...layout.flatMap(checkPartition),
-    ...checkShares(layout),
-    ...checkUnique(layout, 'mountpoint'),
-    ...checkUnique(layout, 'label'),
-    ...(recipe.task_target === 'install-linux.target' ? checkBootable(layout) : []),
-  ]
-}
-
-function checkPartition(partition: Partition, index: number): Problem[] {
-  const at = `/partition_layout/${index}`
-  const problems: Problem[] = []
-  const limit = LABEL_LIMIT[partition.format]
-  if (partition.label !== undefined && partition.label.length > limit) {
-    problems.push(
-      problem(
-        `${at}/label`,
-        'length',
-        `"${partition.label}" is longer than the ${limit} characters of ${partition.format}`,
-      ),
-    )
-  }
-  if (partition.mountpoint !== undefined && (partition.format === 'swap' || partition.format === 'none')) {
-    problems.push(
-      problem(`${at}/mountpoint`, 'mount', `a partition with format "${partition.format}" cannot be mounted`),
-    )
-  }
-  if (partition.mount_options !== undefined && partition.mountpoint === undefined) {
-    problems.push(problem(`${at}/mount_options`, 'mount', 'options need a "mountpoint"'))
-  }
-  return problems
-}
-
-/** Percentages are shares of what the fixed sizes leave, so together they cannot pass 100. */
-function checkShares(layout: readonly Partition[]): Problem[] {
-  let sum = 0
-  for (const [index, { size }] of layout.entries()) {
-    if (!size.endsWith('%')) continue
-    sum += Number(size.slice(0, -1))
-    if (sum > 100) {
-      const text = `the shares add up to ${sum} %: a percentage is a share of what the fixed sizes leave, 100 % in all`
-      return [problem(`/partition_layout/${index}/size`, 'range', text)]
-    }
-  }
-  return []
-}
-
-function checkUnique(layout: readonly Partition[], field: 'mountpoint' | 'label'): Problem[] {
-  const first = new Map<string, number>()
-  return layout.flatMap((partition, index) => {
-    const value = partition[field]
-    if (value === undefined) return []
-    const before = first.get(value)
-    first.set(value, before ?? index)
-    if (before === undefined) return []
-    return [
-      problem(`/partition_layout/${index}/${field}`, 'duplicate', `"${value}" is used by partition ${before} already`),
-    ]
-  })
-}
-
-function checkBootable(layout: readonly Partition[]): Problem[] {
-  const problems: Problem[] = []
-  const roots = mountpointsOf(layout).filter((mountpoint) => mountpoint === '/').length
-  if (roots === 0) {
-    problems.push(problem('/partition_layout', 'root', 'no partition is the root: give one "mountpoint": "/"'))
-  }
-  if (layout.filter(isEsp).length !== 1) {
-    const text = 'exactly one EFI system partition is needed: "format": "vfat" with "mountpoint": "/boot/efi"'
-    problems.push(problem('/partition_layout', 'esp', text))
-  }
-  return problems
 }
 
 function problem(path: string, code: string, message: string): Problem {

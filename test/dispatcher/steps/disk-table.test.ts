@@ -100,7 +100,7 @@ test.for<[string, Parameters<typeof checkFits>[0], Partial<Disk>, string]>([
 })
 
 test('a NoCloud partition of the image is used again, unless it cannot be written', () => {
-  const row = { path: '/dev/vda3', type: 'part', fstype: 'vfat', label: 'cidata', partlabel: null }
+  const row = { path: '/dev/vda3', type: 'part', fstype: 'vfat', label: 'cidata', partlabel: null, parttype: null }
   const listing = (change: object) =>
     JSON.stringify({
       blockdevices: [
@@ -112,6 +112,10 @@ test('a NoCloud partition of the image is used again, unless it cannot be writte
   expect(configDriveOf(listing({ fstype: null, label: null, partlabel: 'CIDATA' }))).toBe('/dev/vda3')
   expect(configDriveOf(listing({ fstype: 'iso9660' }))).toBeUndefined()
   expect(configDriveOf(listing({ label: 'data' }))).toBeUndefined()
+  expect(configDriveOf(listing({ parttype: 'ebd0a0a2-b9e5-4433-87c0-68b6b72699c7' }))).toBe('/dev/vda3')
+  // Its boot loader would go.
+  expect(configDriveOf(listing({ parttype: 'c12a7328-f81f-11d2-ba4b-00a0c93ec93b' }))).toBeUndefined()
+  expect(configDriveOf(listing({ parttype: '0xef' }))).toBeUndefined()
 })
 
 test('an ostree system keeps /etc in its deployment and /var beside it, and takes nothing elsewhere', () => {

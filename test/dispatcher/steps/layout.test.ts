@@ -93,8 +93,3 @@ test.for<[string, Partial<Recipe>, readonly Partition[], number | undefined]>([
   expect(configDriveSlot(slots)?.number).toBe(expected)
   expect(slots).toHaveLength(Math.max(layout.length, expected ?? 0))
 })
-
-test('a NoCloud drive that cloud-init would not read is refused', () => {
-  const slots = layoutDisk(recipe([part('1G', { label: 'CIDATA' })]), 4 * GIB)
-  expect(() => configDriveSlot(slots)).toThrow('it is ext4, and vfat is needed')
-})

@@ -13,6 +13,14 @@ const LINUX: Recipe = {
   ],
 }
 
+const ESP = 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B'
+const DRIVE = { size: '64MiB', format: 'vfat', label: 'CIDATA' }
+
+function layout(sizes: readonly string[], esp: Record<string, unknown> = {}, ...more: Record<string, unknown>[]) {
+  const root = sizes.map((size, index) => ({ size, format: 'ext4', mountpoint: index === 0 ? '/' : `/data${index}` }))
+  return [{ size: '64MiB', format: 'vfat', mountpoint: '/boot/efi', ...esp }, ...root, ...more]
+}
+
 function problemsOf(document: unknown): string[] {
   try {
     parseRecipe(document)
@@ -62,6 +70,19 @@ test.for<[string, Partial<Recipe> | Record<string, unknown>, string[]]>([
     { partition_layout: [...layout(['100%']), { size: '1GiB', format: 'ext4', mountpoint: '/' }] },
     ['/partition_layout/2/mountpoint'],
   ],
+  ['a NoCloud drive of its own', { partition_layout: layout(['100%'], {}, DRIVE) }, []],
+  ...(
+    [
+      ['the ESP', layout(['100%'], { label: 'cidata' }), 0],
+      ['an ESP by its type', layout(['100%'], { mountpoint: undefined, label: 'CIDATA', type_guid: ESP }), 0],
+      ['mounted', layout(['100%'], {}, { ...DRIVE, mountpoint: '/seed' }), 2],
+      ['ext4', layout(['100%'], {}, { ...DRIVE, format: 'ext4' }), 2],
+    ] as const
+  ).map(([how, partitions, index]): [string, Record<string, unknown>, string[]] => [
+    `a NoCloud drive that is ${how}`,
+    { partition_layout: partitions },
+    [`/partition_layout/${index}/label`],
+  ]),
   ['no ESP', { partition_layout: [{ size: '100%', format: 'ext4', mountpoint: '/' }] }, ['/partition_layout']],
   [
     'swap with a mount point',
@@ -168,11 +189,6 @@ test.for([
 ])('%s is refused as a recipe', ([, text]) => {
   expect(() => parseRecipeText(text ?? '')).toThrow(expect.objectContaining({ code: 'recipe-invalid' }))
 })
-
-function layout(sizes: readonly string[], esp: Record<string, unknown> = {}) {
-  const root = sizes.map((size, index) => ({ size, format: 'ext4', mountpoint: index === 0 ? '/' : `/data${index}` }))
-  return [{ size: '64MiB', format: 'vfat', mountpoint: '/boot/efi', ...esp }, ...root]
-}
 
 test('a document that a parser could choke on is answered at once, and clearly', () => {
   for (const text of [`metadata: ${'['.repeat(100_000)}`, `{"a":${'{"a":'.repeat(50_000)}`]) {

@@ -1,0 +1,117 @@
+import type { Problem } from '../errors.ts'
+import { isConfigDrive, isEsp, mountpointsOf } from './roles.ts'
+import type { Partition, Recipe } from './schema.ts'
+
+/** mkfs refuses longer labels, after the disk was already wiped. */
+const LABEL_LIMIT: Readonly<Record<Partition['format'], number>> = {
+  vfat: 11,
+  xfs: 12,
+  ext4: 16,
+  swap: 15,
+  btrfs: 36,
+  none: 36,
+}
+
+/** Disks are erased for a layout, so what cannot be made, mounted or booted of it is told before. Pure. */
+export function checkLayout(recipe: Recipe): Problem[] {
+  const layout = recipe.partition_layout
+  if (layout === undefined) return []
+  return [
+    ...layout.flatMap(checkPartition),
+    ...checkShares(layout),
+    ...checkRoles(layout),
+    ...checkUnique(
+      'mountpoint',
+      layout.map(({ mountpoint }) => mountpoint),
+    ),
+    ...checkUnique(
+      'label',
+      layout.map(({ label }) => label),
+    ),
+    ...(recipe.task_target === 'install-linux.target' ? checkBootable(layout) : []),
+  ]
+}
+
+function checkPartition(partition: Partition, index: number): Problem[] {
+  const at = `/partition_layout/${index}`
+  const problems: Problem[] = []
+  const limit = LABEL_LIMIT[partition.format]
+  if (partition.label !== undefined && partition.label.length > limit) {
+    problems.push(
+      problem(
+        `${at}/label`,
+        'length',
+        `"${partition.label}" is longer than the ${limit} characters of ${partition.format}`,
+      ),
+    )
+  }
+  if (partition.mountpoint !== undefined && (partition.format === 'swap' || partition.format === 'none')) {
+    problems.push(
+      problem(`${at}/mountpoint`, 'mount', `a partition with format "${partition.format}" cannot be mounted`),
+    )
+  }
+  if (partition.mount_options !== undefined && partition.mountpoint === undefined) {
+    problems.push(problem(`${at}/mount_options`, 'mount', 'options need a "mountpoint"'))
+  }
+  return problems
+}
+
+/** Roles follow from type, label and mount point, and each needs the file system that its reader expects. */
+function checkRoles(layout: readonly Partition[]): Problem[] {
+  const mountpoints = mountpointsOf(layout)
+  return layout.flatMap((partition, index) => {
+    const at = `/partition_layout/${index}`
+    const { format } = partition
+    const problems: Problem[] = []
+    if (isConfigDrive(partition) && (format !== 'vfat' || isEsp(partition) || mountpoints[index] !== undefined)) {
+      // It is made anew, last of all, when everything else is in its place.
+      const text = `"${partition.label}" is cloud-init's drive: a vfat partition of its own, mounted nowhere and no ESP`
+      problems.push(problem(`${at}/label`, 'config-drive', text))
+    }
+    return problems
+  })
+}
+
+/** Percentages are shares of what the fixed sizes leave, so together they cannot pass 100. */
+function checkShares(layout: readonly Partition[]): Problem[] {
+  let sum = 0
+  for (const [index, { size }] of layout.entries()) {
+    if (!size.endsWith('%')) continue
+    sum += Number(size.slice(0, -1))
+    if (sum > 100) {
+      const text = `the shares add up to ${sum} %: a percentage is a share of what the fixed sizes leave, 100 % in all`
+      return [problem(`/partition_layout/${index}/size`, 'range', text)]
+    }
+  }
+  return []
+}
+
+function checkUnique(field: 'mountpoint' | 'label', values: readonly (string | undefined)[]): Problem[] {
+  const first = new Map<string, number>()
+  return values.flatMap((value, index) => {
+    if (value === undefined) return []
+    const before = first.get(value)
+    first.set(value, before ?? index)
+    if (before === undefined) return []
+    return [
+      problem(`/partition_layout/${index}/${field}`, 'duplicate', `"${value}" is used by partition ${before} already`),
+    ]
+  })
+}
+
+function checkBootable(layout: readonly Partition[]): Problem[] {
+  const problems: Problem[] = []
+  const roots = mountpointsOf(layout).filter((mountpoint) => mountpoint === '/').length
+  if (roots === 0) {
+    problems.push(problem('/partition_layout', 'root', 'no partition is the root: give one "mountpoint": "/"'))
+  }
+  if (layout.filter(isEsp).length !== 1) {
+    const text = 'exactly one EFI system partition is needed: "format": "vfat" with "mountpoint": "/boot/efi"'
+    problems.push(problem('/partition_layout', 'esp', text))
+  }
+  return problems
+}
+
+function problem(path: string, code: string, message: string): Problem {
+  return { path, code, message }
+}
