@@ -1,5 +1,5 @@
 import type { Problem } from '../errors.ts'
-import { isConfigDrive, isEsp, mountpointsOf } from './roles.ts'
+import { ESP_TYPE, isConfigDrive, isEsp, mountpointsOf } from './roles.ts'
 import type { Partition, Recipe } from './schema.ts'
 
 /** mkfs refuses longer labels, after the disk was already wiped. */
@@ -20,10 +20,7 @@ export function checkLayout(recipe: Recipe): Problem[] {
     ...layout.flatMap(checkPartition),
     ...checkShares(layout),
     ...checkRoles(layout),
-    ...checkUnique(
-      'mountpoint',
-      layout.map(({ mountpoint }) => mountpoint),
-    ),
+    ...checkUnique('mountpoint', mountpointsOf(layout)),
     ...checkUnique(
       'label',
       layout.map(({ label }) => label),
@@ -61,8 +58,14 @@ function checkRoles(layout: readonly Partition[]): Problem[] {
   const mountpoints = mountpointsOf(layout)
   return layout.flatMap((partition, index) => {
     const at = `/partition_layout/${index}`
-    const { format } = partition
+    const { format, type_guid: type } = partition
     const problems: Problem[] = []
+    if (type?.toUpperCase() === ESP_TYPE && format !== 'vfat') {
+      problems.push(problem(`${at}/format`, 'esp', `an EFI system partition is "vfat", not "${format}"`))
+    }
+    if (mountpoints[index] === '/' && format === 'vfat') {
+      problems.push(problem(`${at}/format`, 'root', 'the root is ext4, xfs or btrfs: vfat keeps no owners'))
+    }
     if (isConfigDrive(partition) && (format !== 'vfat' || isEsp(partition) || mountpoints[index] !== undefined)) {
       // It is made anew, last of all, when everything else is in its place.
       const text = `"${partition.label}" is cloud-init's drive: a vfat partition of its own, mounted nowhere and no ESP`

@@ -14,6 +14,12 @@ const LINUX: Recipe = {
 }
 
 const ESP = 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B'
+const EFI_TOO = {
+  size: '1GiB',
+  format: 'vfat',
+  mountpoint: '/boot/efi',
+  type_guid: '0FC63DAF-8483-4772-8E79-3D69D8477DE4',
+}
 const DRIVE = { size: '64MiB', format: 'vfat', label: 'CIDATA' }
 
 function layout(sizes: readonly string[], esp: Record<string, unknown> = {}, ...more: Record<string, unknown>[]) {
@@ -69,6 +75,26 @@ test.for<[string, Partial<Recipe> | Record<string, unknown>, string[]]>([
     'a mount point twice',
     { partition_layout: [...layout(['100%']), { size: '1GiB', format: 'ext4', mountpoint: '/' }] },
     ['/partition_layout/2/mountpoint'],
+  ],
+  [
+    'a second partition where the ESP goes',
+    { partition_layout: layout(['100%'], { mountpoint: undefined, type_guid: ESP }, EFI_TOO) },
+    ['/partition_layout/2/mountpoint'],
+  ],
+  [
+    'an ESP that is ext4',
+    { partition_layout: layout(['100%'], { type_guid: ESP, format: 'ext4' }) },
+    ['/partition_layout/0/format'],
+  ],
+  [
+    'an ESP without a file system',
+    { partition_layout: layout(['100%'], { type_guid: ESP, format: 'none', mountpoint: undefined }) },
+    ['/partition_layout/0/format'],
+  ],
+  [
+    'a root that is vfat',
+    { partition_layout: [...layout([]), { size: '100%', format: 'vfat', mountpoint: '/' }] },
+    ['/partition_layout/1/format'],
   ],
   ['a NoCloud drive of its own', { partition_layout: layout(['100%'], {}, DRIVE) }, []],
   ...(
