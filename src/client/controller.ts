@@ -2,8 +2,10 @@ import { readFile } from 'node:fs/promises'
 import type { Invocation, OptionSpec } from '../commands/command.ts'
 import type { ErrorCode, Problem } from '../shared/errors.ts'
 import { AppError, ERRORS, isAppError } from '../shared/errors.ts'
-import { readBody, sendRequest } from '../shared/http-client.ts'
-import { withTimeout } from '../shared/time.ts'
+import type { HttpAnswer } from '../shared/http-client.ts'
+import { readBody, retryAfterSeconds, sendRequest } from '../shared/http-client.ts'
+import type { Backoff, sleep } from '../shared/time.ts'
+import { retry, withTimeout } from '../shared/time.ts'
 import type { ServerSentEvent } from './server-sent-events.ts'
 import { readEvents } from './server-sent-events.ts'
 import { readLogin } from './stored-login.ts'
@@ -33,6 +35,9 @@ export interface Controller {
 
 const ANSWER_MS = 30_000
 const MAX_ANSWER = 64 * 1024 * 1024
+
+/** Of a request that the controller refused before it did anything, and says when to come again: a minute in all. */
+const AGAIN: Backoff = { firstMs: 500, maxMs: 20_000, attempts: 4 }
 
 /** `answerMs` is for what a BMC is asked. @throws `controller-unreachable`, or the error the controller answered with */
 export async function openController(invocation: Invocation, answerMs: number = ANSWER_MS): Promise<Controller> {
@@ -79,6 +84,7 @@ export function connectController(
   { controller: base, caPem, authorization }: Access,
   stop: AbortSignal,
   answerMs: number = ANSWER_MS,
+  pause?: typeof sleep,
 ): Controller {
   checkAddress(base)
 
@@ -99,14 +105,19 @@ export function connectController(
     throw new AppError('controller-unreachable', `Cannot reach the controller at ${base}`, { cause })
   }
 
-  async function exchange(method: Method, path: string, body?: unknown, headers = {}) {
+  function exchange(method: Method, path: string, body?: unknown, headers = {}) {
+    const once = () => exchangeOnce(method, path, body, headers)
+    return retry(once, AGAIN, (error) => isAppError(error) && error.retryAfterSeconds !== undefined, stop, pause)
+  }
+
+  async function exchangeOnce(method: Method, path: string, body: unknown, headers: object) {
     const signal = withTimeout(stop, answerMs)
     const whole = async () => {
       const answer = await sendRequest(request(method, path, body, headers), signal)
       return { ...answer, content: await readBody(answer, MAX_ANSWER) }
     }
     const answer = await whole().catch(unreachable)
-    if (answer.status >= 300) throw problemOf(answer.status, answer.content, base)
+    if (answer.status >= 300) throw problemOf(answer, answer.content, base)
     return answer
   }
 
@@ -123,7 +134,7 @@ export function connectController(
     }
     const content = await readBody(answer, MAX_ANSWER).catch(unreachable)
     if (answer.status < 300 || answer.status === 429 || answer.status === 406) return undefined
-    throw problemOf(answer.status, content, base)
+    throw problemOf(answer, content, base)
   }
 
   async function* translated(stream: AsyncIterable<ServerSentEvent>): AsyncGenerator<ServerSentEvent> {
@@ -164,17 +175,22 @@ async function readText(file: string): Promise<string> {
 }
 
 /** RFC 9457: `detail` is for people, `code` and `details` are ours. */
-function problemOf(status: number, content: Buffer, base: string): AppError {
+function problemOf(answer: Pick<HttpAnswer, 'status' | 'headers'>, content: Buffer, base: string): AppError {
+  const { status } = answer
+  const again = retryAfterSeconds(answer)
+  const when = again === undefined ? {} : { retryAfterSeconds: again }
   let problem: Record<string, unknown> = {}
   try {
     problem = JSON.parse(content.toString('utf8')) as Record<string, unknown>
   } catch {
-    return new AppError('controller-unreachable', `Cannot use ${base}: it answered ${status} and no problem document`)
+    const text = `Cannot use ${base}: it answered ${status} and no problem document`
+    return new AppError('controller-unreachable', text, when)
   }
   const code = String(problem['code'])
   const known = code in ERRORS ? (code as ErrorCode) : 'controller-unreachable'
   const details = Array.isArray(problem['details']) ? (problem['details'] as Problem[]) : []
   return new AppError(known, String(problem['detail'] ?? problem['title'] ?? `The controller answered ${status}`), {
     problems: details,
+    ...when,
   })
 }

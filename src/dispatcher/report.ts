@@ -1,6 +1,6 @@
 import { AppError } from '../shared/errors.ts'
 import type { HttpRequest } from '../shared/http-client.ts'
-import { readBody, sendRequest } from '../shared/http-client.ts'
+import { readBody, retryAfterSeconds, sendRequest } from '../shared/http-client.ts'
 import type { JobFile, ProgressReport } from '../shared/task/job-file.ts'
 import { jobUrl, SECRET_HEADER } from '../shared/task/job-file.ts'
 import { withTimeout } from '../shared/time.ts'
@@ -12,7 +12,7 @@ const MAX_ANSWER_BYTES = 64 * 1024
 
 /**
  * Posts to the controller with the job's secret.
- * @throws `controller-unreachable` for anything but a 2xx answer
+ * @throws `controller-unreachable` for anything but a 2xx answer, with what its `Retry-After` asks for
  */
 export async function post(
   job: JobFile,
@@ -29,12 +29,13 @@ export async function post(
     caPem: job.controller.ca_pem ?? undefined,
     idleMs: IDLE_MS,
   }
-  const status = await send(request, withTimeout(signal, POST_MS)).catch((cause: unknown) => {
+  const { status, retryAfter } = await send(request, withTimeout(signal, POST_MS)).catch((cause: unknown) => {
     signal.throwIfAborted()
     throw new AppError('controller-unreachable', `Cannot reach the controller at ${request.url.origin}`, { cause })
   })
   if (status >= 200 && status < 300) return
-  throw new AppError('controller-unreachable', `Cannot report to ${request.url.origin}: it answered ${status}`)
+  const options = retryAfter === undefined ? {} : { retryAfterSeconds: retryAfter }
+  throw new AppError('controller-unreachable', `Cannot report to ${request.url.origin}: it answered ${status}`, options)
 }
 
 /** @throws `controller-unreachable` */
@@ -42,8 +43,8 @@ export function postProgress(job: JobFile, progress: ProgressReport, signal: Abo
   return post(job, jobUrl(job, 'progress'), JSON.stringify(progress), 'application/json', signal)
 }
 
-async function send(request: HttpRequest, signal: AbortSignal): Promise<number> {
+async function send(request: HttpRequest, signal: AbortSignal) {
   const answer = await sendRequest(request, signal)
   await readBody(answer, MAX_ANSWER_BYTES)
-  return answer.status
+  return { status: answer.status, retryAfter: retryAfterSeconds(answer) }
 }

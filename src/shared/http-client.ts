@@ -95,6 +95,15 @@ export async function readBody(answer: HttpAnswer, limit: number): Promise<Buffe
   return Buffer.concat(chunks)
 }
 
+/**
+ * When a refused request is worth sending again: `Retry-After` of 429 and 503, in seconds (RFC 9110 10.2.3). A date is
+ * ignored, for clocks differ.
+ */
+export function retryAfterSeconds({ status, headers }: Pick<HttpAnswer, 'status' | 'headers'>): number | undefined {
+  const text = headers['retry-after']?.trim() ?? ''
+  return (status === 429 || status === 503) && /^\d{1,9}$/.test(text) ? Number(text) : undefined
+}
+
 function sendOnce(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
   const { url, body, idleMs = IDLE_MS } = request
   signal.throwIfAborted()

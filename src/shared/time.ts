@@ -53,7 +53,8 @@ export interface Backoff {
 
 /**
  * Tries `action` until it succeeds, `retryable` says no, or the attempts are used up; then throws the last error.
- * The jitter keeps forty servers that lost their controller from coming back in the same second.
+ * The jitter keeps forty servers that lost their controller from coming back in the same second. An error that says when
+ * it is worth trying again (`retryAfterSeconds`) is believed, up to `maxMs`.
  */
 export async function retry<T>(
   action: (attempt: number) => Promise<T>,
@@ -68,8 +69,14 @@ export async function retry<T>(
       return await action(attempt)
     } catch (error) {
       if (attempt + 1 >= backoff.attempts || signal.aborted || !retryable(error)) throw error
-      const full = Math.min(backoff.maxMs, backoff.firstMs * 2 ** attempt)
-      await pause(full / 2 + Math.random() * (full / 2), signal)
+      const { firstMs, maxMs } = backoff
+      const full = Math.min(maxMs, firstMs * 2 ** attempt)
+      await pause(Math.max(full / 2, askedMs(error, maxMs)) + Math.random() * (full / 2), signal)
     }
   }
+}
+
+function askedMs(error: unknown, maxMs: number): number {
+  const retryAfterSeconds = (error as { readonly retryAfterSeconds?: unknown } | undefined)?.retryAfterSeconds
+  return typeof retryAfterSeconds === 'number' ? Math.min(maxMs, retryAfterSeconds * 1000) : 0
 }
