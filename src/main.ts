@@ -68,18 +68,35 @@ function processIo(): Io {
     colour: process.stdout.isTTY === true && (process.env['NO_COLOR'] ?? '') === '',
     columns: process.stdout.columns ?? 80,
     input: async () => Buffer.concat(await Array.fromAsync(process.stdin)).toString('utf8'),
-    ask: askOnTerminal,
+    ask: (question) => askOnTerminal(question, false),
+    askHidden: (question) => askOnTerminal(question, true),
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
     logger: async (level) => (await import('./shared/log.ts')).createLogger(level),
   }
 }
 
-async function askOnTerminal(question: string): Promise<string | undefined> {
+/** readline echoes what is typed to its output; what is secret goes nowhere. */
+async function askOnTerminal(question: string, hidden: boolean): Promise<string | undefined> {
   if (process.stdin.isTTY !== true || process.stderr.isTTY !== true) return undefined
-  const { createInterface } = await import('node:readline/promises')
-  const terminal = createInterface({ input: process.stdin, output: process.stderr })
-  return terminal.question(question).finally(() => terminal.close())
+  const [{ createInterface }, { Writable }] = await Promise.all([
+    import('node:readline/promises'),
+    import('node:stream'),
+  ])
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
+  const terminal = createInterface({ input: process.stdin, output: hidden ? nowhere : process.stderr, terminal: true })
+  // Ctrl-C and Ctrl-D are keys here, as the terminal is raw; without them the question would never end.
+  const given = new AbortController()
+  for (const event of ['SIGINT', 'close'] as const) terminal.once(event, () => given.abort())
+  if (hidden) process.stderr.write(question)
+  try {
+    return await terminal.question(hidden ? '' : question, { signal: given.signal })
+  } catch (cause) {
+    throw new AppError('usage', 'Cannot go on: the question was not answered', { cause })
+  } finally {
+    terminal.close()
+    if (hidden) process.stderr.write('\n')
+  }
 }
 
 /** Says what went wrong, every problem of a document on a line of its own. A bug keeps its stack. */

@@ -72,6 +72,8 @@ export interface Io {
   input(): Promise<string>
   /** Asks a person and waits for a line; undefined when there is nobody to ask. */
   ask(question: string): Promise<string | undefined>
+  /** The same without showing what is typed. */
+  askHidden(question: string): Promise<string | undefined>
   out(text: string): void
   err(text: string): void
   /** Loaded when asked for: most commands do not log. */

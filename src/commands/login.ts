@@ -18,7 +18,10 @@ export const login: Command = {
     controller: { value: 'URL', required: true, doc: 'The controller' },
     'token-file': { value: 'FILE', doc: 'File with an API token; "-" is standard input' },
     username: { value: 'NAME', doc: `Log in as a user: a token for ${TOKEN_DAYS} days is made and kept` },
-    'password-file': { value: 'FILE', doc: 'File with the password of the user; "-" is standard input' },
+    'password-file': {
+      value: 'FILE',
+      doc: 'File with the password of the user, else it is asked for; "-" is standard input',
+    },
     ca: { value: 'FILE', doc: "The controller's CA certificate, PEM" },
     fingerprint: { value: 'SHA256', doc: 'The fingerprint of its CA, as the controller prints it when it starts' },
   },
@@ -96,9 +99,10 @@ async function credentials(invocation: Invocation): Promise<{ authorization: str
     return { authorization: `Bearer ${token}`, token }
   }
   const file = text('password-file')
-  if (file === undefined)
+  const password = file === undefined ? await io.askHidden(`Password of ${username}: `) : await readSecret(io, file)
+  if (password === undefined)
     throw new AppError('usage', 'Cannot log in: --password-file FILE is missing ("-" is standard input)')
-  const login = `${username}:${await readSecret(io, file)}`
+  const login = `${username}:${password}`
   return { authorization: `Basic ${Buffer.from(login).toString('base64')}`, token: undefined }
 }
 

@@ -16,7 +16,7 @@ export const add: Command = {
   options: {
     bmc: { value: 'URL', doc: 'Address of the BMC, such as https://192.0.2.7' },
     username: { value: 'NAME', doc: 'Account on the BMC' },
-    'password-file': { value: 'FILE', doc: 'File with the password; it is stored encrypted' },
+    'password-file': { value: 'FILE', doc: 'File with the password, else it is asked for; it is stored encrypted' },
     simulate: {
       value: 'NAME',
       doc: 'Instead of these: a BMC simulated by the controller, such as idrac9 or ilo5+busy',
@@ -87,13 +87,19 @@ async function serverOf(invocation: Invocation): Promise<NewServer> {
 async function readBmc(invocation: Invocation) {
   const simulate = invocation.text('simulate')
   const names = ['bmc', 'username', 'password-file'] as const
+  const file = invocation.text('password-file')
   if (simulate !== undefined) {
     const given = names.find((name) => invocation.text(name) !== undefined)
     if (given !== undefined)
       throw new AppError('usage', `Cannot add the server: --simulate and --${given} exclude each other`)
     return simulatedBmc(simulate)
   }
-  const missing = names.filter((name) => invocation.text(name) === undefined)
+  const missing: string[] = names.filter((name) => name !== 'password-file' && invocation.text(name) === undefined)
+  const ask = missing.length === 0 && file === undefined
+  const asked = ask
+    ? await invocation.io.askHidden(`Password of ${invocation.text('username')} on the BMC: `)
+    : undefined
+  if (file === undefined && asked === undefined) missing.push('password-file')
   if (missing.length > 0) {
     const list = missing.map((name) => `--${name}`).join(', ')
     throw new AppError('usage', `Cannot add the server: ${list} missing (or --simulate NAME)`)
@@ -101,6 +107,6 @@ async function readBmc(invocation: Invocation) {
   return {
     bmc_url: invocation.required('bmc'),
     bmc_username: invocation.required('username'),
-    bmc_password: await readPassword(invocation.required('password-file')),
+    bmc_password: asked ?? (await readPassword(invocation.required('password-file'))),
   }
 }

@@ -31,6 +31,7 @@ function fakeIo(env: Record<string, string> = {}, interactive = false) {
     },
     input: async () => '',
     ask: async () => undefined,
+    askHidden: async () => undefined,
     logger: async (level) => createLogger(level),
   }
   return { io, printed }

@@ -32,6 +32,7 @@ async function run(word: string, ...argv: string[]): Promise<string> {
     err: () => undefined,
     input: async () => '',
     ask: async () => undefined,
+    askHidden: async () => undefined,
     logger: async (level) => createLogger(level),
   }
   const command = iso.commands.find(({ name }) => name === `iso ${word}`)

@@ -10,6 +10,7 @@ import { parseInvocation } from '../../src/commands/parse.ts'
 import { token } from '../../src/commands/token.ts'
 import { user } from '../../src/commands/user.ts'
 import { fingerprintOf } from '../../src/shared/fingerprint.ts'
+import { sendRequest } from '../../src/shared/http-client.ts'
 import { createLogger } from '../../src/shared/log.ts'
 import { startController } from '../server/support/running-controller.ts'
 
@@ -25,7 +26,7 @@ afterEach(() => rmSync(home, { recursive: true }))
 async function run(
   command: Command,
   argv: readonly string[],
-  { input = '', answer }: { input?: string; answer?: string } = {},
+  { input = '', answer, hidden }: { input?: string; answer?: string; hidden?: string } = {},
 ) {
   const printed: string[] = []
   const asked: string[] = []
@@ -37,6 +38,10 @@ async function run(
     async ask(question) {
       asked.push(question)
       return answer
+    },
+    async askHidden(question) {
+      asked.push(question)
+      return hidden
     },
     logger: async (level) => createLogger(level),
   }
@@ -66,6 +71,9 @@ test('a login pins the CA whose fingerprint was compared, and the commands after
   await expect(run(login, options, { answer: 'no' })).rejects.toThrow('the CA is not trusted')
   await expect(run(login, [...options, '--fingerprint', 'AB'.repeat(32)])).rejects.toThrow(fingerprint)
   expect(() => stored()).toThrow('ENOENT')
+  const registry = await sendRequest({ url: new URL('/v2/', url), caPem }, AbortSignal.timeout(10_000))
+  registry.body.destroy()
+  expect([registry.status, registry.headers['strict-transport-security']]).toEqual([401, 'max-age=31536000'])
   expect((await run(login, options, { answer: 'yes' })).asked).toContain(fingerprint)
   expect(statSync(loginPath({ env: { HOME: home } }) ?? '').mode & 0o777).toBe(0o600)
 
@@ -89,6 +97,11 @@ test('a login pins the CA whose fingerprint was compared, and the commands after
   const asAnn = ['--controller', url, '--username', 'ann', '--password-file', '-', '--fingerprint', fingerprint]
   expect((await run(login, asAnn, { input: PASSWORD })).printed).toContain('as ann (reader)')
   expect(stored()).not.toContain(PASSWORD)
+  const bare = asAnn.filter((word) => !['--password-file', '-'].includes(word))
+  await expect(run(login, bare)).rejects.toThrow('--password-file FILE is missing')
+  const asked = await run(login, bare, { hidden: PASSWORD })
+  expect(asked.printed).toContain('as ann (reader)')
+  expect(asked.asked).toBe('Password of ann: ')
   await expect(run(of(user, 'user list'), [])).rejects.toThrow('"ann" is reader, and this needs admin')
   await run(logout, [])
   await expect(run(of(user, 'user list'), ['--controller', url])).rejects.toThrow('provisioner login')

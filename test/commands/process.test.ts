@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -12,6 +12,14 @@ const QUIET = '--disable-warning=ExperimentalWarning'
 function shell(line: string) {
   const environment = { ...process.env, NODE: process.execPath, MAIN, QUIET, PROVISIONER_TOKEN: 'x' }
   return spawnSync('bash', ['-o', 'pipefail', '-c', line], { encoding: 'utf8', env: environment })
+}
+
+async function isListening(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1')
+  return once(socket, 'connect')
+    .then(() => true)
+    .catch(() => false)
+    .finally(() => socket.destroy())
 }
 
 test('a full disk under standard output is an error in one sentence', () => {
@@ -39,26 +47,36 @@ test('a reader that leaves early ends the program without a word', () => {
   expect(stderr).toBe('')
 })
 
-test.for([
-  ['foo', 'Cannot use "foo" as --controller', 2],
-  ['ftp://192.0.2.1', 'as --controller', 2],
-])('the controller address %s is a usage error', ([url, message, code]) => {
-  const { status, stderr } = shell(`"$NODE" "$QUIET" "$MAIN" job list --controller ${url}`)
-  expect(stderr).toContain(message)
-  expect(status).toBe(code)
+test('an address that is none is a usage error', () => {
+  const usage = shell('"$NODE" "$QUIET" "$MAIN" job list --controller foo')
+  expect([usage.status, usage.stderr]).toEqual([2, expect.stringContaining('Cannot use "foo" as --controller')])
 })
 
-test('a web server that is no controller is told so', async () => {
-  const server = createServer((_, response) => response.end('<html>'))
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const argv = [QUIET, MAIN, 'job', 'list', '--controller', url]
-  const child = spawn(process.execPath, argv, { env: { ...process.env, PROVISIONER_TOKEN: 'x' } })
+test('a second signal ends a controller at once, however long its clients take', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'serve-'))
+  const [data, file] = [join(directory, 'data'), join(directory, 'token')]
+  const argv = [QUIET, MAIN, 'serve', '--no-tls', '--listen', '127.0.0.1:0', '--data', data, '--admin-token-file', file]
+  const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'ignore'] })
+  const ended = new Promise((resolve) => child.once('close', (code, signal) => resolve([code, signal])))
   let said = ''
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
     said += text
   })
-  const code = await new Promise((resolve) => child.once('close', resolve))
-  server.close()
-  expect([code, said]).toEqual([1, expect.stringContaining('is it a controller?')])
-})
+  const port = () => Number(/"port":(\d+)/.exec(said)?.[1])
+  await expect.poll(port, { timeout: 15_000 }).toBeGreaterThan(0)
+  // A body that never comes: stopping waits for it.
+  const slow = connect(port(), '127.0.0.1')
+  slow.on('error', () => undefined)
+  slow.write('POST /api/v1/status-webhook/SN1 HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{')
+  await once(slow, 'connect')
+  const begun = performance.now()
+  child.kill('SIGTERM')
+  // It does not listen any more, so the first signal has arrived.
+  await expect.poll(() => isListening(port()), { timeout: 15_000 }).toBe(false)
+  expect(child.exitCode).toBeNull()
+  child.kill('SIGTERM')
+  expect(await ended).toEqual([null, 'SIGTERM'])
+  expect(performance.now() - begun, 'less than it waits for clients').toBeLessThan(9_000)
+  slow.destroy()
+  rmSync(directory, { recursive: true })
+}, 30_000)
