@@ -43,6 +43,9 @@ const LIMITS = {
   highWaterMark: 256 << 10,
 }
 
+/** A year (RFC 6797). Not for subdomains: they are of others. */
+const HSTS = 'max-age=31536000'
+
 const IDLE_MS = 60_000
 const HEADERS_MS = 30_000
 /** A thousand jobs at once with their BMCs, behind one proxy or in one simulation; each costs some 20 KiB. */
@@ -60,6 +63,7 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
     return response
   })
   function listener(incoming: IncomingMessage, outgoing: ServerResponse): void {
+    if (tls !== undefined) outgoing.setHeader('strict-transport-security', HSTS)
     if (direct(incoming, outgoing)) drainUnread(incoming, outgoing)
     else void viaFetch(incoming, outgoing)
   }

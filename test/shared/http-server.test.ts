@@ -25,11 +25,12 @@ test('100 KB of headers are read: podman asks for a thousand ranges at once', as
   expect(await response.text()).toBe(`http://127.0.0.1:${port}/x 100000`)
 })
 
-test('with a key and a certificate it speaks TLS', async () => {
+test('with a key and a certificate it speaks TLS, and says that it always will', async () => {
   const tls = await loadOrCreateTls(await temporaryDirectory(), ['127.0.0.1'], systemClock)
   const { port } = await start({ tls })
   const [response] = await once(get(`https://127.0.0.1:${port}/`, { ca: tls.ca, agent: false }), 'response')
   expect(Buffer.concat(await Array.fromAsync(response)).toString()).toContain(`https://127.0.0.1:${port}/`)
+  expect(response.headers['strict-transport-security']).toBe('max-age=31536000')
 })
 
 test('a port that is taken is said to be', async () => {

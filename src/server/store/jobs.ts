@@ -37,6 +37,7 @@ export function sqliteJobStore(
 ): JobStore {
   const columns = [...FIXED_COLUMNS, ...CHANGING_COLUMNS]
   const insert = db.prepare(`INSERT INTO jobs (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`)
+  const isServer = db.prepare('SELECT 1 FROM servers WHERE serial = ?')
   const insertRecipe = db.prepare('INSERT INTO recipes VALUES (?, ?)')
   const update = db.prepare(
     `UPDATE jobs SET ${CHANGING_COLUMNS.map((column) => `${column} = ?`).join(', ')}
@@ -81,6 +82,8 @@ export function sqliteJobStore(
     const known = job.idempotencyKey === null ? undefined : one(byKey.get(job.idempotencyKey))
     if (known !== undefined) return known
     if (Number(queued.get()?.['n']) >= maxQueued) throw queueFull(maxQueued)
+    // Asked where it is stored: the server may have been removed since the request was checked.
+    if (isServer.get(job.serverSerial) === undefined) throw noServer(job)
     insert.run(...fixedValues(job), ...changingValues(job))
     insertRecipe.run(job.id, job.recipeText)
     note(job.id, entry, job.createdAt)
@@ -152,6 +155,10 @@ function activeJob(job: Job, other: Row | undefined): AppError {
   return new AppError('job-active', `Cannot create a job for "${job.serverSerial}": job ${activeId} is still active`, {
     facts: { serial: job.serverSerial, activeJob: activeId },
   })
+}
+
+function noServer({ serverSerial: serial }: Job): AppError {
+  return new AppError('server-not-found', `Cannot create a job: server "${serial}" is not registered`)
 }
 
 function queueFull(maxQueued: number): AppError {

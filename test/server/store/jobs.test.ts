@@ -4,18 +4,21 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { holdDirectory, openDatabase } from '../../../src/server/store/database.ts'
 import { MAX_LOG_BYTES, sqliteJobStore } from '../../../src/server/store/jobs.ts'
+import { withServers } from '../support/add-server.ts'
 import { sampleJob } from '../support/sample-job.ts'
 
 const NOW = new Date('2026-01-02T03:04:05Z')
 const LATER = new Date('2026-01-02T03:05:05Z')
 const QUEUED = { type: 'status', message: 'queued' }
 
-function openStore() {
-  return sqliteJobStore(openDatabase(':memory:'))
+async function openStore() {
+  return sqliteJobStore(
+    await withServers(openDatabase(':memory:'), ...Array.from({ length: 10 }, (_, index) => `SN${index}`)),
+  )
 }
 
 test('a job is read back as it was stored, with its history', async () => {
-  const jobs = openStore()
+  const jobs = await openStore()
   const progress = { step: 'image-linux', bytes: 1, totalBytes: 2, rate: 3, message: 'x', at: NOW }
   const job = sampleJob({ progress, deadline: LATER, phase: 'running:image-linux', idempotencyKey: 'k' })
   await jobs.create(job, QUEUED)
@@ -25,7 +28,7 @@ test('a job is read back as it was stored, with its history', async () => {
 })
 
 test('a server has at most one active job, and a complete one makes room', async () => {
-  const jobs = openStore()
+  const jobs = await openStore()
   const first = await jobs.create(sampleJob(), QUEUED)
   const second = sampleJob({ id: '01KB', mediaToken: 'other' })
   await expect(jobs.create(second, QUEUED)).rejects.toMatchObject({ code: 'job-active' })
@@ -33,14 +36,22 @@ test('a server has at most one active job, and a complete one makes room', async
   await jobs.create(second, QUEUED)
 })
 
+test('a job of a server that was removed since it was checked is not stored', async () => {
+  const db = await withServers(openDatabase(':memory:'), 'SN1')
+  db.prepare('DELETE FROM servers').run()
+  const jobs = sqliteJobStore(db)
+  await expect(jobs.create(sampleJob(), QUEUED)).rejects.toMatchObject({ code: 'server-not-found' })
+  expect(await jobs.find(sampleJob().id)).toBeUndefined()
+})
+
 test('the same idempotency key gives the first job', async () => {
-  const jobs = openStore()
+  const jobs = await openStore()
   const first = await jobs.create(sampleJob({ idempotencyKey: 'k' }), QUEUED)
   expect(await jobs.create(sampleJob({ id: '01KB', mediaToken: 'other', idempotencyKey: 'k' }), QUEUED)).toEqual(first)
 })
 
 test('of two saves of the same version the second is refused and leaves no entry', async () => {
-  const jobs = openStore()
+  const jobs = await openStore()
   const job = await jobs.create(sampleJob(), QUEUED)
   expect(await jobs.save({ ...job, phase: 'mounting' }, [{ type: 'phase', message: 'mounting' }], NOW)).toMatchObject({
     version: 2,
@@ -50,7 +61,7 @@ test('of two saves of the same version the second is refused and leaves no entry
 })
 
 test('a job is held by one worker, until that is buried; a worker that still beats is not', async () => {
-  const jobs = openStore()
+  const jobs = await openStore()
   const job = await jobs.create(sampleJob(), QUEUED)
   for (const worker of ['a', 'b']) await jobs.enlist(worker)
   expect(await jobs.lease('a', 1)).toMatchObject([{ id: job.id }])
@@ -68,7 +79,7 @@ test('a job is held by one worker, until that is buried; a worker that still bea
 })
 
 test('a worker that begins again holds nothing of before; complete jobs are held by nobody', async () => {
-  const jobs = openStore()
+  const jobs = await openStore()
   await jobs.create(sampleJob({ status: 'complete' }), QUEUED)
   const job = await jobs.create(sampleJob({ id: '01KB', mediaToken: 'other' }), QUEUED)
   await jobs.enlist('a')
@@ -79,7 +90,7 @@ test('a worker that begins again holds nothing of before; complete jobs are held
 })
 
 test('what has begun is handed out before what has not, and of that no more than asked for', async () => {
-  const jobs = openStore()
+  const jobs = await openStore()
   await jobs.enlist('a')
   for (const [index, status] of (['queued', 'queued', 'provisioning', 'failed'] as const).entries()) {
     const serverSerial = `SN${index}`
@@ -90,7 +101,7 @@ test('what has begun is handed out before what has not, and of that no more than
 })
 
 test('a queue that is full takes no more, and still knows what it has taken', async () => {
-  const jobs = openStore()
+  const jobs = await openStore()
   const first = await jobs.create(sampleJob({ idempotencyKey: 'k' }), QUEUED, 1)
   const second = sampleJob({ id: '01KB', mediaToken: 'other', serverSerial: 'SN2' })
   await expect(jobs.create(second, QUEUED, 1)).rejects.toMatchObject({ code: 'queue-full', retryAfterSeconds: 30 })
@@ -110,7 +121,7 @@ test('a newer database is refused rather than read', () => {
 })
 
 test('of logs without end the newest are kept', async () => {
-  const jobs = openStore()
+  const jobs = await openStore()
   const job = await jobs.create(sampleJob(), QUEUED)
   const post = (letter: string) => jobs.addLog(job.id, letter.repeat(MAX_LOG_BYTES / 4), NOW)
   for (const letter of ['a', 'b', 'c', 'd', 'e', 'f']) await post(letter)
@@ -118,7 +129,7 @@ test('of logs without end the newest are kept', async () => {
 })
 
 test('phases without end do not keep the end of a job out of its history', async () => {
-  const jobs = openStore()
+  const jobs = await openStore()
   let job = await jobs.create(sampleJob(), QUEUED)
   const phases = Array.from({ length: 600 }, (_, index) => ({ type: 'phase', message: `running:${index}` }))
   job = (await jobs.save(job, phases, NOW)) ?? job
@@ -135,7 +146,7 @@ test('what is in the database is for its owner alone, in a directory that others
   const path = join(directory, 'controller.db')
   writeFileSync(path, '', { mode: 0o644 })
   const db = openDatabase(path)
-  await sqliteJobStore(db).create(sampleJob(), QUEUED)
+  await sqliteJobStore(await withServers(db, 'SN1')).create(sampleJob(), QUEUED)
   const modes = readdirSync(directory).map((name) => statSync(join(directory, name)).mode & 0o777)
   expect(modes.length).toBeGreaterThan(1)
   expect(new Set(modes)).toEqual(new Set([0o600]))
