@@ -48,6 +48,7 @@ export async function startController(directory: string, iso: string, executable
 export interface Bmcs {
   start(serials: readonly string[], stepMs: number): Promise<readonly string[]>
   summary(serials: readonly string[]): Promise<readonly Effects[]>
+  readonly pid: number
   close(): void
 }
 
@@ -67,6 +68,7 @@ export function startBmcs(): Bmcs {
       const report = await ask({ type: 'summary', serials, stepMs: 0 })
       return report.type === 'summary' ? report.effects : []
     },
+    pid: child.pid ?? 0,
     close: () => child.disconnect(),
   }
 }

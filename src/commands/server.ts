@@ -1,6 +1,6 @@
 import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
 import { readPages } from '../client/pages.ts'
-import type { ServerView } from '../server/routes/views.ts'
+import type { ServerDetailView, ServerView } from '../server/routes/views.ts'
 import { systemClock } from '../shared/time.ts'
 import type { Command, CommandGroup, Invocation } from './command.ts'
 import { ago } from './human-time.ts'
@@ -38,13 +38,13 @@ const list: Command = {
 
 const show: Command = {
   name: 'server show',
-  summary: 'Show one server (never its password)',
+  summary: 'Show one server and what is known of its BMC (never its password)',
   positionals: ['SERIAL'],
   options: { ...JSON_OPTION, ...CONTROLLER_OPTIONS },
   examples: ['provisioner server show SN123'],
   async run(invocation) {
     const controller = await openController(invocation)
-    const server = await controller.get<ServerView>(`/servers/${encodeURIComponent(invocation.arg('SERIAL'))}`)
+    const server = await controller.get<ServerDetailView>(`/servers/${encodeURIComponent(invocation.arg('SERIAL'))}`)
     print(invocation, server, () => serverText(server))
     return 0
   },
@@ -79,7 +79,8 @@ function serverTable(servers: readonly ServerView[]): string {
   return servers.length === 0 ? '' : textTable(['SERIAL', 'BMC', 'ACCOUNT', 'VENDOR'], rows)
 }
 
-function serverText({ serial, bmc, vendor, uuid, network, created_at: created }: ServerView): string {
+export function serverText(server: ServerDetailView): string {
+  const { serial, bmc, vendor, uuid, network, created_at: created, known_bmc: known } = server
   const addresses = network === null ? 'DHCP' : `${network.addresses.join(', ')} on ${network.mac}`
   return `serial   ${serial}
 uuid     ${uuid ?? '-'}
@@ -87,5 +88,18 @@ vendor   ${vendor ?? '-'}
 bmc      ${bmc.url} as ${bmc.username}${bmc.verify_tls ? '' : ', its certificate is not verified'}
 network  ${addresses}
 added    ${ago(created, systemClock.now())}
+${known === null ? 'model    not known: its BMC was not asked yet, see "server doctor"\n' : knownText(known)}`
+}
+
+/** What worked is of the model and firmware, so another server may have taught it. */
+function knownText({ model, firmware, seen_at: seen, learned }: NonNullable<ServerDetailView['known_bmc']>): string {
+  const { payload = null, boot_slot: boot, task_slot: task, boot_target: target } = learned ?? {}
+  const facts = [
+    payload && `media by ${payload.join(', ')}`,
+    boot && `boot slot ${boot}, ${task === null ? 'one medium holds both' : `task slot ${task}`}`,
+    target && `boot by ${target}`,
+  ].filter((fact) => typeof fact === 'string')
+  return `model    ${model}, BMC firmware ${firmware}, seen ${ago(seen, systemClock.now())}
+learned  ${facts.length === 0 ? 'nothing yet about this model and firmware' : facts.join('; ')}
 `
 }

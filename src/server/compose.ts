@@ -42,6 +42,7 @@ import { sqliteAuditStore } from './store/audit.ts'
 import { openChangingDatabase } from './store/changing-database.ts'
 import { holdDirectory, openDatabase } from './store/database.ts'
 import { sqliteJobStore } from './store/jobs.ts'
+import { sqliteKnownBmcs } from './store/known-bmcs.ts'
 import { sqliteLearnedProfiles } from './store/profiles.ts'
 import { sqliteServerRegistry } from './store/server-registry.ts'
 import { sealedSample, sqliteServerStore } from './store/servers.ts'
@@ -142,8 +143,9 @@ async function serveData(
 
   const tests = testMedia(endpoints.mediaUrl)
   const profiles = sqliteLearnedProfiles(changing.db, clock, changing.commits)
+  const known = sqliteKnownBmcs(changing.db, clock, changing.commits)
   const reach = openReach({ allowLoopback: config.allowLoopbackBmc })
-  const bmcs = bmcAccess({ profiles, testMedia: tests, clock, log, observe: metrics.bmcRequest, reach })
+  const bmcs = bmcAccess({ profiles, known, testMedia: tests, clock, log, observe: metrics.bmcRequest, reach })
   const worker = workerCheck(WORKER_PATIENCE_MS)
 
   const app = controllerApp({

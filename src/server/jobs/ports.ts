@@ -75,7 +75,7 @@ export interface JobStore {
   /**
    * Stores a new job.
    * @returns the job that has the same idempotency key already, if there is one
-   * @throws `job-active` when the server has another active job; `queue-full` when `maxQueued` others wait already
+   * @throws `server-not-found`; `job-active` when the server has another active job; `queue-full` when `maxQueued` others wait already
    */
   create(job: Job, entry: NewEntry, maxQueued?: number): Promise<Job>
   find(id: string): Promise<Job | undefined>
@@ -248,6 +248,18 @@ export const NOTHING_LEARNED: LearnedProfile = { insert: null, bootSlot: null, t
 export interface LearnedProfiles {
   find(model: string, firmware: string): Promise<LearnedProfile | undefined>
   save(model: string, firmware: string, profile: LearnedProfile): Promise<void>
+}
+
+/** The kind of BMC that a server was last seen with. */
+export interface BmcKind {
+  readonly model: string
+  readonly firmware: string
+}
+
+export interface KnownBmcs {
+  seen(serial: string, kind: BmcKind): Promise<void>
+  /** Undefined for a server that was never asked, or whose BMC has another address since. */
+  find(serial: string): Promise<(BmcKind & { readonly seenAt: Date }) | undefined>
 }
 
 /** One slot for virtual media. */

@@ -29,6 +29,9 @@ export const WORKER_TIMES: WorkerTimes = {
   againMs: 60_000,
 }
 
+/** All of them are read at once, in which nobody is answered; the next turn comes at once. */
+const LEASED_AT_ONCE = 16
+
 /** One worker at its work. */
 interface Work {
   readonly deps: HeldDeps
@@ -90,7 +93,7 @@ async function serveTenure(
   while (!going.aborted) {
     deps.turned?.()
     // As many as can be begun soon; the others keep their place in the store.
-    const room = 2 * conversations - (held.size - vigil.waiting())
+    const room = Math.min(LEASED_AT_ONCE, 2 * conversations - (held.size - vigil.waiting()))
     const leased = await deps.jobs.lease(worker, room).catch((error: unknown) => {
       deps.log.error({ err: error }, 'no job can be leased')
       return []

@@ -31,6 +31,8 @@ const MAX_TASK_BYTES = 10 * 1024 * 1024
 
 /** Task media that exist only as plans. They are planned again, byte for byte the same, when they are not in memory. */
 export interface TaskPlans extends JobMedia {
+  /** Undefined when it is not in memory. */
+  known(job: Job): IsoPlan | undefined
   plan(job: Job, server: Server): IsoPlan
 }
 
@@ -42,6 +44,7 @@ export function jobMedia(deps: JobMediaDeps): TaskPlans {
     return known
   }
   return {
+    known: (job) => plans.get(job.id),
     plan,
     prepare: (job, server) => void plan(job, server),
     forget: (job) => void plans.delete(job.id),

@@ -10,7 +10,7 @@ import { planMedium } from './medium.ts'
 
 export interface ServedMediaDeps {
   readonly maintenance: Medium | undefined
-  readonly plans: Pick<TaskPlans, 'plan'>
+  readonly plans: Pick<TaskPlans, 'known' | 'plan'>
   readonly servers: Pick<ServerStore, 'find'>
   readonly sensor: Pick<MediaSensor, 'watched'>
 }
@@ -22,6 +22,9 @@ const NAME = /^(maintenance|task|combined)\.(iso|img)$/
 export function servedMedia(deps: ServedMediaDeps): (job: Job, name: string) => Promise<Medium | undefined> {
   const { maintenance, plans, servers, sensor } = deps
   async function taskOf(job: Job): Promise<Medium | undefined> {
+    // A medium is read by hundreds of ranges: to find the server costs the decryption of a password.
+    const known = plans.known(job)
+    if (known !== undefined) return planMedium(known)
     const server = await servers.find(job.serverSerial)
     return server === undefined ? undefined : planMedium(plans.plan(job, server))
   }

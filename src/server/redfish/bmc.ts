@@ -52,7 +52,7 @@ export async function openBmc(
   const close = () => client.close(withTimeout(new AbortController().signal, CLOSE_MS))
   try {
     const discovery = await discover(client, address.serial, signal)
-    const learning = await openLearning(profiles, discovery)
+    const learning = await openLearning(profiles, factsOf(discovery))
     return {
       client,
       discovery,

@@ -47,6 +47,14 @@ export function knownShape(stored: LearnedProfile['insert']): InsertShape | unde
   return { rung: stored.rung, demands }
 }
 
+/** The names of what was sent, for people; `undefined` as above. */
+export function payloadNames(stored: LearnedProfile['insert']): readonly string[] | undefined {
+  const shape = knownShape(stored)
+  if (shape === undefined) return undefined
+  const demanded = shape.demands.flatMap((demand) => (demand === 'UserName' ? ['UserName', 'Password'] : [demand]))
+  return ['Image', ...Object.keys(RUNGS[shape.rung] ?? {}), ...demanded]
+}
+
 export function firstShape(slot: Slot): InsertShape {
   return { rung: slot.insert === undefined ? 1 : 0, demands: [] }
 }

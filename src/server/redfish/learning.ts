@@ -1,5 +1,5 @@
-import { type LearnedProfile, type LearnedProfiles, NOTHING_LEARNED } from '../jobs/ports.ts'
-import type { Discovery } from './discover.ts'
+import type { BmcFacts, BmcKind, LearnedProfile, LearnedProfiles } from '../jobs/ports.ts'
+import { NOTHING_LEARNED } from '../jobs/ports.ts'
 
 /** What is known of this kind of BMC, and where more of it is kept. */
 export interface Learning {
@@ -7,9 +7,9 @@ export interface Learning {
   keep(change: Partial<LearnedProfile>): Promise<void>
 }
 
-/** The profile of the discovered machine; without a store it is forgotten with the connection. */
-export async function openLearning(store: LearnedProfiles | undefined, discovery: Discovery): Promise<Learning> {
-  const { model, firmware } = kindOf(discovery)
+/** The profile of the machine; without a store it is forgotten with the connection. */
+export async function openLearning(store: LearnedProfiles | undefined, facts: BmcFacts): Promise<Learning> {
+  const { model, firmware } = kindOf(facts)
   let known = (await store?.find(model, firmware)) ?? NOTHING_LEARNED
   return {
     profile: () => known,
@@ -23,6 +23,6 @@ export async function openLearning(store: LearnedProfiles | undefined, discovery
 }
 
 /** What machines have in common that behave the same. */
-export function kindOf({ vendor, system, managers }: Discovery): { readonly model: string; readonly firmware: string } {
-  return { model: `${vendor} ${system.model ?? ''}`.trim(), firmware: managers[0]?.firmware ?? '' }
+export function kindOf({ vendor, model, firmware }: BmcFacts): BmcKind {
+  return { model: `${vendor} ${model}`.trim(), firmware }
 }

@@ -110,6 +110,29 @@ export const SERVER = record('Server', {
   created_at: TIME,
 })
 
+export const LEARNED = record('LearnedProfile', {
+  payload: {
+    type: ['array', 'null'],
+    items: TEXT,
+    description: 'the names of what is sent to insert a medium, once one was inserted',
+  },
+  boot_slot: TEXT_OR_NULL,
+  task_slot: { ...TEXT_OR_NULL, description: 'null when one medium holds both' },
+  boot_target: TEXT_OR_NULL,
+})
+
+export const KNOWN_BMC = record('KnownBmc', {
+  model: TEXT,
+  firmware: TEXT,
+  seen_at: TIME,
+  learned: { ...LEARNED, type: ['object', 'null'], description: 'what worked on BMCs of this model and firmware' },
+})
+
+export const SERVER_DETAIL = record('ServerDetail', {
+  ...SERVER.properties,
+  known_bmc: { ...KNOWN_BMC, type: ['object', 'null'], description: 'null until the BMC was asked' },
+})
+
 export const FINDING = record('Finding', {
   check: TEXT,
   state: { enum: ['ok', 'warning', 'failed', 'skipped'] },

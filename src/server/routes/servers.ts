@@ -7,9 +7,10 @@ import type { Handlers } from '../http/mount.ts'
 import type { FromSchema } from '../http/schema.ts'
 import { listOf, record } from '../http/schema.ts'
 import type { ListedServer, Server, ServerChange, ServerRegistry, ServerStore } from '../jobs/ports.ts'
-import { PAGE_QUERY, PAGE_SIZE, SERVER } from './schemas.ts'
+import { PAGE_QUERY, PAGE_SIZE, SERVER, SERVER_DETAIL } from './schemas.ts'
 import { NEW_SERVER, SERVER_CHANGE } from './server-schemas.ts'
-import { serverView } from './views.ts'
+import type { KnownBmc } from './views.ts'
+import { serverDetailView, serverView } from './views.ts'
 
 export interface ServerRouteDeps {
   readonly servers: Pick<ServerStore, 'add' | 'remove'>
@@ -17,6 +18,7 @@ export interface ServerRouteDeps {
   readonly clock: Clock
   /** @throws `request-invalid` when there is no such simulated BMC */
   checkBmc(url: string): void
+  knownBmc(serial: string): Promise<KnownBmc | undefined>
 }
 
 const MAX_BODY = 64 * 1024
@@ -52,8 +54,8 @@ export const SERVER_ENDPOINTS = {
     method: 'GET',
     path: '/api/v1/servers/{serial}',
     may: 'reader',
-    summary: 'Show one server',
-    answers: { 200: json('The server', SERVER) },
+    summary: 'Show one server, and what is known of its BMC',
+    answers: { 200: json('The server', SERVER_DETAIL) },
     errors: ['server-not-found'],
   },
   changeServer: {
@@ -80,7 +82,7 @@ export const SERVER_ENDPOINTS = {
 
 /** A BMC's password is written here and never read back. */
 export function serverHandlers(deps: ServerRouteDeps): Handlers<typeof SERVER_ENDPOINTS> {
-  const { servers, serverRegistry, clock, checkBmc } = deps
+  const { servers, serverRegistry, clock, checkBmc, knownBmc } = deps
 
   return {
     async createServer({ c, body, reply }) {
@@ -113,7 +115,7 @@ export function serverHandlers(deps: ServerRouteDeps): Handlers<typeof SERVER_EN
     async getServer({ c, params, reply }) {
       const { server, etag } = found(params.serial, await serverRegistry.current(params.serial))
       c.header('etag', etag)
-      return reply(200, serverView(server))
+      return reply(200, serverDetailView(server, await knownBmc(server.serial)))
     },
 
     async changeServer({ c, params: { serial }, headers, body, reply }) {

@@ -1,8 +1,8 @@
 import type { FromSchema } from '../http/schema.ts'
 import type { JobSummary } from '../jobs/machine.ts'
-import type { HistoryEntry, ListedServer } from '../jobs/ports.ts'
+import type { BmcKind, HistoryEntry, LearnedProfile, ListedServer } from '../jobs/ports.ts'
 import { etaSeconds } from '../jobs/progress.ts'
-import type { DIAGNOSIS, EVENT, JOB, JOB_WITH_EVENTS, SERVER } from './schemas.ts'
+import type { DIAGNOSIS, EVENT, JOB, JOB_WITH_EVENTS, SERVER, SERVER_DETAIL } from './schemas.ts'
 
 /** The wire forms, written out field by field: a new column never leaks, and a password is in none of them. */
 
@@ -10,7 +10,15 @@ import type { DIAGNOSIS, EVENT, JOB, JOB_WITH_EVENTS, SERVER } from './schemas.t
 export type JobView = FromSchema<typeof JOB> & Partial<Pick<FromSchema<typeof JOB_WITH_EVENTS>, 'events'>>
 export type EventView = FromSchema<typeof EVENT>
 export type ServerView = FromSchema<typeof SERVER>
+/** One server alone also has what is known of its BMC. */
+export type ServerDetailView = FromSchema<typeof SERVER_DETAIL>
 export type DiagnosisView = FromSchema<typeof DIAGNOSIS>
+
+export interface KnownBmc extends BmcKind {
+  readonly seenAt: Date
+  /** What worked on BMCs of this kind. `payload`: the names of what is sent to insert a medium. */
+  readonly profile: (Omit<LearnedProfile, 'insert'> & { readonly payload: readonly string[] | null }) | undefined
+}
 
 export function jobView(job: JobSummary): JobView {
   return {
@@ -51,5 +59,29 @@ export function serverView(server: ListedServer): ServerView {
     bmc: { url: server.bmc.url, username: server.bmc.username, verify_tls: server.bmc.verifyTls },
     network: server.network,
     created_at: server.createdAt.toISOString(),
+  }
+}
+
+export function serverDetailView(server: ListedServer, known: KnownBmc | undefined): ServerDetailView {
+  const profile = known?.profile
+  return {
+    ...serverView(server),
+    known_bmc:
+      known === undefined
+        ? null
+        : {
+            model: known.model,
+            firmware: known.firmware,
+            seen_at: known.seenAt.toISOString(),
+            learned:
+              profile === undefined
+                ? null
+                : {
+                    payload: profile.payload,
+                    boot_slot: profile.bootSlot,
+                    task_slot: profile.taskSlot,
+                    boot_target: profile.bootTarget,
+                  },
+          },
   }
 }

@@ -20,8 +20,14 @@ export function sqliteServerRegistry(
   const bySerial = db.prepare(`SELECT ${COLUMNS} FROM servers WHERE serial = ?`)
   const page = db.prepare(
     `SELECT ${COLUMNS} FROM servers
-     WHERE serial > ?1 AND (?2 IS NULL OR vendor = ?2) AND (?3 IS NULL OR instr(lower(serial || ' ' || bmc_url), ?3) > 0)
-     ORDER BY serial LIMIT ?4`,
+     WHERE serial > ?1 AND (?2 IS NULL OR vendor = ?2) ORDER BY serial LIMIT ?3`,
+  )
+  // The index has all that is compared (servers_by_text); only what fits is read as a row.
+  const search = db.prepare(
+    `SELECT ${COLUMNS} FROM servers WHERE serial IN (
+       SELECT serial FROM servers WHERE serial > ?1 AND (?2 IS NULL OR vendor = ?2)
+       AND (serial LIKE ?3 ESCAPE '\\' OR bmc_url LIKE ?3 ESCAPE '\\') ORDER BY serial LIMIT ?4)
+     ORDER BY serial`,
   )
   const update = db.prepare(
     `UPDATE servers SET uuid = ?, bmc_url = ?, bmc_username = ?, bmc_password = ?, verify_tls = ?, vendor = ?, network = ?
@@ -36,8 +42,11 @@ export function sqliteServerRegistry(
   }
 
   return {
-    page: async ({ after = '', vendor, search, limit }: ServerPage) =>
-      page.all(after, vendor ?? null, search?.toLowerCase() ?? null, limit).map(listedServer),
+    async page({ after = '', vendor, search: text, limit }: ServerPage) {
+      const of = vendor ?? null
+      const rows = text === undefined ? page.all(after, of, limit) : search.all(after, of, partOf(text), limit)
+      return rows.map(listedServer)
+    },
     current: async (serial) => read(serial),
     change: (serial, expected, change, check) =>
       commits.write(() => {
@@ -66,6 +75,11 @@ export function sqliteServerRegistry(
       network,
     ].map((value) => value ?? null)
   }
+}
+
+/** What `LIKE` finds anywhere; it compares ASCII letters whatever their case. */
+function partOf(text: string): string {
+  return `%${text.replace(/[\\%_]/g, '\\$&')}%`
 }
 
 /** Over the row as it is stored: the password is sealed there, with a nonce of its own, so nothing of it can be guessed. */

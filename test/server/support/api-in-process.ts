@@ -110,6 +110,12 @@ export async function openApi(): Promise<Api> {
     bring: async () => api.switching,
     reserved: new Set(),
     checkBmc: checkSimulation,
+    knownBmc: async () => ({
+      model: 'Dell PowerEdge R640',
+      firmware: '7.00',
+      seenAt: clock.now(),
+      profile: { payload: ['Image'], bootSlot: '1', taskSlot: '2', bootTarget: 'Cd' },
+    }),
   })
   const token = newToken('admin', 'admin')
   const api: Api = {
