@@ -120,8 +120,10 @@ async function obtain(
     known.job = jobOf(job)
     throw error
   })
-  await storeTask(paths.task, files)
-  known.job = jobOf(files)
+  await storeTask(paths.task, files).finally(() => {
+    // Also when it cannot be kept: the network for the report is in it.
+    known.job = jobOf(files)
+  })
   say(`job ${known.job.job_id}, attempt ${known.job.attempt}, for server ${known.job.server.serial}`)
   say(checkSeal(files, await trustedKeys(deps.trustDirectory)))
   if (options.start) checkIdentity(known.job.server, await readIdentity(deps.devices.sys))

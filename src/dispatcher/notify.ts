@@ -71,7 +71,8 @@ export async function notify(outcome: Outcome, deps: NotifyDeps, signal: AbortSi
   await deps.screen(outcomeNotice(job, claimed))
   say(`sending "${outcome}"${claimed.failed_step === undefined ? '' : `, failed step ${claimed.failed_step}`}`)
   await deliver(job, claimed, deps, withTimeout(signal, PATIENCE_MS))
-  await writeFileAtomic(paths.finalSent, `${deps.clock.now().toISOString()}\n`, 0o644)
+  // If that is not kept, the same report may be sent again.
+  await writeFileAtomic(paths.finalSent, `${deps.clock.now().toISOString()}\n`, 0o644).catch(tell(deps, undefined))
   say('delivered')
 }
 
@@ -100,18 +101,22 @@ async function claim(
   const present = await readReport(paths.final)
   if (present !== undefined) return present
   const own = await composeReport(outcome, job, deps, signal)
-  await mkdir(paths.state, { recursive: true, mode: 0o755 })
   const draft = `${paths.final}.${own.delivery_id}`
-  await writeFileAtomic(draft, `${JSON.stringify(own, null, 2)}\n`, 0o644)
   try {
+    await mkdir(paths.state, { recursive: true, mode: 0o755 })
+    await writeFileAtomic(draft, `${JSON.stringify(own, null, 2)}\n`, 0o644)
     await link(draft, paths.final)
     return own
   } catch (error) {
     const first = await readReport(paths.final)
     if (first !== undefined) return first
-    throw new AppError('outputs-unwritable', `Cannot claim the outcome in ${paths.final}`, { cause: error })
+    const unclaimed = new AppError('outputs-unwritable', `Cannot claim the outcome in ${paths.final}`, { cause: error })
+    if (outcome === 'success') throw unclaimed
+    // A full memory is a failure that must be told. Should two tell one, the controller counts the first.
+    deps.say(errorText(unclaimed))
+    return own
   } finally {
-    await rm(draft, { force: true })
+    await rm(draft, { force: true }).catch(tell(deps, undefined))
   }
 }
 

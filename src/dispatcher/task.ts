@@ -56,12 +56,16 @@ export async function salvageJob(medium: TaskMedium): Promise<TaskContents | und
   }
 }
 
-/** Keeps a copy of the medium, as it is, for the steps. @throws `outputs-unwritable` */
+/**
+ * Keeps a copy of the medium, as it is, for the steps. First whom to report to: that may be all there is room for.
+ * @throws `outputs-unwritable`
+ */
 export async function storeTask(directory: string, files: TaskContents): Promise<void> {
   try {
     await rm(directory, { recursive: true, force: true })
     await mkdir(directory, { recursive: true, mode: 0o700 })
-    for (const [name, content] of files) await writeFileAtomic(join(directory, name), content, 0o600)
+    const ordered = [...files].sort(([a], [b]) => Number(b === TASK_FILES.job) - Number(a === TASK_FILES.job))
+    for (const [name, content] of ordered) await writeFileAtomic(join(directory, name), content, 0o600)
   } catch (cause) {
     throw new AppError('outputs-unwritable', `Cannot copy the task medium to ${directory}`, { cause })
   }

@@ -196,6 +196,15 @@ test('systemctl and journalctl that fail do not keep the report back', async () 
   expect(webhooks()).toMatchObject([{ failed_step: 'partition.service', message: '' }])
 })
 
+test('a failure is told although nothing can be kept of it, a success is not: it might not be the first outcome', async () => {
+  await rm(join(at, 'state'), { recursive: true })
+  await writeFile(join(at, 'state'), 'no directory')
+  await expect(notify('success', deps, never)).rejects.toMatchObject({ code: 'outputs-unwritable' })
+  await notify('failed', deps, never)
+  expect(webhooks()).toMatchObject([{ status: 'failed', failed_step: 'provision-dispatcher.service' }])
+  expect(said.join('\n')).toContain('Cannot claim the outcome')
+})
+
 test('without a task there is nobody to tell, and that is no error to repeat', async () => {
   await rm(join(at, 'task'), { recursive: true })
   await notify('failed', deps, never)
