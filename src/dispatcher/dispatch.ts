@@ -4,11 +4,13 @@ import { AppError, errorText } from '../shared/errors.ts'
 import { writeFileAtomic } from '../shared/files.ts'
 import type { Recipe } from '../shared/recipe/schema.ts'
 import type { JobFile } from '../shared/task/job-file.ts'
+import type { TaskContents } from '../shared/task/seal.ts'
 import type { Clock } from '../shared/time.ts'
 import type { DeviceRoots } from './block-devices.ts'
 import { mountedDevices } from './block-devices.ts'
 import type { DispatcherState, Known } from './dispatcher-state.ts'
 import { failureText, stateOf, writeDispatcherState } from './dispatcher-state.ts'
+import { checkFreshBoot, earlierJob, setAside } from './earlier-task.ts'
 import type { Programs } from './exec.ts'
 import { ADVICE, exitCodeOf, HANDED_OVER, UNEXPECTED } from './exit-codes.ts'
 import { checkIdentity, readIdentity } from './host.ts'
@@ -90,6 +92,7 @@ async function proceed(
     deps.say(`${recipe.task_target} is not started, as asked; its inputs are in ${paths.root}`)
     return
   }
+  await checkFreshBoot(paths, recipe.task_target)
   await configureNetwork(job, deps, signal)
   const reporter = deps.progress(job, 'provision-dispatcher', signal)
   reporter.message(`starting ${recipe.task_target}`)
@@ -116,23 +119,32 @@ async function obtain(
     // A sector that cannot be read must not keep the controller from being told so.
     const job = await salvageJob(medium)
     if (job === undefined) throw error
-    await storeTask(paths.task, job)
-    known.job = jobOf(job)
+    await keep(job, paths, known)
     throw error
   })
-  await storeTask(paths.task, files).finally(() => {
-    // Also when it cannot be kept: the network for the report is in it.
-    known.job = jobOf(files)
-  })
-  say(`job ${known.job.job_id}, attempt ${known.job.attempt}, for server ${known.job.server.serial}`)
+  const { job_id, attempt, server } = await keep(files, paths, known)
+  say(`job ${job_id}, attempt ${attempt}, for server ${server.serial}`)
   say(checkSeal(files, await trustedKeys(deps.trustDirectory)))
-  if (options.start) checkIdentity(known.job.server, await readIdentity(deps.devices.sys))
-  else if (options.serial !== undefined) checkIdentity(known.job.server, { serial: options.serial, uuid: undefined })
+  if (options.start) checkIdentity(server, await readIdentity(deps.devices.sys))
+  else if (options.serial !== undefined) checkIdentity(server, { serial: options.serial, uuid: undefined })
 
   const { recipe, schemaId } = recipeOf(files)
   known.recipe = recipe
   known.schemaId = schemaId
   say(`the recipe is valid and asks for ${recipe.task_target}`)
+}
+
+/** Copies the task for the steps, and leaves nothing of another one beside it. */
+async function keep(files: TaskContents, paths: RunPaths, known: Known): Promise<JobFile> {
+  const earlier = await earlierJob(paths)
+  try {
+    await storeTask(paths.task, files)
+  } finally {
+    // Also when it cannot be kept: the network for the report is in it.
+    known.job = jobOf(files)
+  }
+  await setAside(paths, earlier, known.job)
+  return known.job
 }
 
 async function protectedDevices(medium: string, deps: DispatchDeps): Promise<string[]> {

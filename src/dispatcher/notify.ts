@@ -56,13 +56,11 @@ export async function notify(outcome: Outcome, deps: NotifyDeps, signal: AbortSi
       say(`there is nobody to report to: ${errorText(error)}`)
       return undefined
     })
+  // What the dispatcher has to say is on the screen. Nothing is claimed: it may be started again, with a medium.
+  if (job === undefined) return
   const claimed = await claim(outcome, job, deps, signal)
   if (claimed.status !== outcome) return say(`the outcome is "${claimed.status}" already, "${outcome}" is not sent`)
-  if (job === undefined) {
-    // What the dispatcher has to say is on the screen already.
-    return say(`the outcome is "${outcome}": ${claimed.message ?? ''}`)
-  }
-  if (await exists(paths.finalSent)) return say(`"${outcome}" was delivered already`)
+  if (await isDelivered(claimed, paths)) return say(`"${outcome}" was delivered already`)
 
   await sendLogs(paths, job, deps.programs, withTimeout(signal, LOGS_MS)).catch((error: unknown) => {
     signal.throwIfAborted()
@@ -72,7 +70,8 @@ export async function notify(outcome: Outcome, deps: NotifyDeps, signal: AbortSi
   say(`sending "${outcome}"${claimed.failed_step === undefined ? '' : `, failed step ${claimed.failed_step}`}`)
   await deliver(job, claimed, deps, withTimeout(signal, PATIENCE_MS))
   // If that is not kept, the same report may be sent again.
-  await writeFileAtomic(paths.finalSent, `${deps.clock.now().toISOString()}\n`, 0o644).catch(tell(deps, undefined))
+  const receipt = `${claimed.delivery_id ?? ''} ${deps.clock.now().toISOString()}\n`
+  await writeFileAtomic(paths.finalSent, receipt, 0o644).catch(tell(deps, undefined))
   say('delivered')
 }
 
@@ -91,12 +90,7 @@ async function deliver(job: JobFile, report: WebhookReport, deps: NotifyDeps, si
 }
 
 /** The report that stands: ours, or the one that was first. It is complete the moment it exists: link(2) is atomic. */
-async function claim(
-  outcome: Outcome,
-  job: JobFile | undefined,
-  deps: NotifyDeps,
-  signal: AbortSignal,
-): Promise<WebhookReport> {
+async function claim(outcome: Outcome, job: JobFile, deps: NotifyDeps, signal: AbortSignal): Promise<WebhookReport> {
   const { paths } = deps
   const present = await readReport(paths.final)
   if (present !== undefined) return present
@@ -120,14 +114,14 @@ async function claim(
   }
 }
 
-async function composeReport(outcome: Outcome, job: JobFile | undefined, deps: NotifyDeps, signal: AbortSignal) {
+async function composeReport(outcome: Outcome, job: JobFile, deps: NotifyDeps, signal: AbortSignal) {
   const dispatched = await readDispatcherState(deps.paths)
   const failure = outcome === 'failed' ? await findFailure(dispatched, job, deps, withTimeout(signal, ASK_MS)) : {}
   const report: WebhookReport & { delivery_id: string } = {
     status: outcome,
     ...failure,
     delivery_id: randomUUID(),
-    ...(job === undefined ? {} : { job_id: job.job_id }),
+    job_id: job.job_id,
     ...(dispatched?.task_target === undefined ? {} : { task_target: dispatched.task_target }),
     ...(dispatched?.schema_id === undefined ? {} : { schema_id: dispatched.schema_id }),
     dispatcher_version: VERSION,
@@ -140,7 +134,7 @@ async function composeReport(outcome: Outcome, job: JobFile | undefined, deps: N
 /** Never fails: a report that cannot say why is better than none. */
 async function findFailure(
   dispatched: DispatcherState | undefined,
-  job: JobFile | undefined,
+  job: JobFile,
   deps: NotifyDeps,
   signal: AbortSignal,
 ): Promise<{ failed_step: string; message: string }> {
@@ -171,9 +165,7 @@ async function readReport(path: string): Promise<WebhookReport | undefined> {
   return text === undefined ? undefined : (JSON.parse(text) as WebhookReport)
 }
 
-async function exists(path: string): Promise<boolean> {
-  return readFile(path).then(
-    () => true,
-    () => false,
-  )
+/** By its delivery: a reporter of an earlier task of this boot may still be on its way. */
+async function isDelivered({ delivery_id: id = '' }: WebhookReport, { finalSent }: RunPaths): Promise<boolean> {
+  return (await readFile(finalSent, 'utf8').catch(() => '')).startsWith(`${id} `)
 }

@@ -14,6 +14,7 @@ export const RUN_DIRECTORY = '/run/provision'
  *     secrets/       0700  webhook-secret, registry-auth.json
  *     certificates/  0755  controller.crt, for podman
  *     state/         0755  dispatcher.json, erased-disk.json, STEP.json, STEP.done, final.json, final.sent
+ *     earlier/N/     0755  the state of another task of this boot
  */
 export function runPaths(runDirectory: string) {
   const state = join(runDirectory, 'state')
@@ -24,6 +25,7 @@ export function runPaths(runDirectory: string) {
     secrets: join(runDirectory, 'secrets'),
     certificates: join(runDirectory, 'certificates'),
     state,
+    earlier: join(runDirectory, 'earlier'),
     dispatcher: join(state, 'dispatcher.json'),
     /** The outcome of this boot: whoever creates it first decides. */
     final: join(state, 'final.json'),
