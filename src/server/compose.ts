@@ -115,7 +115,6 @@ async function serveData(
   const users = sqliteUserStore(db)
   const throttle = createLoginThrottle(clock)
   const accounts = openAccounts({ users, tokens, throttle, clock })
-  const adminToken = users.isEmpty() ? await firstToken(tokens, config.adminTokenFile, clock) : undefined
   const changes = createChanges(sleep)
   const metrics = createControllerMetrics()
   const record = jobRecord(jobs, clock, (job) => {
@@ -191,18 +190,19 @@ async function serveData(
     await registry.close()
     throw error
   })
-  onStarted({
-    url: `${config.tls ? 'https' : 'http'}://${hostOf(config.host)}:${http.port}`,
-    publicUrl: endpoints.publicUrl,
-    adminToken,
-    caFingerprint: tls?.ca === undefined ? undefined : fingerprintOf(tls.ca),
-  })
   // New requests are refused from the first moment on, while the jobs let go.
   signal.addEventListener('abort', () => void http.close(), { once: true })
   const over = new AbortController()
   const either = AbortSignal.any([signal, over.signal])
   const renewing = certificate && keepCertificate(certificate, http.useCertificate, log, either)
   try {
+    onStarted({
+      url: `${config.tls ? 'https' : 'http'}://${hostOf(config.host)}:${http.port}`,
+      publicUrl: endpoints.publicUrl,
+      // Made when nothing can go wrong any more: it is shown once, and the next start makes no other.
+      adminToken: users.isEmpty() ? await firstToken(tokens, config.adminTokenFile, clock) : undefined,
+      caFingerprint: tls?.ca === undefined ? undefined : fingerprintOf(tls.ca),
+    })
     const served: JobMedia = {
       ...media,
       prepare(job, server) {

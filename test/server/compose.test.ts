@@ -71,11 +71,12 @@ test('a first token that could not be written is made again at the next start', 
   })
 })
 
-test('a port that is taken ends the start, and leaves nothing behind', async () => {
+test('a port that is taken ends the start, and leaves nothing behind: no token that was never shown', async () => {
   await withController(config(), async ({ url }) => {
-    const taken = config({ port: Number(new URL(url).port), dataDir: join(directory, 'other') })
+    const other = { dataDir: join(directory, 'other'), adminTokenFile: undefined }
+    const taken = config({ port: Number(new URL(url).port), ...other })
     await expect(withController(taken, async () => undefined)).rejects.toThrow('Cannot listen on 127.0.0.1')
-    await withController({ ...taken, port: 0 }, async () => undefined)
+    await withController(config(other), async ({ adminToken }) => expect(adminToken).toMatch(/^prv_/))
   })
 })
 
