@@ -4,6 +4,7 @@ import { dataPaths } from '../config.ts'
 import { blobPath, databasePath } from '../registry/storage/paths.ts'
 import { digestAlgorithm } from '../shared/digest.ts'
 import { AppError } from '../shared/errors.ts'
+import type { Owner } from '../shared/files.ts'
 import { syncDirectory } from '../shared/files.ts'
 import { copyHashed } from './copy.ts'
 import { blobsOf } from './create.ts'
@@ -66,7 +67,7 @@ function expecting(hash: string, what: string): (found: string) => void {
 }
 
 /** Undefined when it is not there. @throws `config-invalid` when something is in it */
-async function emptyDirectory(path: string): Promise<{ readonly uid: number; readonly gid: number } | undefined> {
+async function emptyDirectory(path: string): Promise<Owner | undefined> {
   const present = await stat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error
   })
@@ -80,7 +81,7 @@ async function emptyDirectory(path: string): Promise<{ readonly uid: number; rea
 }
 
 /** To the owner of the directory it replaces: root restores, the service reads. */
-async function giveTo(directory: string, { uid, gid }: { readonly uid: number; readonly gid: number }): Promise<void> {
+async function giveTo(directory: string, { uid, gid }: Owner): Promise<void> {
   await chown(directory, uid, gid)
   for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
     await chown(join(entry.parentPath, entry.name), uid, gid)

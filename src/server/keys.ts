@@ -8,9 +8,10 @@ import {
   hkdfSync,
   randomBytes,
 } from 'node:crypto'
-import { rename, rm } from 'node:fs/promises'
+import { rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AppError, isAppError } from '../shared/errors.ts'
+import type { Owner } from '../shared/files.ts'
 import { readPrivateFile, syncDirectory, writeFileAtomic } from '../shared/files.ts'
 import { deriveSecret } from '../shared/ids.ts'
 import type { JobSecrets } from './jobs/ports.ts'
@@ -76,7 +77,8 @@ export async function loadKeys(dir: string, sealed?: Sealed): Promise<Keys> {
 export async function replaceMasterKey(dir: string, reseal: (from: Seal, to: Seal) => void): Promise<void> {
   const present = await readPrivateFile(masterPath(dir))
   if (present === undefined) throw new AppError('config-invalid', `Cannot find "${masterPath(dir)}"`)
-  const next = await create(nextPath(dir), randomBytes(MASTER_BYTES))
+  // Root replaces it, and the service's user reads it at its next start, also after a crash in the next line.
+  const next = await create(nextPath(dir), randomBytes(MASTER_BYTES), await stat(masterPath(dir)))
   reseal(sealOf(present), sealOf(next))
   await rename(nextPath(dir), masterPath(dir))
   await syncDirectory(dir)
@@ -113,8 +115,8 @@ function newTaskKey(): Buffer {
   return Buffer.from(generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }))
 }
 
-async function create(path: string, made: Buffer): Promise<Buffer> {
-  await writeFileAtomic(path, made, 0o600)
+async function create(path: string, made: Buffer, owner?: Owner): Promise<Buffer> {
+  await writeFileAtomic(path, made, 0o600, owner)
   return made
 }
 

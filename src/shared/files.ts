@@ -2,16 +2,28 @@ import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { AppError } from './errors.ts'
 
+export interface Owner {
+  readonly uid: number
+  readonly gid: number
+}
+
 /**
  * Writes a whole file so that a crash leaves the old one or the new one: a partial file, flushed, renamed, and the
  * directory flushed after it.
+ * @param owner whom it belongs to from the first moment it is there; by default the process's user
  */
-export async function writeFileAtomic(path: string, content: Uint8Array | string, mode: number): Promise<void> {
+export async function writeFileAtomic(
+  path: string,
+  content: Uint8Array | string,
+  mode: number,
+  owner?: Owner,
+): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   const partial = `${path}.partial`
   await rm(partial, { force: true })
   const file = await open(partial, 'wx', mode)
   try {
+    if (owner !== undefined) await file.chown(owner.uid, owner.gid)
     await file.writeFile(content)
     await file.sync()
   } finally {

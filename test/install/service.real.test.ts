@@ -77,6 +77,12 @@ test('a reload takes the log level over', () => {
   expect(JSON.parse(said('reload').split('\n')[0] ?? '')).toMatchObject({ reloaded: ['logLevel'] })
 })
 
+test('root replaces the master key of the stopped service, which starts with it', () => {
+  expect(said('rotated-key'), said('rotate')).toBe('provisioner 600')
+  expect(said('active-after-rotate'), said('rotate') + said('journal')).toBe('active')
+  expect(said('after-rotate')).toBe('{"status":"ok"}')
+})
+
 test('installing again keeps an edited configuration and says so', () => {
   expect(said('again')).toContain('provisioner.yaml was edited and stays')
   expect(said('kept')).toBe('1')

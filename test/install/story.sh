@@ -44,6 +44,13 @@ systemctl reload provisioner.service
 for _ in $(seq 50); do journalctl -u provisioner.service -o cat | grep -q 'configuration read again' && break; sleep 0.1; done
 journalctl -u provisioner.service -o cat | grep 'configuration read again' >reload
 
+systemctl stop provisioner.service
+/provisioner keys rotate >rotate 2>&1
+stat -c '%U %a' /var/lib/provisioner/keys/master.key >rotated-key
+systemctl start provisioner.service 2>>rotate
+show ActiveState >active-after-rotate
+get /healthz >after-rotate
+
 /provisioner install >again 2>&1
 grep -c '^log-level: debug$' $config >kept
 cp /provisioner /root/newer
