@@ -68,7 +68,10 @@ const RESERVE_BYTES = 64 << 20
 const WORKER_PATIENCE_MS = 30_000
 const NO_MAINTENANCE = 'Cannot run jobs: no maintenance image is configured (--maintenance-iso FILE)'
 
-/** The composition root: builds everything, joins ports to adapters, and serves until `signal` aborts. */
+/**
+ * The composition root: builds everything, joins ports to adapters, and serves until `signal` aborts.
+ * @throws `not-ready` when the database cannot be written any more: whoever started the process starts it again
+ */
 export async function runController(
   config: ServeConfig,
   log: Logger,
@@ -88,7 +91,9 @@ export async function runController(
     log,
   })
   try {
-    await serveData(data, config, log, onStarted, signal)
+    const { broken } = data.changing
+    await serveData(data, config, log, onStarted, AbortSignal.any([signal, broken]))
+    broken.throwIfAborted()
   } finally {
     await reloading.close()
     // The last connection to close copies the log into the database; this one has no thread of its own beside it.
@@ -168,7 +173,7 @@ async function serveData(
     log,
     registry,
     ready: readiness([
-      databaseCheck(db),
+      databaseCheck(changing),
       storageCheck(config.dataDir, RESERVE_BYTES),
       registryCheck(registry),
       maintenanceCheck(() => maintenance, NO_MAINTENANCE),

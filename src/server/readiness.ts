@@ -60,15 +60,18 @@ function reasonOf(error: unknown): string {
   return code ?? (error instanceof Error ? error.message.slice(0, 200) : 'unknown')
 }
 
-/** It must take a write: a disk that is full or read-only answers every question well. */
-export function databaseCheck(db: DatabaseSync): ReadinessCheck {
+export interface WritableDatabase {
+  readonly db: DatabaseSync
+  readonly commits: { write(action: () => void): Promise<void> }
+}
+
+/** It must take a write, as jobs are written: a disk that is full or read-only answers every question well. */
+export function databaseCheck({ db, commits }: WritableDatabase): ReadinessCheck {
+  const read = db.prepare('PRAGMA user_version')
   return {
     name: 'database',
-    look() {
-      const version = Number(db.prepare('PRAGMA user_version').get()?.['user_version'])
-      // The same value again is a transaction like any other: a page in the log, flushed.
-      db.exec(`PRAGMA user_version = ${version}`)
-    },
+    // The same value again is a transaction like any other: a page in the log, flushed by another thread.
+    look: () => commits.write(() => db.exec(`PRAGMA user_version = ${Number(read.get()?.['user_version'])}`)),
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
@@ -84,4 +84,12 @@ test('a data directory that cannot be used is named, with the reason', async () 
   writeFileSync(join(directory, 'file'), '')
   const started = withController(config({ dataDir: join(directory, 'file', 'data') }), async () => undefined)
   await expect(started).rejects.toThrow(`Cannot use the data directory "${join(directory, 'file', 'data')}"`)
+})
+
+test('a database that could not be flushed ends the controller, which nobody would notice otherwise', async () => {
+  // The log is beside the file itself, not beside the link, so the first flush of it fails.
+  mkdirSync(join(directory, 'data'))
+  symlinkSync(join(directory, 'real.db'), join(directory, 'data', 'controller.db'))
+  const ended = runController(config(), pino({ level: 'silent' }), () => undefined, new AbortController().signal)
+  await expect(ended).rejects.toThrow('Cannot go on: the database could not be flushed to the disk')
 })

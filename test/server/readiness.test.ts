@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { fileMedium } from '../../src/server/media/medium.ts'
 import type { ReadinessCheck } from '../../src/server/readiness.ts'
 import { databaseCheck, maintenanceCheck, readiness, storageCheck, workerCheck } from '../../src/server/readiness.ts'
+import { directCommits, groupCommits } from '../../src/server/store/commits.ts'
 import { openDatabase } from '../../src/server/store/database.ts'
 
 let directory = ''
@@ -40,16 +41,27 @@ test('asking often looks once', async () => {
 test('a database that takes no write is not ready, although it answers', async () => {
   const path = join(directory, 'x.db')
   const db = openDatabase(path)
-  await databaseCheck(db).look(never)
+  const check = databaseCheck({ db, commits: directCommits(db) })
+  await check.look(never)
   db.exec('PRAGMA query_only = ON')
-  expect(() => databaseCheck(db).look(never)).toThrow('readonly')
+  await expect(check.look(never)).rejects.toThrow('readonly')
   db.exec('PRAGMA query_only = OFF')
   const other = new DatabaseSync(path)
   other.exec('BEGIN IMMEDIATE')
   db.exec('PRAGMA busy_timeout = 1')
-  expect(() => databaseCheck(db).look(never)).toThrow('locked')
+  await expect(check.look(never)).rejects.toThrow('locked')
   other.close()
-  await databaseCheck(db).look(never)
+  await check.look(never)
+  db.close()
+})
+
+test('a database whose log was not flushed once is not ready any more, although it takes a write', async () => {
+  const db = openDatabase(join(directory, 'x.db'))
+  const listener = { onFlushed: () => undefined, onBroken: () => undefined }
+  const commits = groupCommits(db, join(directory, 'elsewhere'), listener)
+  const ready = readiness([databaseCheck({ db, commits })])
+  await expect(ready()).rejects.toMatchObject({ code: 'not-ready', problems: [{ path: '/database' }] })
+  await commits.close()
   db.close()
 })
 

@@ -12,6 +12,13 @@ export interface Commits {
   close(): Promise<void>
 }
 
+export interface FlushListener {
+  /** After each flush. */
+  onFlushed(): void
+  /** Once, when a flush failed: nothing will be written any more. */
+  onBroken(cause: unknown): void
+}
+
 /** For a connection that flushes by itself (`synchronous=FULL`), or has no file: each transaction is there when it returns. */
 export function directCommits(db: DatabaseSync): Commits {
   return {
@@ -25,9 +32,8 @@ export function directCommits(db: DatabaseSync): Commits {
  * Many transactions by one flush, and none of them by this thread: a flush takes between 4 ms and 200 ms, in which nothing
  * would be answered. The connection gets `synchronous=NORMAL`: SQLite then only appends to the log, and syncs it before
  * it copies from it (SQLite, "Write-Ahead Logging"); here the log is synced before anybody is told.
- * @param onFlushed told after each flush
  */
-export function groupCommits(db: DatabaseSync, path: string, onFlushed: () => void): Commits {
+export function groupCommits(db: DatabaseSync, path: string, { onFlushed, onBroken }: FlushListener): Commits {
   db.exec('PRAGMA synchronous = NORMAL')
   let log: FileHandle | undefined
   let written = 0
@@ -51,6 +57,7 @@ export function groupCommits(db: DatabaseSync, path: string, onFlushed: () => vo
       flushing ??= flush()
         .catch((cause: unknown) => {
           broken = { cause }
+          onBroken(cause)
         })
         .finally(() => {
           flushing = undefined

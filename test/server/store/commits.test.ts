@@ -20,7 +20,7 @@ afterEach(() => rmSync(directory, { recursive: true }))
 test('many changes share a flush, each is told after one that began later, and others can read them', async () => {
   const db = openDatabase(path)
   let flushes = 0
-  const commits = groupCommits(db, path, () => flushes++)
+  const commits = groupCommits(db, path, { onFlushed: () => flushes++, onBroken: expect.unreachable })
   const insert = db.prepare('INSERT INTO workers VALUES (?, ?)')
   const first = commits.write(() => insert.run('first', 0))
   expect(flushes).toBe(0)
@@ -38,7 +38,7 @@ test('many changes share a flush, each is told after one that began later, and o
 
 test('a change that fails is its own: those beside it are stored', async () => {
   const db = openDatabase(path)
-  const commits = groupCommits(db, path, () => undefined)
+  const commits = groupCommits(db, path, { onFlushed: () => undefined, onBroken: expect.unreachable })
   const insert = db.prepare('INSERT INTO workers VALUES (?, 0)')
   const results = await Promise.allSettled(['a', 'a', 'b'].map((name) => commits.write(() => insert.run(name))))
   expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
@@ -48,12 +48,15 @@ test('a change that fails is its own: those beside it are stored', async () => {
 
 test('after a flush that failed nothing is said to be stored any more', async () => {
   const db = openDatabase(path)
-  const commits = groupCommits(db, join(directory, 'elsewhere'), () => undefined)
+  const causes: unknown[] = []
+  const onBroken = (cause: unknown) => causes.push(cause)
+  const commits = groupCommits(db, join(directory, 'elsewhere'), { onFlushed: expect.unreachable, onBroken })
   const insert = db.prepare('INSERT INTO workers VALUES (?, 0)')
   for (const name of ['a', 'b']) {
     await expect(commits.write(() => insert.run(name))).rejects.toThrow('an earlier flush failed')
   }
   await expect(commits.flushed()).rejects.toThrow('an earlier flush failed')
+  expect(causes).toMatchObject([{ code: 'ENOENT' }])
   await commits.close()
   db.close()
 })
