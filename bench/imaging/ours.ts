@@ -19,7 +19,8 @@ using intake = takeIn(repository, layer, undefined, { add: () => {}, summary: ()
 if (what === 'disk') {
   const image = await openDiskImage(intake, layer.size)
   const disk = { path: to, bytes: Number.MAX_SAFE_INTEGER, zeroOut: undefined }
-  await writeImage({ image, intake, disk, memory: { directory: '/tmp', bytes: 0 }, forget: undefined }, signal)
+  const memory = { directory: '/tmp', bytes: 0 }
+  await writeImage({ image, intake, disk, checkTable: () => {}, memory, forget: undefined }, signal)
 } else {
   const run = programs(console.log)
   const chain = [Readable.from(decompressed(intake.stored), { objectMode: false, highWaterMark: 1 << 20 })] as const

@@ -55,8 +55,13 @@ async function imageOf(source: AsyncIterable<Uint8Array>, fileBytes: number | un
   if (isQcow2(head)) return { format: 'qcow2', content: whole, fileBytes, bytes: parseQcow2Header(head).bytes }
   const foreign = FOREIGN.find(([magic, at]) => head.toString('latin1', at, at + magic.length) === magic)
   if (foreign !== undefined) throw unusable(`it is ${foreign[2]}, and raw and qcow2 are written`)
+  return { format: 'raw', content: whole, fileBytes, table: tableOf(head) }
+}
+
+/** Of a disk, by its first bytes. @throws `image-unusable` */
+export function tableOf(head: Buffer): TableFacts {
   const table = tableFacts(head)
-  if (table !== undefined) return { format: 'raw', content: whole, fileBytes, table }
+  if (table !== undefined) return table
   throw unusable('it has no partition table, so it is no image of a whole disk')
 }
 

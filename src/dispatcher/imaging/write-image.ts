@@ -1,9 +1,10 @@
 import type { Digester } from '../../oci/blob.ts'
 import { AppError } from '../../shared/errors.ts'
-import type { DiskImage } from './disk-image.ts'
+import { type DiskImage, tableOf } from './disk-image.ts'
 import { hashThread } from './hash-thread.ts'
 import type { Intake } from './intake.ts'
-import type { Piece } from './pieces.ts'
+import { TABLE_HEAD_BYTES, type TableFacts } from './partition-table.ts'
+import { headOf, type Piece } from './pieces.ts'
 import { qcow2Pieces } from './qcow2/clusters.ts'
 import { readBack } from './read-back.ts'
 import { openSpool, type SpoolRequest, withReader } from './spool.ts'
@@ -14,6 +15,8 @@ export interface WriteRequest {
   readonly image: DiskImage
   readonly intake: Pick<Intake, 'assertComplete'>
   readonly disk: SpoolRequest['disk']
+  /** Throws when this disk could not boot by the table; a qcow2 shows it only once all of its file is there. */
+  readonly checkTable: (table: TableFacts) => void
   readonly memory: SpoolRequest['memory']
   /** Makes the kernel forget what it knows of the disk's content; undefined reads nothing back. */
   readonly forget: (() => Promise<void>) | undefined
@@ -26,7 +29,7 @@ export interface WrittenImage extends Written {
 
 /**
  * Puts the image onto the disk: a raw one in one pass as it arrives, a qcow2 by way of a spool, checked before it is believed.
- * @throws `digest-mismatch`, `image-unusable`, `read-back`, `step-failed`
+ * @throws `digest-mismatch`, `disk-refused`, `image-unusable`, `read-back`, `step-failed`
  */
 export async function writeImage(request: WriteRequest, signal: AbortSignal): Promise<WrittenImage> {
   const { image, intake, disk } = request
@@ -42,8 +45,10 @@ export async function writeImage(request: WriteRequest, signal: AbortSignal): Pr
   stack.defer(() => spool.remove())
   const file = await writeChecked(spool.area, image.content, request, signal)
   intake.assertComplete()
-  const convert = (readAt: Parameters<typeof qcow2Pieces>[0]) =>
-    writeChecked({ ...area, end: imageBytes }, qcow2Pieces(readAt, file.bytes), request, signal)
+  const convert = async (readAt: Parameters<typeof qcow2Pieces>[0]) => {
+    request.checkTable(tableOf(await headOf(qcow2Pieces(readAt, file.bytes), TABLE_HEAD_BYTES)))
+    return writeChecked({ ...area, end: imageBytes }, qcow2Pieces(readAt, file.bytes), request, signal)
+  }
   return await withReader(spool.area, convert)
 }
 

@@ -34,6 +34,10 @@ export function parseTable(listing: string, disk: Pick<Disk, 'path' | 'bytes' | 
   if (table?.label !== 'gpt' && table?.label !== 'dos') {
     throw new AppError('image-unusable', `Cannot use ${disk.path}: what was written has no GPT and no MBR`)
   }
+  if (table.label === 'dos' && isProtective(table)) {
+    const state = 'what was written has a GPT that this disk cannot show, for sectors of another size or damaged'
+    throw new AppError('image-unusable', `Cannot use ${disk.path}: ${state}`)
+  }
   const sectorBytes = table.sectorsize ?? disk.sectorBytes
   const sectors = disk.bytes / sectorBytes
   const partitions = (table.partitions ?? []).map(({ node, start, size, type }) => {
@@ -46,6 +50,11 @@ export function parseTable(listing: string, disk: Pick<Disk, 'path' | 'bytes' | 
     end: table.label === 'gpt' ? (table.lastlba ?? 0) + 1 : sectors,
     partitions,
   }
+}
+
+/** An MBR that only says "here is a GPT" (UEFI 2.10 section 5.2.3). */
+function isProtective({ partitions = [] }: SfdiskTable): boolean {
+  return partitions.length > 0 && partitions.every(({ type }) => type === 'ee')
 }
 
 interface SfdiskTable {

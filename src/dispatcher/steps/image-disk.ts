@@ -6,6 +6,7 @@ import type { DiskImage } from '../imaging/disk-image.ts'
 import { openDiskImage } from '../imaging/disk-image.ts'
 import { takeIn } from '../imaging/intake.ts'
 import { startMeter } from '../imaging/meter.ts'
+import type { TableFacts } from '../imaging/partition-table.ts'
 import { spoolMemory } from '../imaging/spool.ts'
 import { writeImage } from '../imaging/write-image.ts'
 import { artifactFacts, openArtifact } from './artifact.ts'
@@ -44,7 +45,9 @@ export const imageDisk: Step = {
         ? () => programs.run({ argv: ['blockdev', '--flushbufs', disk.path] }, signal)
         : undefined
     const memory = await spoolMemory(paths.root)
-    const { bytes, zeroedBytes, digest } = await writeImage({ image, intake, disk: target, memory, forget }, signal)
+    const checkTable = (table: TableFacts) => checkSectors(table, disk)
+    const request = { image, intake, disk: target, checkTable, memory, forget }
+    const { bytes, zeroedBytes, digest } = await writeImage(request, signal)
     say(
       `${meter.summary()}; the image has ${formatBytes(bytes)}${digest === undefined ? '' : `, read back as ${digest}`}`,
     )
@@ -78,8 +81,12 @@ export function checkFits(image: DiskImage, disk: Disk): void {
     const sizes = `the image is for ${formatBytes(bytes)} (${bytes} bytes) and it has ${formatBytes(disk.bytes)} (${disk.bytes} bytes)`
     throw new AppError('disk-refused', `Cannot write ${describeDisk(disk)}: ${sizes}`)
   }
-  if (image.format !== 'raw' || image.table.sectorBytes === disk.sectorBytes) return
-  // Firmware would look for the table in the second sector, and not find it.
-  const sectors = `the image counts in sectors of ${image.table.sectorBytes} bytes and the disk in ${disk.sectorBytes}`
+  if (image.format === 'raw') checkSectors(image.table, disk)
+}
+
+/** Firmware would look for the table in the second sector, and not find it. @throws `disk-refused` */
+function checkSectors(table: TableFacts, disk: Disk): void {
+  if (table.sectorBytes === disk.sectorBytes) return
+  const sectors = `the image counts in sectors of ${table.sectorBytes} bytes and the disk in ${disk.sectorBytes}`
   throw new AppError('disk-refused', `Cannot write ${describeDisk(disk)}: ${sectors}`)
 }

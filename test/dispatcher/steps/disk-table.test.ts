@@ -72,6 +72,12 @@ test.for(['LVM2_member', 'vfat', undefined])('%s cannot grow, and that is said',
   expect(() => planGrowFileSystem('/dev/vda3', type, '/mnt/x')).toThrow(`it holds ${type ?? 'no file system'}`)
 })
 
+test('an MBR that only protects a GPT is no table to go on with', () => {
+  const partitions = [{ node: '/dev/vda1', start: 1, size: 1_048_575, type: 'ee' }]
+  const listing = JSON.stringify({ partitiontable: { label: 'dos', sectorsize: 4096, partitions } })
+  expect(() => parseTable(listing, { ...DISK, sectorBytes: 4096 })).toThrow('a GPT that this disk cannot show')
+})
+
 const RAW = { format: 'raw', content: [] as never } as const
 const FACTS = { label: 'gpt', sectorBytes: 512, endBytes: GIB } as const
 

@@ -1,0 +1,59 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { TableFacts } from '../../../src/dispatcher/imaging/partition-table.ts'
+import { writeImage } from '../../../src/dispatcher/imaging/write-image.ts'
+import { gptDisk } from './disk-bytes.ts'
+import { qcow2File } from './qcow2-bytes.ts'
+
+const MIB = 1 << 20
+const OLD = Buffer.alloc(12 * MIB, 0xa5)
+let path = ''
+let directory = ''
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'write-image-'))
+  path = join(directory, 'disk')
+  writeFileSync(path, OLD)
+})
+afterEach(() => rmSync(directory, { recursive: true }))
+
+/** Writes a qcow2 of `disk` onto the file, as onto a disk of which `checkTable` knows the sectors. */
+function write(disk: Buffer, checkTable: (table: TableFacts) => void) {
+  const file = qcow2File(disk)
+  async function* content() {
+    yield file
+  }
+  const image = { format: 'qcow2', bytes: disk.length, fileBytes: file.length, content: content() } as const
+  const request = {
+    image,
+    intake: { assertComplete: () => undefined },
+    disk: { path, bytes: OLD.length, zeroOut: undefined },
+    checkTable,
+    memory: { directory, bytes: 0 },
+    forget: undefined,
+  }
+  return writeImage(request, new AbortController().signal)
+}
+
+test('the table inside a qcow2 is looked at before anything is converted', async () => {
+  const disk = gptDisk(4 * MIB, randomBytes(MIB))
+  const tables: TableFacts[] = []
+  const refuse = (table: TableFacts) => {
+    tables.push(table)
+    throw new Error('for sectors of another size')
+  }
+  await expect(write(disk, refuse)).rejects.toThrow('for sectors of another size')
+  expect(tables).toEqual([{ label: 'gpt', sectorBytes: 512, endBytes: 4 * MIB }])
+  expect(readFileSync(path).subarray(0, disk.length).equals(OLD.subarray(0, disk.length))).toBe(true)
+
+  await write(disk, () => undefined)
+  expect(readFileSync(path).subarray(0, disk.length).equals(disk)).toBe(true)
+})
+
+test('a qcow2 of something that is no whole disk is never converted', async () => {
+  await expect(write(randomBytes(MIB).fill(0, 0, 8192), () => undefined)).rejects.toThrow('it has no partition table')
+  expect(readFileSync(path).subarray(0, MIB).equals(OLD.subarray(0, MIB))).toBe(true)
+})
