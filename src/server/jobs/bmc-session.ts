@@ -1,6 +1,15 @@
-import { AppError } from '../../shared/errors.ts'
+import { AppError, isAppError } from '../../shared/errors.ts'
+import type { Backoff } from '../../shared/time.ts'
 import type { WorkerDeps } from './deps.ts'
 import type { Bmc, BmcFacts, Server } from './ports.ts'
+
+/** A BMC that restarts or is busy: how it is asked again, for as long as the part of the job may take. */
+export const PATIENCE: Backoff = { firstMs: 1_000, maxMs: 30_000, attempts: Number.POSITIVE_INFINITY }
+
+/** What a BMC that restarts or is busy fails with; anything else is the same at the next try. */
+export function mayPass(error: unknown): boolean {
+  return isAppError(error, 'redfish-unreachable') || isAppError(error, 'redfish-answer')
+}
 
 /**
  * Runs `action` logged in to the server's BMC and ends the session afterwards: session pools are small. A BMC that says it

@@ -1,10 +1,11 @@
 import { AppError, errorText } from '../../shared/errors.ts'
-import { sleep, withTimeout } from '../../shared/time.ts'
-import { withBmc } from './bmc-session.ts'
+import { retry, sleep, withTimeout } from '../../shared/time.ts'
+import { mayPass, withBmc } from './bmc-session.ts'
 import type { HeldDeps } from './deps.ts'
 import type { Job } from './machine.ts'
 import { isTouched } from './machine.ts'
-import type { Bmc, HistoryEntry } from './ports.ts'
+import type { Bmc, HistoryEntry, RedfishStep } from './ports.ts'
+import { StepFailure } from './provision.ts'
 
 const LATE_LOOK_MS = 2_000
 
@@ -13,49 +14,120 @@ const HAND_OVER = { type: 'bmc', message: 'switching on into the installed syste
 
 /**
  * Leaves the server as its outcome wants it: off, media out, boot order its own; then on again when the installation
- * succeeded. Power goes first: ejecting under a running system corrupts it. What cannot be cleaned up is noted on the
- * job and never hides its outcome. A server the job did not come to is not touched at all.
+ * succeeded. A BMC that restarts or is busy is asked again until the time is over. What cannot be cleaned up is noted on
+ * the job and never hides its outcome. A server the job did not come to is not touched at all.
  */
 export async function cleanUp(job: Job, deps: HeldDeps, signal: AbortSignal): Promise<void> {
-  const limited = withTimeout(signal, deps.budgets.cleanupMs)
-  const attempt = async (key: string, action: () => Promise<void>) => {
-    try {
-      await action()
-    } catch (error) {
-      if (signal.aborted) throw error
-      deps.log.warn({ err: error, jobId: job.id, step: key }, 'cleanup failed')
-      await deps.note(job.id, 'note', `${key} failed: ${errorText(error)}`)
-    }
-  }
-  if (isTouched(job)) await attempt('cleanup.reset', () => leave(job, attempt, deps, limited))
+  if (isTouched(job)) await leave(job, deps, signal)
   deps.media.forget(job)
   deps.bootWatch.forget(job)
 }
 
-type Attempt = (key: string, action: () => Promise<void>) => Promise<void>
-
-async function leave(job: Job, attempt: Attempt, deps: HeldDeps, signal: AbortSignal): Promise<void> {
-  const server = await deps.servers.find(job.serverSerial)
-  if (server === undefined)
-    throw new AppError('server-not-found', `Cannot clean up: server "${job.serverSerial}" is not registered any more`)
-  const history = await deps.jobs.history(job.id, 0)
-  const handedOver = history.some(({ type, message }) => type === HAND_OVER.type && message === HAND_OVER.message)
-  await withBmc(server, deps, signal, async (bmc) => {
-    deps.assertHeld()
-    if (!handedOver) await takeBack(bmc, attempt, lateStartMs(job, history, deps), signal)
-    if (job.outcome !== 'success') return
-    if (!handedOver) await deps.note(job.id, HAND_OVER.type, HAND_OVER.message)
-    await attempt('cleanup.reset', () => bmc.powerOn(signal))
-  })
+/** How far a cleanup has come, over all its tries. */
+interface Stand {
+  /** From our media. */
+  readonly wasStarted: boolean
+  isOff: boolean
+  isTakenBack: boolean
+  isHandedOver: boolean
 }
 
-async function takeBack(bmc: Bmc, attempt: Attempt, lateMs: number, signal: AbortSignal): Promise<void> {
-  await attempt('cleanup.reset', async () => {
-    if ((await bmc.power(signal)) === 'off') await watchForLateStart(bmc, lateMs, signal)
-    await bmc.powerOff(signal)
+async function leave(job: Job, deps: HeldDeps, signal: AbortSignal): Promise<void> {
+  const history = await deps.jobs.history(job.id, 0)
+  const lateUntil = performance.now() + lateStartMs(job, history, deps)
+  const isHandedOver = history.some(({ type, message }) => type === HAND_OVER.type && message === HAND_OVER.message)
+  const wasStarted = orderedAt(history) !== undefined
+  const stand: Stand = { wasStarted, isOff: false, isTakenBack: isHandedOver, isHandedOver }
+  const handOver = async (bmc: Bmc, within: AbortSignal) => {
+    if (!stand.isHandedOver) await deps.note(job.id, HAND_OVER.type, HAND_OVER.message)
+    stand.isHandedOver = true
+    await bmc.powerOn(within)
+  }
+  await patiently(job, deps, signal, async (bmc, within) => {
+    if (!stand.isTakenBack) await takeBack(bmc, stand, lateUntil, within)
+    if (job.outcome === 'success') await handOver(bmc, within)
   })
-  await attempt('cleanup.unmount', () => bmc.ejectMedia(signal))
+  // A medium that cannot be taken out keeps no installed system off.
+  if (job.outcome === 'success' && stand.isOff && !stand.isTakenBack) await patiently(job, deps, signal, handOver)
+}
+
+/** Does `action` until it is done or its time is over, which is noted. Throws only when the worker has to stop. */
+async function patiently(
+  job: Job,
+  deps: HeldDeps,
+  signal: AbortSignal,
+  action: (bmc: Bmc, within: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const limited = withTimeout(signal, deps.budgets.cleanupMs)
+  let last: unknown
+  const once = async () => {
+    const server = await deps.servers.find(job.serverSerial)
+    if (server === undefined)
+      throw new AppError('server-not-found', `Cannot clean up: server "${job.serverSerial}" is not registered any more`)
+    await withBmc(server, deps, limited, (bmc) => {
+      deps.assertHeld()
+      return action(bmc, limited)
+    })
+  }
+  const passes = (error: unknown) => mayPass(reasonOf(error))
+  try {
+    await retry(() => once().catch(remember), deps.patience, passes, limited)
+  } catch (error) {
+    if (signal.aborted) throw error
+    const failure = last ?? error
+    deps.log.warn({ err: failure, jobId: job.id, step: stepOf(failure) }, 'cleanup failed')
+    await deps.note(job.id, 'note', `${stepOf(failure)} failed: ${errorText(reasonOf(failure))}`)
+  }
+
+  /** What the BMC said last tells more than that the time is over. */
+  async function remember(error: unknown): Promise<never> {
+    if (!limited.aborted) {
+      const text = `${stepOf(error)} does not succeed, trying on: ${errorText(reasonOf(error))}`
+      if (last === undefined && passes(error)) await deps.note(job.id, 'note', text)
+      last = error
+    }
+    throw error
+  }
+}
+
+/**
+ * Power goes first: ejecting under the maintenance OS corrupts what it does. One that never was started is not under
+ * anything, and whatever else fails leaves no boot override behind.
+ */
+async function takeBack(bmc: Bmc, stand: Stand, lateUntil: number, signal: AbortSignal): Promise<void> {
+  const failures: unknown[] = []
+  const attempt = async (step: RedfishStep, action: () => Promise<void>) => {
+    await part(step, action).catch((error: unknown) => {
+      signal.throwIfAborted()
+      failures.push(error)
+    })
+  }
+  stand.isOff = false
+  await attempt('cleanup.reset', async () => {
+    if ((await bmc.power(signal)) === 'off') await watchForLateStart(bmc, lateUntil, signal)
+    await bmc.powerOff(signal)
+    stand.isOff = true
+  })
+  if (stand.isOff || !stand.wasStarted) await attempt('cleanup.unmount', () => bmc.ejectMedia(signal))
   await attempt('cleanup.reset', () => bmc.clearBootOverride(signal))
+  if (failures.length > 0) throw failures[0]
+  stand.isTakenBack = true
+}
+
+async function part(step: RedfishStep, action: () => Promise<void>): Promise<void> {
+  try {
+    await action()
+  } catch (cause) {
+    throw new StepFailure(step, errorText(cause), { cause })
+  }
+}
+
+function stepOf(error: unknown): string {
+  return error instanceof StepFailure ? error.step : 'cleanup.reset'
+}
+
+function reasonOf(error: unknown): unknown {
+  return error instanceof StepFailure ? error.cause : error
 }
 
 /**
@@ -66,15 +138,19 @@ function lateStartMs(job: Job, history: readonly HistoryEntry[], { budgets, cloc
   if (job.outcome === 'success') return 0
   // The order was given again and again until it was given up.
   if (job.failedStep === 'redfish.reset') return budgets.lateStartMs
-  const ordered = history.findLast(({ type, message }) => type === 'phase' && message === 'booting')
+  const ordered = orderedAt(history)
   if (ordered === undefined) return 0
-  return Math.min(budgets.lateStartMs, ordered.at.getTime() + budgets.lateStartMs - clock.now().getTime())
+  return Math.min(budgets.lateStartMs, ordered.getTime() + budgets.lateStartMs - clock.now().getTime())
 }
 
-async function watchForLateStart(bmc: Bmc, forMs: number, signal: AbortSignal): Promise<void> {
-  const begun = performance.now()
-  while (performance.now() - begun < forMs) {
-    await sleep(Math.min(LATE_LOOK_MS, forMs), signal)
+/** When the server was last told to start from our media. */
+function orderedAt(history: readonly HistoryEntry[]): Date | undefined {
+  return history.findLast(({ type, message }) => type === 'phase' && message === 'booting')?.at
+}
+
+async function watchForLateStart(bmc: Bmc, until: number, signal: AbortSignal): Promise<void> {
+  for (let left = until - performance.now(); left > 0; left = until - performance.now()) {
+    await sleep(Math.min(LATE_LOOK_MS, left), signal)
     if ((await bmc.power(signal)) === 'on') return
   }
 }

@@ -1,5 +1,5 @@
 import type { Logger } from '../../shared/log.ts'
-import type { Clock } from '../../shared/time.ts'
+import type { Backoff, Clock } from '../../shared/time.ts'
 import type { Changes } from './changes.ts'
 import type { BootWatch, Budgets, ConnectBmc, JobMedia, JobStore, ServerStore } from './ports.ts'
 import type { JobRecord } from './record.ts'
@@ -25,4 +25,6 @@ export interface WorkerDeps {
 export interface HeldDeps extends WorkerDeps {
   /** Throws when the worker may not hold its jobs any more; asked right before a server is touched. */
   assertHeld(): void
+  /** How a BMC that restarts or is busy is asked again. */
+  readonly patience: Backoff
 }

@@ -1,15 +1,11 @@
 import { errorText, isAppError } from '../../shared/errors.ts'
-import type { Backoff } from '../../shared/time.ts'
 import { retry, withTimeout } from '../../shared/time.ts'
-import { withBmc } from './bmc-session.ts'
+import { mayPass, withBmc } from './bmc-session.ts'
 import { webhookBudget } from './budgets.ts'
 import type { HeldDeps } from './deps.ts'
 import type { Job } from './machine.ts'
 import { isBooted } from './machine.ts'
 import type { Bmc, BmcFacts, Server } from './ports.ts'
-
-/** A BMC that is asked after a restart of the controller may itself be busy; the server works on meanwhile. */
-const RESUME: Backoff = { firstMs: 1_000, maxMs: 30_000, attempts: Number.POSITIVE_INFINITY }
 
 /** Of a failure: parts of it are what the BMC says. */
 const MAX_MESSAGE = 8 * 1024
@@ -102,8 +98,7 @@ async function resumeBoot(job: Job, server: Server, deps: HeldDeps, signal: Abor
       },
     )
   }
-  const passes = (error: unknown) => isAppError(error, 'redfish-unreachable') || isAppError(error, 'redfish-answer')
-  await retry(look, RESUME, passes, limited)
+  await retry(look, deps.patience, mayPass, limited)
 }
 
 async function startUnlessOn(job: Job, bmc: Bmc, deps: HeldDeps, signal: AbortSignal): Promise<void> {

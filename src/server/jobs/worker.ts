@@ -1,5 +1,7 @@
 import { errorText } from '../../shared/errors.ts'
+import type { Backoff } from '../../shared/time.ts'
 import { sleep } from '../../shared/time.ts'
+import { PATIENCE } from './bmc-session.ts'
 import { cleanUp } from './cleanup.ts'
 import type { HeldDeps, WorkerDeps } from './deps.ts'
 import type { Job } from './machine.ts'
@@ -19,6 +21,7 @@ export interface WorkerTimes extends TenureTimes {
   readonly lookMs: number
   /** Work that stopped by an error of our own (a full disk) is tried again after this. */
   readonly againMs: number
+  readonly patience: Backoff
 }
 
 export const WORKER_TIMES: WorkerTimes = {
@@ -27,6 +30,7 @@ export const WORKER_TIMES: WorkerTimes = {
   idleMs: 500,
   lookMs: 5_000,
   againMs: 60_000,
+  patience: PATIENCE,
 }
 
 /** All of them are read at once, in which nobody is answered; the next turn comes at once. */
@@ -85,7 +89,7 @@ async function serveTenure(
     }
   }
   const tenure = beginTenure(worker, { ...times, jobs: deps.jobs, log: deps.log, onEnded }, signal)
-  const mine = { ...deps, record: deps.record.heldBy(worker), assertHeld: tenure.assert }
+  const mine = { ...deps, record: deps.record.heldBy(worker), assertHeld: tenure.assert, patience: times.patience }
   const vigil = createVigil(mine)
   const going = AbortSignal.any([signal, tenure.lost])
   const watching = vigil.run(times.lookMs, going)

@@ -1,4 +1,5 @@
 import { pino } from 'pino'
+import { PATIENCE } from '../../../src/server/jobs/bmc-session.ts'
 import { BUDGETS } from '../../../src/server/jobs/budgets.ts'
 import { createChanges } from '../../../src/server/jobs/changes.ts'
 import type { Job } from '../../../src/server/jobs/machine.ts'
@@ -10,6 +11,7 @@ import { bmcConnector } from '../../../src/server/redfish/bmc.ts'
 import { sleep } from '../../../src/shared/time.ts'
 import { QUICK } from '../../simulators/simulated.ts'
 import type { Mortal } from './death.ts'
+import type { Cut } from './mortal-proxy.ts'
 import { mortalProxy } from './mortal-proxy.ts'
 import { mortalStore } from './mortal-store.ts'
 
@@ -18,6 +20,7 @@ export interface LifeOptions {
   readonly servers: ServerStore
   readonly bmcUrl: string
   readonly mortal: Mortal
+  readonly cut: Cut
   readonly worker: string
   /** How far its clock is from the others', in milliseconds. */
   readonly skewMs: number
@@ -30,11 +33,18 @@ export interface Life {
   end(): Promise<void>
 }
 
-const TIMES = { beatMs: 50, leaseMs: 1_000, idleMs: 5, lookMs: 20, againMs: 20 }
+const TIMES = {
+  beatMs: 50,
+  leaseMs: 1_000,
+  idleMs: 5,
+  lookMs: 20,
+  againMs: 20,
+  patience: { ...PATIENCE, firstMs: 2, maxMs: 20 },
+}
 
-export async function startLife({ jobs, servers, bmcUrl, mortal, worker, skewMs }: LifeOptions): Promise<Life> {
+export async function startLife({ jobs, servers, bmcUrl, mortal, cut, worker, skewMs }: LifeOptions): Promise<Life> {
   const store = mortalStore(jobs, mortal)
-  const proxy = await mortalProxy(bmcUrl, mortal)
+  const proxy = await mortalProxy(bmcUrl, mortal, cut)
   const clock = { now: () => new Date(Date.now() + skewMs) }
   const changes = createChanges(sleep)
   const record = jobRecord(store, clock, changes.publish)

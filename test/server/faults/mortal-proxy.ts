@@ -2,11 +2,23 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 import type { AddressInfo } from 'node:net'
 import type { Mortal } from './death.ts'
 
+/** Whether the next request is lost, or its answer. */
+export type Cut = () => 'before' | 'after' | undefined
+
 /** The way from one run of the controller to a BMC: each request is a step, and answers of a dead one go nowhere. */
-export async function mortalProxy(target: string, mortal: Mortal): Promise<{ readonly url: string; close(): void }> {
+export async function mortalProxy(
+  target: string,
+  mortal: Mortal,
+  cut: Cut,
+): Promise<{ readonly url: string; close(): void }> {
   const server = createServer((incoming, outgoing) => {
     const name = `${incoming.method} ${incoming.url}`
-    const forwarded = () => forward(incoming, target)
+    const lost = cut()
+    const forwarded = async () => {
+      const answered = lost === 'before' ? undefined : await forward(incoming, target)
+      if (lost !== undefined || answered === undefined) throw new Error('the BMC restarts')
+      return answered
+    }
     const step = incoming.method === 'GET' ? mortal.look(forwarded) : mortal.step(name, forwarded)
     step.then(
       ({ answer, body }) => outgoing.writeHead(answer.statusCode ?? 500, answer.headers).end(body),

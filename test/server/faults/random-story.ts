@@ -11,8 +11,11 @@ export function randomStory(random: Random): Story {
     randomDeath(random, index === 0 ? STEPS : 15),
   )
   const cancelAt = random.chance(0.25) ? { cancelAt: 1 + random.below(STEPS) } : {}
+  const outage = random.chance(0.5)
+    ? { outage: { requests: 1 + random.below(12), when: random.pick(['before', 'after'] as const) } }
+    : {}
   const ends = random.chance(0.8) ? 'success' : 'failure'
-  return { bmc: random.pick(BMCS), ends, deaths, takeover: random.chance(0.5), ...cancelAt }
+  return { bmc: random.pick(BMCS), ends, deaths, takeover: random.chance(0.5), ...cancelAt, ...outage }
 }
 
 function randomDeath(random: Random, within: number): DeathPlan {

@@ -26,6 +26,13 @@ export interface Story {
   readonly takeover: boolean
   /** An operator cancels when the first life has done so many steps. */
   readonly cancelAt?: number
+  /** Once the job has ended its BMC does so many requests no more, or does them and never answers. */
+  readonly outage?: Outage
+}
+
+export interface Outage {
+  readonly requests: number
+  readonly when: 'before' | 'after'
 }
 
 export interface Outcome {
@@ -51,6 +58,11 @@ export async function tell(story: Story): Promise<Outcome> {
   const clock = systemClock
   let life: Life | undefined
   let id = ''
+  let outages = 0
+  const begins = () => {
+    outages = story.outage?.requests ?? 0
+  }
+  const cut = () => (outages-- > 0 ? story.outage?.when : undefined)
 
   async function take(report: Report): Promise<void> {
     for (;;) {
@@ -65,6 +77,7 @@ export async function tell(story: Story): Promise<Outcome> {
   async function apply({ record }: Life, report: Report): Promise<void> {
     const at = clock.now()
     const progress = { step: 'image-linux', bytes: 1, totalBytes: 2, rate: null, message: null, at }
+    if (report !== 'progress') begins()
     if (report === 'progress') await record.progress(id, 'running:image-linux', progress)
     else if (report === 'success') await record.apply(id, { type: 'reported-success' })
     else await record.apply(id, { type: 'reported-failure', failedStep: 'partition.service', message: 'no disk' })
@@ -83,6 +96,7 @@ export async function tell(story: Story): Promise<Outcome> {
   async function live(index: number, plan: DeathPlan | undefined): Promise<Job | undefined> {
     const cancel = (step: number) => {
       if (index !== 0 || step !== story.cancelAt) return
+      begins()
       void jobRecord(jobs, clock, () => undefined)
         .apply(id, { type: 'cancelled' })
         .catch(() => undefined)
@@ -91,7 +105,7 @@ export async function tell(story: Story): Promise<Outcome> {
     steps.push(mortal.steps)
     const worker = story.takeover ? `w${index}` : 'w'
     const skewMs = story.takeover ? [0, 3 * HOURS, -2 * HOURS, HOURS][index % 4] : 0
-    life = await startLife({ jobs, servers, bmcUrl: simulator.url, mortal, worker, skewMs: skewMs ?? 0 })
+    life = await startLife({ jobs, servers, bmcUrl: simulator.url, mortal, cut, worker, skewMs: skewMs ?? 0 })
     const done = await Promise.race([complete(mortal.dead), mortal.dead.then(() => undefined)])
     await life.end()
     return done

@@ -67,7 +67,7 @@ test.for<[string, string]>([
 ])('when the BMC refuses %s the job fails in %s and is cleaned up', async ([method, step]) => {
   core.machine.broken.add(method)
   const job = await core.create()
-  const worker = core.run()
+  const worker = core.run({ cleanupMs: 100 })
   const done = await core.until(job.id, ({ status }) => status === 'complete')
   worker.kill()
   await worker.ended

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { pino } from 'pino'
+import { PATIENCE } from '../../../src/server/jobs/bmc-session.ts'
 import { BUDGETS } from '../../../src/server/jobs/budgets.ts'
 import { createChanges } from '../../../src/server/jobs/changes.ts'
 import { createJob } from '../../../src/server/jobs/create.ts'
@@ -39,7 +40,8 @@ export interface Core {
 }
 
 /** Tests wait for nothing; leases are as long as they are. */
-const QUICK_TIMES: WorkerTimes = { ...WORKER_TIMES, idleMs: 10, lookMs: 10, beatMs: 50 }
+const patience = { ...PATIENCE, firstMs: 2, maxMs: 10 }
+const QUICK_TIMES: WorkerTimes = { ...WORKER_TIMES, idleMs: 10, lookMs: 10, beatMs: 50, patience }
 
 export const PLAIN_SEAL = {
   close: (text: string) => Buffer.from(text),
