@@ -15,6 +15,7 @@ import type { Medium } from './media/medium.ts'
 import type { ControllerMetrics } from './metrics.ts'
 import type { AuditRouteDeps } from './routes/audit.ts'
 import { AUDIT_ENDPOINTS, auditHandlers } from './routes/audit.ts'
+import { DASHBOARD_ENDPOINTS, dashboardHandlers } from './routes/dashboard.ts'
 import type { DoctorRouteDeps } from './routes/doctor.ts'
 import { DOCTOR_ENDPOINTS, doctorHandlers, TEST_MEDIUM_ENDPOINTS, testMediumHandlers } from './routes/doctor.ts'
 import { ENDPOINTS } from './routes/endpoints.ts'
@@ -94,6 +95,7 @@ export function controllerApp(deps: AppDeps): Hono {
   mount(app, USER_ENDPOINTS, userHandlers(deps), gate)
   mount(app, TOKEN_ENDPOINTS, tokenHandlers(deps), gate)
   mount(app, AUDIT_ENDPOINTS, auditHandlers(deps), gate)
+  mount(app, DASHBOARD_ENDPOINTS, dashboardHandlers(), gate)
   mount(app, OPENAPI_ENDPOINTS, openApiHandlers(ENDPOINTS), gate)
   return app
 }

@@ -31,6 +31,8 @@ const LOWEST: Readonly<Record<string, Caller | 'job'>> = {
   getMaintenanceImage: 'nobody',
   validateRecipe: 'reader',
   getHealth: 'nobody',
+  getDashboard: 'nobody',
+  getDashboardFile: 'nobody',
   getReadiness: 'nobody',
   getMetrics: 'reader',
   whoAmI: 'reader',

@@ -1,7 +1,10 @@
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { assetNames } from '../../src/shared/assets.ts'
 import { end, executable, NODE, ROOT } from './executable.ts'
 
 let provisioner: string
@@ -52,4 +55,23 @@ test('its ready-made recipe validator finds what the schema, compiled from sourc
   const answer = await end(provisioner, args)
   expect(answer.code).toBe(1)
   expect(answer).toEqual(await end(NODE, [join(ROOT, 'src/main.ts'), ...args]))
+})
+
+test('its controller serves the dashboard, every file as it is in the sources', async () => {
+  const data = ['--data', join(directory, 'data'), '--admin-token-file', join(directory, 'token')]
+  const argv = ['serve', '--no-tls', '--listen', '127.0.0.1:0', ...data]
+  const child = spawn(provisioner, argv, { stdio: ['ignore', 'pipe', 'inherit'] })
+  let said = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    said += text
+  })
+  const port = () => Number(/"port":(\d+)/.exec(said)?.[1])
+  await expect.poll(port, { timeout: 15_000 }).toBeGreaterThan(0)
+  const served = async (path: string) => (await fetch(`http://127.0.0.1:${port()}${path}`)).text()
+  for (const name of assetNames('assets/dashboard')) {
+    const path = name.endsWith('.html') ? '/' : name.replace('assets', '')
+    expect(await served(path), path).toBe(await readFile(join(ROOT, name), 'utf8'))
+  }
+  child.kill('SIGTERM')
+  await once(child, 'close')
 })

@@ -1,5 +1,6 @@
 import type { Endpoints } from '../http/endpoint.ts'
 import { AUDIT_ENDPOINTS } from './audit.ts'
+import { DASHBOARD_ENDPOINTS } from './dashboard.ts'
 import { DOCTOR_ENDPOINTS, TEST_MEDIUM_ENDPOINTS } from './doctor.ts'
 import { EVENT_ENDPOINTS } from './events.ts'
 import { HEALTH_ENDPOINTS } from './health.ts'
@@ -29,5 +30,6 @@ export const ENDPOINTS: Endpoints = {
   ...USER_ENDPOINTS,
   ...TOKEN_ENDPOINTS,
   ...AUDIT_ENDPOINTS,
+  ...DASHBOARD_ENDPOINTS,
   ...OPENAPI_ENDPOINTS,
 }

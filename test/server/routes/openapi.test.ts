@@ -146,6 +146,7 @@ test('every endpoint answers as it is described, when it succeeds and when it do
   await call('POST', path(`/jobs/${second}/cancel`))
   await api.record.apply(second, { type: 'cleaned-up' })
   await call('DELETE', path('/servers/SN1'))
+  for (const what of ['/', '/dashboard/style.css', '/dashboard/none', '/dashboard/main.js']) await call('GET', what)
   for (const what of ['/healthz', '/readyz', '/metrics', '/metrics?x=1', path('/openapi.json')]) await call('GET', what)
 
   await accountTour(call)
