@@ -1,9 +1,15 @@
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createReadStream, createWriteStream, readFileSync } from 'node:fs'
 import { mkdir, rm, stat, statfs, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { bundle } from '../../build/bundle.ts'
+import { ROOT } from '../../build/files.ts'
+import { ZSTD_ADDON } from '../../build/inputs.ts'
+import { ZSTD_ASSET } from '../../build/native-addon-plugin.ts'
+import { makeExecutable } from '../../build/sea.ts'
+import { planUnpack } from '../../src/dispatcher/steps/image-linux.ts'
 import { hashFor, sha256 } from '../../src/shared/digest.ts'
 import { zstdCompressor } from '../../src/shared/zstd.ts'
 import { labScratch } from '../../test/lab/cache.ts'
@@ -14,11 +20,11 @@ import { best, measure } from './measure.ts'
 /**
  * `npm run bench:imaging [-- ROUNDS MIB]`: our pipeline beside `curl | zstd -dc | dd` and `curl | zstd -dc | tar`, the same blob
  * from the same server to the same file system, in turns. Both sides end with the data on the disk (fdatasync, sync).
- * CPU seconds and peak memory are of all processes of a side; ours checks the digest as well.
+ * CPU seconds and peak memory are of all processes of a side; ours checks the digest as well. Ours is an executable like the
+ * product; what its start costs is a row of its own.
  */
 
 const MIB = 1 << 20
-const HERE = import.meta.dirname
 
 interface Blob {
   readonly path: string
@@ -58,9 +64,20 @@ async function* asDisk(tar: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Arra
 
 function row(name: string, ours: Measured, theirs: Measured): void {
   const ratio = (value: keyof Measured) => (ours[value] / theirs[value]).toFixed(2)
-  const text = ({ wall, cpu, peakMb }: Measured) =>
-    `${wall.toFixed(2)} s, ${cpu.toFixed(2)} CPU s, ${peakMb.toFixed(0)} MB`
-  console.log(`| ${name} | ${text(ours)} | ${text(theirs)} | ${ratio('wall')} | ${ratio('cpu')} | ${ratio('peakMb')} |`)
+  console.log(
+    `| ${name} | ${textOf(ours)} | ${textOf(theirs)} | ${ratio('wall')} | ${ratio('cpu')} | ${ratio('peakMb')} |`,
+  )
+}
+
+function textOf({ wall, cpu, peakMb }: Measured): string {
+  return `${wall.toFixed(2)} s, ${cpu.toFixed(2)} CPU s, ${peakMb.toFixed(0)} MB`
+}
+
+/** `ours.ts` made into an executable as the product is. */
+async function executable(directory: string): Promise<string> {
+  const { code } = await bundle('bench/imaging/ours.ts', 'bench')
+  makeExecutable(directory, 'ours', code, new Map([[ZSTD_ASSET, join(ROOT, ZSTD_ADDON)]]))
+  return join(directory, 'ours')
 }
 
 async function compare(name: string, rounds: number, ours: string[], theirs: string, prepare: () => Promise<void>) {
@@ -89,22 +106,19 @@ async function main(rounds: number, contentBytes: number): Promise<void> {
       // As long as the disk and on it: both sides write over old bytes, as on a real one.
       await writeFile(file, Buffer.alloc(contentBytes + 2 * MIB, 0xa5), { flush: true })
     }
-    const ours = (what: string, blob: Blob, to: string) => [
-      process.execPath,
-      '--disable-warning=ExperimentalWarning',
-      join(HERE, 'ours.ts'),
-      what,
-      host,
-      blob.digest,
-      String(blob.size),
-      to,
-    ]
+    const program = await executable(directory)
+    const ours = (what: string, blob: Blob, to: string) => [program, what, host, blob.digest, String(blob.size), to]
     const url = (blob: Blob) => `curl -sS --fail http://${host}/v2/bench/blobs/${blob.digest} | zstd -dc`
     console.log('| | ours | theirs | wall | CPU | memory |\n|---|---|---|---|---|---|')
     const dd = `${url(disk)} | dd of=${file} bs=1M iflag=fullblock conv=notrunc,fdatasync status=none`
     await compare('disk image, beside `curl \\| zstd -dc \\| dd`', rounds, ours('disk', disk, file), dd, prepare)
-    const untar = `${url(tar)} | tar --extract --file=- --directory=${root} && sync --file-system ${root}`
+    const untar = `${url(tar)} | ${planUnpack(root).argv.join(' ')} && sync --file-system ${root}`
     await compare('root archive, beside `curl \\| zstd -dc \\| tar`', rounds, ours('tar', tar, root), untar, prepare)
+    const starts: Measured[] = []
+    for (let round = 0; round < rounds; round++) starts.push(await measure([program, 'start']))
+    console.log(`| the start of ours alone | ${textOf(best(starts))} | | | | |`)
+    const [load] = readFileSync('/proc/loadavg', 'utf8').split(' ')
+    console.log(`\n${contentBytes / MIB} MiB, ${tar.size} bytes compressed, best of ${rounds}; load at the end ${load}`)
     close()
   } finally {
     await rm(directory, { recursive: true, force: true })

@@ -94,7 +94,7 @@ export function connectController(
     return {
       url: new URL(`${base}/api/v1${path}`),
       method,
-      caPem,
+      trust: { only: caPem },
       headers: { authorization, 'content-type': 'application/json', ...headers },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     }

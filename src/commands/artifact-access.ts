@@ -48,7 +48,7 @@ export async function registryClients(invocation: Invocation): Promise<RegistryC
   let connections: Connections | undefined
   return {
     async open(reference, side) {
-      connections ??= openConnections(caPem)
+      connections ??= openConnections({ beside: caPem })
       const plainHttp = invocation.flag('plain-http') || (side !== undefined && invocation.flag(`${side}-plain-http`))
       const credentials = await credentialsFor(invocation, reference, side)
       return openRepository(reference, { plainHttp, caPem, credentials, connections })

@@ -4,6 +4,7 @@ import { readBody, retryAfterSeconds, sendRequest } from '../shared/http-client.
 import type { JobFile, ProgressReport } from '../shared/task/job-file.ts'
 import { jobUrl, SECRET_HEADER } from '../shared/task/job-file.ts'
 import { withTimeout } from '../shared/time.ts'
+import { connectionsTo } from './connections.ts'
 
 /** One post may take this long, however the network behaves. */
 const POST_MS = 20_000
@@ -26,7 +27,7 @@ export async function post(
     method: 'POST',
     headers: { 'content-type': contentType, [SECRET_HEADER]: job.webhook.secret },
     body,
-    caPem: job.controller.ca_pem ?? undefined,
+    connections: connectionsTo(job),
     idleMs: IDLE_MS,
   }
   const { status, retryAfter } = await send(request, withTimeout(signal, POST_MS)).catch((cause: unknown) => {

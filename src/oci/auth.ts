@@ -37,7 +37,7 @@ export async function answerChallenge(
   challenges: readonly Challenge[],
   credentials: Credentials | undefined,
   scope: string,
-  template: Pick<HttpRequest, 'caPem' | 'idleMs' | 'connections'>,
+  template: Pick<HttpRequest, 'trust' | 'idleMs' | 'connections'>,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const bearer = challenges.find(({ scheme }) => scheme === 'bearer')
@@ -61,7 +61,7 @@ export function basicHeader({ username, password }: Credentials): string {
 async function fetchToken(
   url: URL,
   credentials: Credentials | undefined,
-  template: Pick<HttpRequest, 'caPem' | 'idleMs' | 'connections'>,
+  template: Pick<HttpRequest, 'trust' | 'idleMs' | 'connections'>,
   signal: AbortSignal,
 ): Promise<string> {
   const headers = credentials === undefined ? {} : { authorization: basicHeader(credentials) }

@@ -9,12 +9,21 @@ export interface HttpRequest {
   readonly method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: Uint8Array | string | StreamedBody | undefined
-  /** PEM certificates trusted beside those of the system and of Node. `connections` have their own. */
-  readonly caPem?: string | undefined
+  /** Of `connections` there is their own. */
+  readonly trust?: Trust
   /** How long the connection may be silent; default 60 s. */
   readonly idleMs?: number
   /** Connections to use again; without them the request gets one of its own. */
   readonly connections?: Connections
+}
+
+/**
+ * Whose certificates are accepted, in PEM: `only` of these, or of these `beside` the system's and Node's. To read the latter is a
+ * tenth of a second of CPU (docs/performance.md), so whoever knows the CA of the other side says `only`.
+ */
+export interface Trust {
+  readonly only?: string | undefined
+  readonly beside?: string | undefined
 }
 
 /** A body that is not held in memory. Sending it a second time needs a new one. */
@@ -44,17 +53,22 @@ const MAX_REDIRECTS = 5
 /** S3 and others answer 403 to a signed URL that comes with a second kind of credential. */
 const CREDENTIAL_HEADERS = new Set(['authorization', 'cookie'])
 
-/** A pool for many requests to a few hosts: the certificates are read once, and handshakes are saved. */
-export function openConnections(caPem: string | undefined): Connections {
+/** A pool for many requests to a few hosts: the certificates are read once, if at all, and handshakes are saved. */
+export function openConnections(trust: Trust): Connections {
   const http = new HttpAgent({ keepAlive: true })
-  const secureContext = createSecureContext({ ca: trustedCertificates(caPem) })
-  const https = new HttpsAgent({ keepAlive: true, secureContext })
+  let https: HttpsAgent | undefined
   return {
     http,
-    https,
+    get https() {
+      https ??= new HttpsAgent({
+        keepAlive: true,
+        secureContext: createSecureContext({ ca: trustedCertificates(trust) }),
+      })
+      return https
+    },
     close() {
       http.destroy()
-      https.destroy()
+      https?.destroy()
     },
   }
 }
@@ -131,7 +145,10 @@ function sendOnce(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer
   })
 }
 
-function openRequest({ url, method = 'GET', body, connections, headers, caPem }: HttpRequest, signal: AbortSignal) {
+function openRequest(
+  { url, method = 'GET', body, connections, headers, trust = {} }: HttpRequest,
+  signal: AbortSignal,
+) {
   const options = {
     method,
     signal,
@@ -140,7 +157,7 @@ function openRequest({ url, method = 'GET', body, connections, headers, caPem }:
   }
   if (url.protocol !== 'https:') return httpRequest(url, { ...options, agent: connections?.http ?? false })
   return connections === undefined
-    ? httpsRequest(url, { ...options, agent: false, ca: trustedCertificates(caPem) })
+    ? httpsRequest(url, { ...options, agent: false, ca: trustedCertificates(trust) })
     : httpsRequest(url, { ...options, agent: connections.https })
 }
 
@@ -169,7 +186,8 @@ function writable(sent: ClientRequest): Promise<void> {
 }
 
 /** Node's own list, the system's (an image may carry a site's CA), and the caller's. */
-function trustedCertificates(caPem: string | undefined): string[] {
-  const own = caPem === undefined ? [] : [caPem]
+function trustedCertificates({ only, beside }: Trust): string[] {
+  if (only !== undefined) return [only]
+  const own = beside === undefined ? [] : [beside]
   return [...new Set([...getCACertificates('default'), ...getCACertificates('system'), ...own])]
 }

@@ -53,7 +53,7 @@ export async function playMaintenance(
   }
   // One pool for the whole boot: to trust a CA, all others are read too, which takes a while.
   const job = jobOf(task)
-  const connections = openConnections(job.controller.ca_pem ?? undefined)
+  const connections = openConnections({ only: job.controller.ca_pem ?? undefined })
   try {
     return await play(task, { job, connections, signal }, options)
   } finally {

@@ -5,17 +5,22 @@ import type { RegistryAccess, Repository } from '../../oci/registry.ts'
 import { openRepository } from '../../oci/registry.ts'
 import { requireSignature } from '../../oci/signature.ts'
 import type { Digest } from '../../shared/digest.ts'
+import { openConnections } from '../../shared/http-client.ts'
 import type { OciReference } from '../../shared/oci-reference.ts'
 import { parseOciReference } from '../../shared/oci-reference.ts'
 import type { Recipe } from '../../shared/recipe/schema.ts'
 import { parseSigningKey } from '../../shared/signing-key.ts'
 import type { JobFile } from '../../shared/task/job-file.ts'
+import { connectionsTo } from '../connections.ts'
 import type { StepContext } from './step.ts'
 
 /** The controller's registry gets the job's credential and the controller's CA; every other is reached anonymously. */
 export function accessFor(reference: OciReference, job: JobFile): RegistryAccess {
-  if (reference.host !== job.registry.host) return { plainHttp: false, caPem: undefined, credentials: undefined }
+  if (reference.host !== job.registry.host) {
+    return { plainHttp: false, caPem: undefined, credentials: undefined, connections: openConnections({}) }
+  }
   return {
+    connections: connectionsTo(job),
     plainHttp: job.controller.url.startsWith('http:'),
     caPem: job.controller.ca_pem ?? undefined,
     credentials: { username: job.registry.username, password: job.registry.password },

@@ -9,6 +9,7 @@ import { sendRequest } from '../../shared/http-client.ts'
 import { parseOciReference } from '../../shared/oci-reference.ts'
 import type { Recipe } from '../../shared/recipe/schema.ts'
 import { retry } from '../../shared/time.ts'
+import { connectionsTo } from '../connections.ts'
 import { accessFor, architecture } from './artifact.ts'
 import type { StepContext } from './step.ts'
 
@@ -101,8 +102,8 @@ async function openDownload({ recipe, job, signal }: StepContext): Promise<Downl
   const url = recipe.firmware_url ?? ''
   if (!url.startsWith('oci://')) {
     const parsed = new URL(url)
-    const caPem = parsed.host === new URL(job.controller.url).host ? (job.controller.ca_pem ?? undefined) : undefined
-    const answer = await sendRequest({ url: parsed, caPem }, signal)
+    const own = parsed.host === new URL(job.controller.url).host
+    const answer = await sendRequest({ url: parsed, ...(own && { connections: connectionsTo(job) }) }, signal)
     if (answer.status !== 200) {
       answer.body.destroy()
       throw new AppError('registry-answer', `Cannot download ${url}: the server answered ${answer.status}`)

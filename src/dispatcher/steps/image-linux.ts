@@ -6,8 +6,8 @@ import type { Descriptor } from '../../oci/manifest.ts'
 import { chooseRootfs } from '../../oci/manifest.ts'
 import { formatBytes } from '../../shared/byte-size.ts'
 import { AppError } from '../../shared/errors.ts'
-import type { Command } from '../exec.ts'
-import { takeIn } from '../imaging/intake.ts'
+import type { Command, Programs } from '../exec.ts'
+import { type Intake, takeIn } from '../imaging/intake.ts'
 import { type Meter, startMeter } from '../imaging/meter.ts'
 import type { OpenedArtifact } from './artifact.ts'
 import { artifactFacts, openArtifact } from './artifact.ts'
@@ -66,9 +66,14 @@ async function unpack(opened: OpenedArtifact, layer: Descriptor, meter: Meter, c
   const { repository, artifact } = opened
   const content = await contentDigest(repository, artifact, layer, signal)
   using intake = takeIn(repository, layer, content, meter, signal)
+  await unpackInto(NEW_ROOT, intake, programs, signal)
+}
+
+/** What tar has written counts for nothing before every byte of the archive was right. @throws `digest-mismatch`, `program-failed` */
+export async function unpackInto(root: string, intake: Intake, programs: Programs, signal: AbortSignal): Promise<void> {
   const archive = intake.content(decompressed(intake.stored))
   const chain = [Readable.from(archive, { objectMode: false, highWaterMark: PIPE_BYTES })] as const
-  await programs.feed(planUnpack(NEW_ROOT), chain, signal)
+  await programs.feed(planUnpack(root), chain, signal)
   intake.assertComplete()
 }
 

@@ -1,4 +1,5 @@
 import { TOOL_IMAGE, TOOL_REPOSITORY, TOOL_TAG } from '../../shared/task/tool-image.ts'
+import { isEmbedded } from './embedded-image.ts'
 import { hasImage, pullImage } from './podman.ts'
 import type { Step } from './step.ts'
 
@@ -11,8 +12,12 @@ export const toolImage: Step = {
   prefix: 'provisioner',
   async run(context) {
     const { job, programs, say, signal } = context
-    if (await hasImage(TOOL_IMAGE, context)) {
+    if (await isEmbedded(TOOL_IMAGE)) {
       say(`${TOOL_IMAGE} is in the medium: nothing is pulled`)
+      return { image: TOOL_IMAGE, pulled: false }
+    }
+    if (await hasImage(TOOL_IMAGE, context)) {
+      say(`${TOOL_IMAGE} was pulled by this boot already`)
       return { image: TOOL_IMAGE, pulled: false }
     }
     const name = await pullImage(`oci://${job.registry.host}/${TOOL_REPOSITORY}:${TOOL_TAG}`, context)

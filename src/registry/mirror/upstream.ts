@@ -58,7 +58,7 @@ export function createUpstreams(log: Logger, clock: Clock): Upstreams {
     const known = own.get(name)
     if (known !== undefined) return known
     const { credentials, caPem, upstream } = mirror
-    const pool = connections.get(caPem ?? '') ?? openConnections(caPem)
+    const pool = connections.get(caPem ?? '') ?? openConnections({ beside: caPem })
     connections.set(caPem ?? '', pool)
     const { host, protocol } = new URL(upstream)
     const reference = { host, repository: name, tag: undefined, digest: undefined }

@@ -53,7 +53,7 @@ export async function startController(): Promise<RunningController> {
   const { url } = await promise
   const token = readFileSync(join(directory, 'token'), 'utf8').trim()
   const caPem = readFileSync(join(directory, 'data', 'tls', 'ca.pem'), 'utf8')
-  const connections = openConnections(caPem)
+  const connections = openConnections({ only: caPem })
   return {
     url,
     token,
