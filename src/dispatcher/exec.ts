@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
-import type { Readable, Transform } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import type { Readable, Writable } from 'node:stream'
+import { giveBack } from '../shared/chunk-memory.ts'
 import { AppError } from '../shared/errors.ts'
 
 /** A program and its arguments; never a shell line. */
@@ -20,10 +20,10 @@ export interface Programs {
   /** Runs to the end and gives its standard output, the last 4 MiB of it; it is not shown. */
   read(command: Command, signal: AbortSignal): Promise<string>
   /**
-   * Runs it with the end of a chain of streams as standard input. An error of the chain wins over that of the starved
-   * program; a program that fails or stops reading wins over the broken pipe it leaves.
+   * Runs it with the chunks as standard input, and takes them: their memory is given back. An error of the source wins over that
+   * of the starved program; a program that fails or stops reading wins over the broken pipe it leaves.
    */
-  feed(command: Command, chain: readonly [Readable, ...Transform[]], signal: AbortSignal): Promise<void>
+  feed(command: Command, source: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void>
 }
 
 const MAX_OUTPUT_BYTES = 4 * 1024 * 1024
@@ -60,21 +60,49 @@ export function programs(say: (line: string) => void): Programs {
       await ended(child, command, undefined, signal)
       return Buffer.concat(chunks).toString('utf8')
     },
-    async feed(command, chain, signal) {
+    async feed(command, source, signal) {
       const child = start(command, signal)
       eachLine(child.stdout, say)
       const input = child.stdin
       if (input === null) throw failure(command, 'it has no standard input')
-      const [fed, done] = await Promise.allSettled([
-        pipeline([...chain, input], { signal }),
-        ended(child, command, say, signal),
-      ])
+      const [fed, done] = await Promise.allSettled([pour(source, input, signal), ended(child, command, say, signal)])
       signal.throwIfAborted()
       if (fed.status === 'rejected' && !isClosedPipe(fed.reason)) throw fed.reason
       if (done.status === 'rejected') throw done.reason
       if (fed.status === 'rejected') throw failure(command, 'it did not read all of its input', fed.reason)
     },
   }
+}
+
+/** Writes under way: the program has something to read while the next chunk is made. */
+const WRITES = 2
+
+async function pour(source: AsyncIterable<Uint8Array>, input: Writable, signal: AbortSignal): Promise<void> {
+  const busy: Promise<void>[] = []
+  try {
+    for await (const chunk of source) {
+      signal.throwIfAborted()
+      busy.push(written(input, chunk))
+      if (busy.length === WRITES) await busy.shift()
+    }
+    await Promise.all(busy)
+    input.end()
+  } catch (error) {
+    // The program sees an end: nothing more is coming.
+    input.destroy()
+    await Promise.allSettled(busy)
+    throw error
+  }
+}
+
+function written(input: Writable, chunk: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    input.write(chunk, (error) => {
+      giveBack(chunk)
+      if (error) reject(error)
+      else resolve()
+    })
+  })
 }
 
 function start(command: Command, signal: AbortSignal): ChildProcess {
@@ -136,5 +164,5 @@ function eachLine(stream: Readable | null, take: (line: string) => void): void {
 
 function isClosedPipe(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
-  return code === 'EPIPE' || code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE'
+  return code === 'EPIPE' || code === 'ECONNRESET' || code === 'ERR_STREAM_DESTROYED'
 }

@@ -1,6 +1,5 @@
 import { access, constants } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
 import { programs } from '../dispatcher/exec.ts'
 import { AppError } from '../shared/errors.ts'
 
@@ -55,7 +54,7 @@ export async function makeFileSystem(
 ): Promise<void> {
   const [program, ...args] = MAKE[fileSystem].argv(out)
   await requireProgram(program, fileSystem, path)
-  await programs(say).feed({ argv: [program ?? '', ...args] }, [Readable.from(tar, { objectMode: false })], signal)
+  await programs(say).feed({ argv: [program ?? '', ...args] }, tar, signal)
 }
 
 /** Says before anything is downloaded or unpacked that a program is missing. @throws `program-failed` */

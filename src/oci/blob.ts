@@ -1,3 +1,4 @@
+import { arriving } from '../shared/arriving.ts'
 import type { Digest } from '../shared/digest.ts'
 import { hashFor } from '../shared/digest.ts'
 import { AppError } from '../shared/errors.ts'
@@ -124,7 +125,7 @@ function answerProblem({ status, headers }: HttpAnswer, blob: Descriptor, start:
 /** The body from byte `start` of the blob on. A registry without ranges sends everything again; what we have is skipped. */
 async function* bodyFrom(answer: HttpAnswer, start: number): AsyncGenerator<Buffer> {
   let skip = answer.status === 200 ? start : 0
-  for await (const chunk of answer.body as AsyncIterable<Buffer>) {
+  for await (const chunk of arriving(answer.body)) {
     const rest = chunk.subarray(Math.min(skip, chunk.length))
     skip -= chunk.length - rest.length
     if (rest.length > 0) yield rest

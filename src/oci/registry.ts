@@ -44,7 +44,11 @@ const MAX_ERROR_BYTES = 64 * 1024
 export function openRepository(reference: OciReference, access: RegistryAccess): Repository {
   const origin = `${access.plainHttp ? 'http' : 'https'}://${reference.host}`
   const { caPem, idleMs, credentials, connections } = access
-  const template = { trust: { beside: caPem }, ...(idleMs === undefined ? {} : { idleMs }), ...(connections && { connections }) }
+  const template = {
+    trust: { beside: caPem },
+    ...(idleMs === undefined ? {} : { idleMs }),
+    ...(connections && { connections }),
+  }
   let authorization: string | undefined
 
   async function send(request: RepositoryRequest, signal: AbortSignal): Promise<HttpAnswer> {

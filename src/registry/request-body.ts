@@ -1,5 +1,6 @@
-import { on } from 'node:events'
 import type { IncomingMessage } from 'node:http'
+import { arriving } from '../shared/arriving.ts'
+import { giveBack } from '../shared/chunk-memory.ts'
 import { OciError } from './errors.ts'
 import type { Exchange, Traffic } from './exchange.ts'
 
@@ -41,35 +42,9 @@ async function* translateErrors(
     for await (const chunk of 'socket' in source ? arriving(source) : source) {
       traffic.received += chunk.length
       yield chunk
+      giveBack(chunk)
     }
   } catch (cause) {
     throw new OciError('BLOB_UPLOAD_INVALID', { reason: 'the request ended before its body' }, { cause })
   }
-}
-
-/** Chunks that may wait for us before the client is made to wait. */
-const WAITING_CHUNKS = 4
-
-/**
- * The chunks as they come. Node's own iterator joins those that wait, which copies them once more, and leaves the memory of
- * each (64 KiB) to the garbage collector: together that is half of what a push costs (docs/performance.md).
- */
-async function* arriving(incoming: IncomingMessage): AsyncGenerator<Uint8Array> {
-  if (incoming.destroyed) throw new Error('the client went away before its body was read')
-  const options = { close: ['end', 'close'], highWaterMark: WAITING_CHUNKS, lowWaterMark: 1 }
-  try {
-    for await (const [chunk] of on(incoming, 'data', options) as AsyncIterable<[Buffer]>) {
-      yield chunk
-      giveBack(chunk)
-    }
-  } finally {
-    // Whoever leaves early has no listener any more: what is left waits for them who answer.
-    incoming.pause()
-  }
-  if (!incoming.readableEnded) throw new Error('the client went away in the middle of its body')
-}
-
-/** Frees the memory now, so that the next chunk is put where the processor's cache still is. */
-function giveBack({ buffer, length }: Buffer): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === length) buffer.transfer(0)
 }

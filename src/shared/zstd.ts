@@ -1,15 +1,15 @@
 import type { Transform } from 'node:stream'
+import { giveBack } from './chunk-memory.ts'
 import { zstdBinding } from './zstd-binding.ts'
 
-/** What is yielded at most. Small enough for the processor's cache, large enough for a write. */
-const OUTPUT_BYTES = 256 * 1024
-/** Less room than this is not worth a call. */
-const LEAST_ROOM = 32 * 1024
+/** Every chunk but the last one has so many bytes: as many as a write to a disk. */
+const OUTPUT_BYTES = 1024 * 1024
 
 /**
  * Decompresses zstd, any number of frames one after another (RFC 8878 3.1), as pzstd and `cat a.zst b.zst` make them.
  * node:zlib of Node 24 ends silently after the first frame, so it is never used (docs/decisions/0001). The library is
- * loaded at the first call. It works on the calling thread: not for a server's event loop.
+ * loaded at the first call. It works on the calling thread: not for a server's event loop. It takes the chunks of `source`: their
+ * memory is given back. What it yields is the reader's.
  */
 export async function* zstdDecompressed(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
   const { DCtx } = await zstdBinding()
@@ -20,8 +20,8 @@ export async function* zstdDecompressed(source: AsyncIterable<Uint8Array>): Asyn
   for await (const chunk of source) {
     let input: Uint8Array = chunk
     for (;;) {
-      if (OUTPUT_BYTES - filled < LEAST_ROOM) {
-        yield output.subarray(0, filled)
+      if (filled === OUTPUT_BYTES) {
+        yield output
         output = Buffer.allocUnsafeSlow(OUTPUT_BYTES)
         filled = 0
       }
@@ -33,6 +33,7 @@ export async function* zstdDecompressed(source: AsyncIterable<Uint8Array>): Asyn
       // A full buffer may have left something inside of the decompressor.
       if (input.length === 0 && (produced < room.length || left === 0)) break
     }
+    giveBack(chunk)
   }
   if (inFrame) throw new Error('the compressed content ends in the middle of a frame')
   if (filled > 0) yield output.subarray(0, filled)

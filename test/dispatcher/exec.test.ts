@@ -1,6 +1,5 @@
 import { execPath } from 'node:process'
-import { Readable, type Transform } from 'node:stream'
-import { createGunzip, gzipSync } from 'node:zlib'
+import { Readable } from 'node:stream'
 import { expect, test } from 'vitest'
 import { type Command, programs } from '../../src/dispatcher/exec.ts'
 import { AppError } from '../../src/shared/errors.ts'
@@ -47,10 +46,13 @@ test('a program that is stopped ends with the reason it was stopped for', async 
   await expect(running).rejects.toBe(reason)
 })
 
-test('a chain of streams is fed', async () => {
+test('chunks are fed, one behind the other', async () => {
   const said: string[] = []
-  const source = Readable.from([gzipSync('a\nb'), gzipSync('c\n')])
-  await programs((line) => said.push(line)).feed(node(ECHO), [source, createGunzip()], never)
+  await programs((line) => said.push(line)).feed(
+    node(ECHO),
+    Readable.from([Buffer.from('a\nb'), Buffer.from('c\n')]),
+    never,
+  )
   expect(said).toEqual(['a', 'bc'])
 })
 
@@ -61,7 +63,7 @@ test('the error of the source wins over that of the starved program', async () =
     throw wrong
   }
   const starved = node('process.stdin.resume().on("end", () => { process.exitCode = 2 })')
-  await expect(programs(() => undefined).feed(starved, [Readable.from(source())], never)).rejects.toBe(wrong)
+  await expect(programs(() => undefined).feed(starved, source(), never)).rejects.toBe(wrong)
 })
 
 test('a program that fails wins over the pipe it closes', async () => {
@@ -71,7 +73,7 @@ test('a program that fails wins over the pipe it closes', async () => {
     })(),
   )
   const full = node('process.stdin.once("data", () => { console.error("disk full"); process.exit(2) })')
-  await expect(programs(() => undefined).feed(full, [endless], never)).rejects.toThrow('disk full')
+  await expect(programs(() => undefined).feed(full, endless, never)).rejects.toThrow('disk full')
 })
 
 test('a program that ends well without reading everything has not done its work', async () => {
@@ -81,15 +83,5 @@ test('a program that ends well without reading everything has not done its work'
     })(),
   )
   const lazy = node('process.stdin.once("data", () => process.exit(0))')
-  await expect(programs(() => undefined).feed(lazy, [endless], never)).rejects.toThrow(
-    'it did not read all of its input',
-  )
-})
-
-test('damaged compressed content is an error of its own', async () => {
-  const damaged = Readable.from([gzipSync('text').subarray(0, 15)])
-  const through: Transform = createGunzip()
-  await expect(programs(() => undefined).feed(node(ECHO), [damaged, through], never)).rejects.toThrow(
-    'unexpected end of file',
-  )
+  await expect(programs(() => undefined).feed(lazy, endless, never)).rejects.toThrow('it did not read all of its input')
 })

@@ -3,6 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import type { Digester } from '../../oci/blob.ts'
 import { writeAt } from '../../oci/partial-file.ts'
 import { formatBytes } from '../../shared/byte-size.ts'
+import { giveBack } from '../../shared/chunk-memory.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { Piece } from './pieces.ts'
 
@@ -35,7 +36,7 @@ export interface Written {
 }
 
 /**
- * Writes the pieces one behind the other. What was there before is never taken for the zeros of the image. When it resolves
+ * Writes the pieces one behind the other, and takes them: their memory is given back. What was there before is never taken for the zeros of the image. When it resolves
  * everything is on the disk (fdatasync).
  * @throws `image-unusable` when they are more than the area takes, `step-failed` when the disk fails
  */
@@ -63,9 +64,10 @@ export async function writeDisk(
 }
 
 function blockWriter(file: FileHandle, area: DiskArea, digester: Digester | undefined, signal: AbortSignal) {
-  const buffers = Array.from({ length: WRITES }, () => Buffer.allocUnsafeSlow(BLOCK))
-  const busy: Promise<void>[] = buffers.map(() => Promise.resolve())
+  const busy = Array.from({ length: WRITES }, () => Promise.resolve())
   let turn = 0
+  /** What does not come in whole blocks is gathered in one. */
+  let gathered: Buffer | undefined
   let filled = 0
   let offset = area.start
   let zeroRun = 0
@@ -80,25 +82,27 @@ function blockWriter(file: FileHandle, area: DiskArea, digester: Digester | unde
       failed ??= cause instanceof AppError ? cause : new AppError('step-failed', `Cannot write ${area.path}`, { cause })
     })
 
-  function write(bytes: Buffer, position: number): void {
-    busy[turn] = keep(writeAt(file, bytes, position))
+  function write(bytes: Uint8Array, position: number): void {
+    busy[turn] = keep(writeAt(file, bytes, position).finally(() => giveBack(bytes)))
     turn = (turn + 1) % WRITES
   }
 
-  async function block(length: number): Promise<void> {
-    const bytes = (buffers[turn] ?? ZEROS).subarray(0, length)
+  async function block(bytes: Uint8Array): Promise<void> {
     filled = 0
-    if (length === BLOCK && bytes.equals(ZEROS)) return zeroBlock(bytes)
+    if (bytes.length === BLOCK && ZEROS.equals(bytes)) {
+      await zeroBlock(bytes)
+      return giveBack(bytes)
+    }
     await digester?.update(bytes)
     await endZeros()
     write(bytes, offset)
-    offset += length
-    await pace(length)
+    offset += bytes.length
+    await pace(bytes.length)
     await busy[turn]
     if (failed !== undefined) throw failed
   }
 
-  async function zeroBlock(bytes: Buffer): Promise<void> {
+  async function zeroBlock(bytes: Uint8Array): Promise<void> {
     await digester?.update(bytes)
     zeroRun += BLOCK
     offset += BLOCK
@@ -134,13 +138,19 @@ function blockWriter(file: FileHandle, area: DiskArea, digester: Digester | unde
 
   async function bytes(piece: Uint8Array): Promise<void> {
     checkRoom(piece.length)
+    if (filled === 0 && piece.length === BLOCK) return block(piece)
     for (let at = 0; at < piece.length; ) {
       const part = piece.subarray(at, at + BLOCK - filled)
-      buffers[turn]?.set(part, filled)
+      gathered ??= Buffer.allocUnsafeSlow(BLOCK)
+      gathered.set(part, filled)
       filled += part.length
       at += part.length
-      if (filled === BLOCK) await block(BLOCK)
+      if (filled < BLOCK) continue
+      const full = gathered
+      gathered = undefined
+      await block(full)
     }
+    giveBack(piece)
   }
 
   return {
@@ -156,7 +166,7 @@ function blockWriter(file: FileHandle, area: DiskArea, digester: Digester | unde
       }
     },
     async finish(): Promise<Written> {
-      if (filled > 0) await block(filled)
+      if (gathered !== undefined) await block(gathered.subarray(0, filled))
       await endZeros()
       await Promise.all([...busy, syncing])
       if (failed === undefined) await keep(file.datasync())
