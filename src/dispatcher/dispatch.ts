@@ -128,7 +128,7 @@ async function obtain(
   if (options.start) checkIdentity(server, await readIdentity(deps.devices.sys))
   else if (options.serial !== undefined) checkIdentity(server, { serial: options.serial, uuid: undefined })
 
-  const { recipe, schemaId } = recipeOf(files)
+  const { recipe, schemaId } = await recipeOf(files)
   known.recipe = recipe
   known.schemaId = schemaId
   say(`the recipe is valid and asks for ${recipe.task_target}`)

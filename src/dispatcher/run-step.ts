@@ -30,7 +30,7 @@ export async function runNamedStep(
   }
   const files = await loadTask(paths.task)
   const job = jobOf(files)
-  const { recipe } = recipeOf(files)
+  const { recipe } = await recipeOf(files)
   const say = speaker(step.prefix, out)
   await runStep(step, {
     recipe,

@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { openIso } from '../isobuilder/reader.ts'
 import { AppError, errorText, isAppError } from '../shared/errors.ts'
 import { writeFileAtomic } from '../shared/files.ts'
-import { compileSchema } from '../shared/recipe/compile.ts'
 import { parseRecipe, parseRecipeDocument } from '../shared/recipe/parse.ts'
 import type { Recipe } from '../shared/recipe/schema.ts'
 import { recipeValidator } from '../shared/recipe/validator.ts'
@@ -116,10 +115,10 @@ export function jobOf(files: TaskContents): JobFile {
  * The recipe, checked by the schema that came with it, which may be newer than this program.
  * @throws `schema-unusable`, `recipe-unreadable`, `recipe-invalid`
  */
-export function recipeOf(files: TaskContents): { readonly recipe: Recipe; readonly schemaId: string } {
+export async function recipeOf(files: TaskContents): Promise<{ readonly recipe: Recipe; readonly schemaId: string }> {
   const schema = files.get(TASK_FILES.schema)
   if (schema === undefined) throw new AppError('schema-unusable', 'Cannot check the recipe: the medium has no schema')
-  const validator = validatorFor(Buffer.from(schema).toString('utf8'))
+  const validator = await validatorFor(Buffer.from(schema).toString('utf8'))
   const content = files.get(TASK_FILES.recipe)
   if (content === undefined) throw new AppError('recipe-unreadable', 'Cannot read the recipe: the medium has none')
   return { recipe: parseRecipe(documentOf(content), validator.validate), schemaId: validator.id }
@@ -134,12 +133,14 @@ function documentOf(content: Uint8Array): unknown {
   }
 }
 
-/** Compiling takes a while, so it is done only for a schema that is not our own. */
-function validatorFor(text: string) {
+/** Compiling takes a while, and so does loading what compiles: it is done only for a schema that is not our own. */
+async function validatorFor(text: string) {
   try {
     const schema = JSON.parse(text) as { $id?: unknown }
     const id = typeof schema.$id === 'string' ? schema.$id : ''
-    return { id, validate: text === recipeSchemaText() ? recipeValidator() : compileSchema(schema) }
+    if (text === recipeSchemaText()) return { id, validate: recipeValidator() }
+    const { compileSchema } = await import('../shared/recipe/compile.ts')
+    return { id, validate: compileSchema(schema) }
   } catch (cause) {
     throw new AppError('schema-unusable', 'Cannot check the recipe: the schema on the medium is not usable', { cause })
   }

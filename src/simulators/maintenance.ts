@@ -76,7 +76,8 @@ async function play(task: TaskContents, reporting: Reporting, options: MachineOp
     if (job.server.serial !== options.serial) {
       throw new AppError('serial-mismatch', `Cannot use the task medium: it is for server "${job.server.serial}"`)
     }
-    await playSteps(recipeOf(task).recipe.task_target, reporting, options)
+    const { recipe } = await recipeOf(task)
+    await playSteps(recipe.task_target, reporting, options)
   } catch (error) {
     if (!isAppError(error) || signal.aborted) throw error
     await failed('provision-dispatcher.service', errorText(error))

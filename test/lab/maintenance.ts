@@ -15,6 +15,8 @@ export interface MaintenanceParts {
   readonly trustKey?: string
   /** PEM certificate of the controller's CA. */
   readonly caPem?: string
+  /** False: the image of the steps is not in the medium and has to be pulled. */
+  readonly embedTools?: boolean
 }
 
 /** The image name the Quadlets of the steps use; it is in the medium, and nothing is pulled. */
@@ -41,18 +43,20 @@ const SCRIPTS = join(import.meta.dirname, 'roots')
  * step image, initrd and kernel are built once; a change of executable, units or key rebuilds the top layer and the ISO.
  */
 export async function maintenanceIso(parts: MaintenanceParts): Promise<string> {
-  const [root, tools] = await Promise.all([debianRoot('maintenance'), debianRoot('tools')])
+  const [root, programs] = await Promise.all([debianRoot('maintenance'), debianRoot('tools')])
   const [base, store, initrd, top] = await Promise.all([baseImage(), storeImage(), initrdImage(), topImage(parts)])
-  const layers = { '10-base.erofs': base, '20-step-image.erofs': store, '30-provisioner.erofs': top }
+  const tools = parts.embedTools === false ? {} : { '20-step-image.erofs': store }
+  const layers = { '10-base.erofs': base, ...tools, '30-provisioner.erofs': top }
   return cached({
     name: 'maintenance-iso',
     ending: '.iso',
     ingredients: [
-      ...[root, tools, initrd, ...Object.values(layers)].map((path) => basename(path)),
+      ...[root, programs, initrd, ...Object.values(layers)].map((path) => basename(path)),
       ...[COMMAND_LINE, LABEL, await contentKey(join(import.meta.dirname, 'boot-parts.ts'))],
       await contentKey(join(import.meta.dirname, '../../src/isobuilder')),
     ],
-    build: (partial) => writeMedium({ root, tools, initrd, commandLine: COMMAND_LINE, layers }, LABEL, partial),
+    build: (partial) =>
+      writeMedium({ root, tools: programs, initrd, commandLine: COMMAND_LINE, layers }, LABEL, partial),
   })
 }
 
@@ -65,6 +69,17 @@ async function baseImage(): Promise<string> {
   const root = await debianRoot('maintenance')
   const binds = [{ host: root, inside: '/in/root', readonly: true }]
   return scripted('base', '.erofs', 'base-image.sh', [root], binds, (out) => ['/in/root', out])
+}
+
+/** The image of the steps as an operator pushes it: an OCI archive with one layer, zstd. */
+export async function toolsArchive(): Promise<string> {
+  const archive = await debianRoot('tool-image')
+  const binds = [{ host: archive, inside: '/in/image.tar', readonly: true }]
+  return scripted('tools-archive', '.tar', 'tools-archive.sh', [archive, STEP_IMAGE], binds, (out) => [
+    '/in/image.tar',
+    STEP_IMAGE,
+    out,
+  ])
 }
 
 async function storeImage(): Promise<string> {

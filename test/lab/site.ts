@@ -1,12 +1,14 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { connectController } from '../../src/client/controller.ts'
 import type { EventView, JobView } from '../../src/server/routes/views.ts'
+import type { NetworkPlan } from '../../src/shared/task/job-file.ts'
 import { sleep } from '../../src/shared/time.ts'
 import { executable } from '../build/executable.ts'
 import { type BmcOptions, type RunningBmc, startBmc } from './bmc/bmc.ts'
 import { type LabController, labTrust, startLabController } from './controller.ts'
 import { diskImage } from './disk-image.ts'
-import { maintenanceIso } from './maintenance.ts'
+import { maintenanceIso, toolsArchive } from './maintenance.ts'
 import { osImage } from './os-image.ts'
 import { inTools } from './programs.ts'
 import { createVm, type Vm, type VmOptions } from './qemu/vm.ts'
@@ -38,17 +40,25 @@ export interface Site {
   close(): Promise<void>
 }
 
+interface SiteOptions extends Pick<BmcOptions, 'slots'>, Pick<VmOptions, 'drives'> {
+  /** The server's static plan. */
+  readonly network?: NetworkPlan
+  /** False: the steps' image is pulled from the controller, which is given it. */
+  readonly embedTools?: boolean
+}
+
 /** Builds what is missing and starts everything below `directory`; `say` is told what takes time. */
 export async function startSite(
   directory: string,
   say: (line: string) => void,
-  { drives, ...options }: Pick<BmcOptions, 'slots'> & Pick<VmOptions, 'drives'> = {},
+  { drives, network, embedTools, ...options }: SiteOptions = {},
 ): Promise<Site> {
   await mkdir(directory, { recursive: true })
   say('executable')
   const program = await executable()
   say('maintenance image')
-  const iso = await maintenanceIso({ executable: program, assets: ASSETS, trustKey: (await labTrust()).publicPem })
+  const trustKey = (await labTrust()).publicPem
+  const iso = await maintenanceIso({ executable: program, assets: ASSETS, trustKey, embedTools: embedTools !== false })
   say('controller, virtual server, virtual BMC')
   const controller = await startLabController(program, iso, directory)
   const vm = await createVm({
@@ -62,6 +72,8 @@ export async function startSite(
   })
   const bmc = await startBmc({ machine: vm, serial: SERIAL, uuid: UUID, ...BMC_LOGIN, ...options })
   await addServer(controller, bmc, directory)
+  if (network !== undefined) await setNetwork(controller, network)
+  if (embedTools === false) await pushTools(controller, directory)
   const site = { controller, bmc, vm }
   return {
     ...site,
@@ -105,6 +117,21 @@ async function addServer(controller: LabController, bmc: RunningBmc, directory: 
   await writeFile(file, `${BMC_LOGIN.password}\n`, { mode: 0o600 })
   const login = ['--username', BMC_LOGIN.username, '--password-file', file]
   await must(controller, ['server', 'add', SERIAL, '--bmc', bmc.url, ...login])
+}
+
+/** By the API: no command sets it. */
+async function setNetwork({ url, token, caFile }: LabController, network: NetworkPlan): Promise<void> {
+  const access = { controller: url, caPem: await readFile(caFile, 'utf8'), authorization: `Bearer ${token}` }
+  await connectController(access, new AbortController().signal).patch(`/servers/${SERIAL}`, { network })
+}
+
+/** As docs/maintenance-os.md says. */
+async function pushTools(controller: LabController, directory: string): Promise<void> {
+  const [file, login] = [await toolsArchive(), join(directory, 'registry-password')]
+  await writeFile(login, controller.token, { mode: 0o600 })
+  const target = `oci://${new URL(controller.url).host}/provisioner-tools:1`
+  const access = ['--ca', controller.caFile, '--to-username', 'lab', '--to-password-file', login]
+  await must(controller, ['artifact', 'copy', ...access, `oci-archive:${file}`, target])
 }
 
 interface Pushed {

@@ -1,4 +1,5 @@
-import { rm } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { labScratch } from '../lab/cache.ts'
 import type { Site } from '../lab/site.ts'
@@ -6,12 +7,15 @@ import { startSite } from '../lab/site.ts'
 
 const MINUTE = 60_000
 
+/** QEMU's first card, and an address that QEMU's DHCP would not give. */
+const PLAN = { mac: '52:54:00:12:34:56', addresses: ['10.0.2.77/24'], gateway: '10.0.2.2', dns: ['10.0.2.3'] }
+
 let directory = ''
 let site: Site
 
 beforeAll(async () => {
   directory = await labScratch('test-image')
-  site = await startSite(directory, () => undefined)
+  site = await startSite(directory, () => undefined, { network: PLAN, embedTools: false })
 }, 15 * MINUTE)
 
 afterAll(async () => {
@@ -19,7 +23,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
-test('a whole-disk image is written, read back, grown, and boots with the hostname of its user-data and the file of its recipe', {
+test('over a static address, with a tool image from the controller, a whole-disk image is written, read back, grown, and boots with the hostname of its user-data and the file of its recipe', {
   timeout: 25 * MINUTE,
 }, async () => {
   const id = await site.createJob({
@@ -39,5 +43,11 @@ test('a whole-disk image is written, read back, grown, and boots with the hostna
   expect(
     messages.filter((message) => /^erasing \/dev\/vda \(4\.0 GiB, virtio, serial \S+\)$/.test(message)),
   ).toHaveLength(1)
+  const journal = (await site.controller.run(['job', 'logs', id])).stdout
+  expect(journal).toContain('static network: 10.0.2.77/24 on 52:54:00:12:34:56')
+  expect(journal).toContain('"pulled": true')
+  // What the screen of the server has shown.
+  const consoles = await readFile(join(directory, 'console.log'), 'utf8')
+  expect(consoles).toMatch(/PROVISIONING SUCCEEDED[\s\S]*addresses {3}\S+ 10\.0\.2\.77\/24\s*\n/)
   await site.vm.waitForConsole(/late-binding-works[\s\S]*imaged-by-recipe login:/, 8 * MINUTE)
 })

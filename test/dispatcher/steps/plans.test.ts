@@ -82,7 +82,7 @@ test('what an earlier try has unpacked goes before tar, on the file systems of t
 
 test('tar keeps owners by number, modes, attributes and ACLs', () => {
   expect(planUnpack('/mnt/x').argv.join(' ')).toBe(
-    'tar --extract --file=- --xattrs --xattrs-include=* --acls --numeric-owner --preserve-permissions --directory /mnt/x',
+    'tar --extract --file=- --blocking-factor=512 --xattrs --xattrs-include=* --acls --numeric-owner --preserve-permissions --directory /mnt/x',
   )
 })
 
