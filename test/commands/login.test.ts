@@ -71,7 +71,7 @@ test('a login pins the CA whose fingerprint was compared, and the commands after
   await expect(run(login, options, { answer: 'no' })).rejects.toThrow('the CA is not trusted')
   await expect(run(login, [...options, '--fingerprint', 'AB'.repeat(32)])).rejects.toThrow(fingerprint)
   expect(() => stored()).toThrow('ENOENT')
-  const registry = await sendRequest({ url: new URL('/v2/', url), caPem }, AbortSignal.timeout(10_000))
+  const registry = await sendRequest({ url: new URL('/v2/', url), trust: { only: caPem } }, AbortSignal.timeout(10_000))
   registry.body.destroy()
   expect([registry.status, registry.headers['strict-transport-security']]).toEqual([401, 'max-age=31536000'])
   expect((await run(login, options, { answer: 'yes' })).asked).toContain(fingerprint)
