@@ -1,7 +1,7 @@
 import { access, readFile, writeFile } from 'node:fs/promises'
 import { arch } from 'node:os'
 import { join } from 'node:path'
-import { AppError, errorText } from '../../shared/errors.ts'
+import { AppError } from '../../shared/errors.ts'
 import { ESP_TYPE } from '../../shared/recipe/roles.ts'
 import { partitionPath } from './disk.ts'
 import type { Volume } from './fstab.ts'
@@ -12,7 +12,7 @@ import type { Slot } from './layout.ts'
 import { layoutDisk } from './layout.ts'
 import { NEW_ROOT, planMounts, withMounts } from './mounts.ts'
 import { placeIn } from './new-root.ts'
-import { ownEntries, planBootEntry } from './nvram.ts'
+import { makeBootEntry } from './nvram.ts'
 import { findPreparedDisk } from './prepared-disk.ts'
 import { askForRelabel } from './selinux.ts'
 import type { Step, StepContext } from './step.ts'
@@ -40,7 +40,7 @@ export const bootloaderLinux: Step = {
       await programs.run({ argv: ['sync', '--file-system', NEW_ROOT] }, signal)
       return { ...loader, selinux_relabel: relabel }
     })
-    return { ...facts, boot_entry: await makeBootEntry(disk.path, esp, context) }
+    return { ...facts, boot_entry: await makeBootEntry(disk.path, esp.number, context) }
   },
 }
 
@@ -99,24 +99,4 @@ async function writeGrubDefaults(root: string, kernelArguments: readonly string[
   const path = await placeIn(root, 'etc/default/grub')
   const present = await readFile(path, 'utf8').catch(() => '')
   await writeFile(path, grubDefaults(present, kernelArguments))
-}
-
-/**
- * An entry in the firmware's boot menu, where there is UEFI. The removable path boots without one, and some firmware has no
- * room for it, so a refusal is told and kept in the step's state rather than failing an installation that boots.
- */
-async function makeBootEntry(disk: string, esp: Slot, { programs, say, signal }: StepContext): Promise<string> {
-  if (!(await exists('/sys/firmware/efi'))) return 'none: this server was not booted by UEFI'
-  try {
-    const variables = '/sys/firmware/efi/efivars'
-    const mounted = (await readFile('/proc/self/mountinfo', 'utf8')).includes(` ${variables} `)
-    if (!mounted) await programs.run({ argv: ['mount', '-t', 'efivarfs', 'efivarfs', variables] }, signal)
-    const stale = ownEntries(await programs.read({ argv: ['efibootmgr'] }, signal))
-    for (const command of planBootEntry(disk, esp.number, arch(), stale)) await programs.run(command, signal)
-    return 'made'
-  } catch (error) {
-    signal.throwIfAborted()
-    say(`warning: no entry in the firmware's boot menu, its removable path will do: ${errorText(error)}`)
-    return `none: ${errorText(error)}`
-  }
 }

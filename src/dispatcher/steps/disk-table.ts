@@ -1,4 +1,5 @@
 import { AppError } from '../../shared/errors.ts'
+import { ESP_TYPE } from '../../shared/recipe/roles.ts'
 import type { Command } from '../exec.ts'
 import type { Disk } from './disk.ts'
 
@@ -67,6 +68,11 @@ interface SfdiskTable {
     readonly size: number
     readonly type: string
   }[]
+}
+
+/** In a GPT it has a GUID; in an MBR `ef`, which lsblk writes as `0xef` (UEFI 2.10 section 5.2.2). */
+export function isEspType(type: string): boolean {
+  return type.toUpperCase() === ESP_TYPE || /^(0x)?ef$/i.test(type)
 }
 
 /** A GPT ends where the disk of the image ended; its second copy belongs at the end of this one (UEFI 2.10 section 5.3.2). */

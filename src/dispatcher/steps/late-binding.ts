@@ -1,11 +1,12 @@
 import { mkdir } from 'node:fs/promises'
 import { AppError } from '../../shared/errors.ts'
-import { DATA_TYPE, ESP_TYPE } from '../../shared/recipe/roles.ts'
+import { DATA_TYPE } from '../../shared/recipe/roles.ts'
 import type { Command } from '../exec.ts'
 import type { Disk } from './disk.ts'
 import { partitionPath } from './disk.ts'
 import type { DiskTable, TablePartition } from './disk-table.ts'
 import {
+  isEspType,
   lastPartition,
   parseTable,
   planAppend,
@@ -18,6 +19,7 @@ import { planGrowFileSystem, probeFileSystem } from './grow.ts'
 import { placeInInstalled } from './installed-root.ts'
 import { CONFIG_DRIVE_BYTES, wantsConfigDrive } from './layout.ts'
 import { NEW_ROOT, withMounts } from './mounts.ts'
+import { FIRMWARE, makeBootEntry } from './nvram.ts'
 import type { StepContext } from './step.ts'
 
 /** What was made of the image on the disk for this one server. */
@@ -25,13 +27,16 @@ export interface Bound {
   readonly config_drive?: string
   readonly grown?: string
   readonly files?: readonly string[]
+  readonly boot_entry: string
 }
+
+type BindContext = Pick<StepContext, 'recipe' | 'programs' | 'say' | 'signal'>
 
 /** cloud-init reads it under either type; what an MBR calls a FAT of this size (LBA). */
 const CONFIG_DRIVE = { bytes: CONFIG_DRIVE_BYTES, type: { gpt: DATA_TYPE, dos: 'c' }, label: 'CIDATA' }
 
-/** Fits a written image to its disk and its server: table, NoCloud partition, size, files. */
-export async function bindImage(disk: Disk, context: StepContext): Promise<Bound> {
+/** Fits a written image to its disk and its server: table, NoCloud partition, size, files, boot menu. */
+export async function bindImage(disk: Disk, context: BindContext, firmware = FIRMWARE): Promise<Bound> {
   const { recipe, programs, signal, say } = context
   const run = async (commands: readonly (Command | undefined)[]) => {
     for (const command of commands) if (command !== undefined) await programs.run(command, signal)
@@ -54,10 +59,14 @@ export async function bindImage(disk: Disk, context: StepContext): Promise<Bound
   }
   const files = recipe.files?.map(({ path }) => path)
   if (files !== undefined) await writeFiles(disk, await table(), context)
+  const bound = await table()
+  const esp = bound.partitions.find(({ type }) => isEspType(type))
   return {
-    ...(wantsConfigDrive(recipe) && { config_drive: drive ?? appended(disk, await table()) }),
+    ...(wantsConfigDrive(recipe) && { config_drive: drive ?? appended(disk, bound) }),
     ...(grown !== undefined && { grown: partitionPath(disk, grown.number) }),
     ...(files !== undefined && { files }),
+    // Without it the firmware would go on to start what an earlier job has installed on another disk.
+    boot_entry: await makeBootEntry(disk.path, esp?.number, context, firmware),
   }
 }
 
@@ -71,7 +80,7 @@ function appended(disk: Disk, table: DiskTable): string {
 }
 
 /** A partition of the image that is one already, by the label of its file system or its own. */
-async function findConfigDrive(disk: Disk, { programs, signal }: StepContext): Promise<string | undefined> {
+async function findConfigDrive(disk: Disk, { programs, signal }: BindContext): Promise<string | undefined> {
   const columns = 'PATH,TYPE,FSTYPE,LABEL,PARTLABEL,PARTTYPE'
   const text = await programs.read({ argv: ['lsblk', '--json', '--list', '--output', columns, disk.path] }, signal)
   return configDriveOf(text)
@@ -101,12 +110,7 @@ export function configDriveOf(listing: string): string | undefined {
   )?.path
 }
 
-/** In a GPT a GUID; in an MBR `ef`, which lsblk writes as `0xef` (UEFI 2.10 section 5.2.2). */
-function isEspType(type: string): boolean {
-  return type.toUpperCase() === ESP_TYPE || /^(0x)?ef$/i.test(type)
-}
-
-async function growFileSystem(device: string, { programs, signal }: StepContext): Promise<void> {
+async function growFileSystem(device: string, { programs, signal }: BindContext): Promise<void> {
   const type = await probeFileSystem(device, programs, signal)
   const { unmounted, mounted } = planGrowFileSystem(device, type, NEW_ROOT)
   for (const command of unmounted) await programs.run(command, signal)
@@ -118,7 +122,7 @@ async function growFileSystem(device: string, { programs, signal }: StepContext)
 }
 
 /** Whichever file system has the installed system on it; the largest is tried first. */
-async function writeFiles(disk: Disk, { partitions }: DiskTable, context: StepContext): Promise<void> {
+async function writeFiles(disk: Disk, { partitions }: DiskTable, context: BindContext): Promise<void> {
   const { recipe, programs, signal } = context
   await mkdir(NEW_ROOT, { recursive: true })
   for (const { number } of partitions.toSorted((a, b) => b.size - a.size)) {

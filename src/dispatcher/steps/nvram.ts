@@ -1,4 +1,12 @@
+import { access, readFile } from 'node:fs/promises'
+import { arch } from 'node:os'
+import { join } from 'node:path'
+import { errorText } from '../../shared/errors.ts'
 import type { Command } from '../exec.ts'
+import type { StepContext } from './step.ts'
+
+/** Where the kernel shows the firmware's variables; not there when the server was booted by a BIOS. */
+export const FIRMWARE = '/sys/firmware/efi'
 
 /** Name of our entry in the firmware's boot menu; entries of that name are ours to replace. */
 export const BOOT_ENTRY = 'Installed by provisioner'
@@ -11,12 +19,69 @@ export function ownEntries(listing: string): string[] {
   })
 }
 
-/** Removes our old entries and makes one for this disk; efibootmgr puts it first in the boot order. */
-export function planBootEntry(disk: string, espNumber: number, machine: string, stale: readonly string[]): Command[] {
+/**
+ * Removes our old entries and makes one for this disk; efibootmgr puts it first in the boot order. Without an ESP the firmware
+ * has to find its own way, and an old entry would only lead it to what was installed before.
+ */
+export function planBootEntry(
+  disk: string,
+  espNumber: number | undefined,
+  machine: string,
+  stale: readonly string[],
+): Command[] {
   const loader = machine === 'arm64' ? '\\EFI\\BOOT\\BOOTAA64.EFI' : '\\EFI\\BOOT\\BOOTX64.EFI'
-  const place = ['--disk', disk, '--part', String(espNumber)]
+  const removals = stale.map(
+    (number): Command => ({ argv: ['efibootmgr', '--quiet', '--delete-bootnum', '--bootnum', number] }),
+  )
+  if (espNumber === undefined) return removals
   return [
-    ...stale.map((number): Command => ({ argv: ['efibootmgr', '--quiet', '--delete-bootnum', '--bootnum', number] })),
-    { argv: ['efibootmgr', '--quiet', '--create', ...place, '--label', BOOT_ENTRY, '--loader', loader] },
+    ...removals,
+    {
+      argv: [
+        'efibootmgr',
+        '--quiet',
+        '--create',
+        '--disk',
+        disk,
+        '--part',
+        String(espNumber),
+        '--label',
+        BOOT_ENTRY,
+        '--loader',
+        loader,
+      ],
+    },
   ]
+}
+
+/**
+ * An entry in the firmware's boot menu, where there is UEFI. The removable path boots without one, and some firmware has no
+ * room for it, so a refusal is told and kept in the step's state rather than failing an installation that boots.
+ */
+export async function makeBootEntry(
+  disk: string,
+  espNumber: number | undefined,
+  { programs, say, signal }: Pick<StepContext, 'programs' | 'say' | 'signal'>,
+  firmware = FIRMWARE,
+): Promise<string> {
+  if (!(await exists(firmware))) return 'none: this server was not booted by UEFI'
+  try {
+    const variables = join(firmware, 'efivars')
+    const mounted = (await readFile('/proc/self/mountinfo', 'utf8')).includes(` ${variables} `)
+    if (!mounted) await programs.run({ argv: ['mount', '-t', 'efivarfs', 'efivarfs', variables] }, signal)
+    const stale = ownEntries(await programs.read({ argv: ['efibootmgr'] }, signal))
+    for (const command of planBootEntry(disk, espNumber, arch(), stale)) await programs.run(command, signal)
+    return espNumber === undefined ? 'none: there is no EFI system partition' : 'made'
+  } catch (error) {
+    signal.throwIfAborted()
+    say(`warning: no entry in the firmware's boot menu, its removable path will do: ${errorText(error)}`)
+    return `none: ${errorText(error)}`
+  }
+}
+
+function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
 }

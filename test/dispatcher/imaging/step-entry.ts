@@ -4,7 +4,7 @@ import { programs } from '../../../src/dispatcher/exec.ts'
 import { runPaths } from '../../../src/dispatcher/paths.ts'
 import { imageDisk } from '../../../src/dispatcher/steps/image-disk.ts'
 import { runStep } from '../../../src/dispatcher/steps/step.ts'
-import { errorText } from '../../../src/shared/errors.ts'
+import { AppError, errorText } from '../../../src/shared/errors.ts'
 import { parseRecipeText } from '../../../src/shared/recipe/parse.ts'
 import { systemClock } from '../../../src/shared/time.ts'
 import { JOB } from '../task-medium.ts'
@@ -51,6 +51,7 @@ async function showPartitions(): Promise<void> {
 async function runProgram(command: Command, signal: AbortSignal): Promise<void> {
   if (command.argv[0] === 'udevadm') return
   if (command.argv.includes('--rereadpt')) return showPartitions()
+  if (command.argv.includes('efivarfs')) throw new AppError('program-failed', "the host's boot menu is not for tests")
   await real.run(command, signal)
 }
 

@@ -7,7 +7,6 @@ import { GRUBS, grubDefaults, planGrub } from '../../../src/dispatcher/steps/gru
 import { planEmpty, planUnpack } from '../../../src/dispatcher/steps/image-linux.ts'
 import { layoutDisk } from '../../../src/dispatcher/steps/layout.ts'
 import { planMounts } from '../../../src/dispatcher/steps/mounts.ts'
-import { ownEntries, planBootEntry } from '../../../src/dispatcher/steps/nvram.ts'
 import { planFormat, planTable } from '../../../src/dispatcher/steps/partition.ts'
 import type { Partition, Recipe } from '../../../src/shared/recipe/schema.ts'
 
@@ -116,21 +115,6 @@ test('GRUB goes to the removable path, for the machine it runs on', () => {
   expect(planGrub('/mnt/x', fedora, '/efi', 'arm64').map(({ argv }) => argv.join(' '))).toEqual([
     'chroot /mnt/x grub2-install --target=arm64-efi --efi-directory=/efi --removable --no-nvram --force',
     'chroot /mnt/x grub2-mkconfig -o /boot/grub2/grub.cfg',
-  ])
-})
-
-test('our boot entries are found among those of others, and replaced', () => {
-  const listing = [
-    'BootCurrent: 0001',
-    'BootOrder: 0001,0003,000A',
-    'Boot0001* UEFI QEMU DVD-ROM\tPciRoot(0x0)',
-    'Boot0003* Installed by provisioner\tHD(1,GPT,aaaa)/File(\\EFI\\BOOT\\BOOTX64.EFI)',
-    'Boot000A  Installed by provisioner',
-  ].join('\n')
-  expect(ownEntries(listing)).toEqual(['0003', '000A'])
-  expect(planBootEntry('/dev/vda', 1, 'x64', ['0003']).map(({ argv }) => argv.join(' '))).toEqual([
-    'efibootmgr --quiet --delete-bootnum --bootnum 0003',
-    'efibootmgr --quiet --create --disk /dev/vda --part 1 --label Installed by provisioner --loader \\EFI\\BOOT\\BOOTX64.EFI',
   ])
 })
 
