@@ -33,7 +33,7 @@ export type Handler = (call: Call) => Promise<Response>
 export interface RegistryDeps {
   readonly blobs: BlobStore
   readonly metadata: MetadataStore
-  readonly quotas: Pick<Quotas, 'ensure'>
+  readonly quotas: Pick<Quotas, 'ensure' | 'adding'>
   /** Small content, once read and verified. */
   readonly contents: ContentCache
   /** How long tags stay, and which do not move; asked each time, since the policy file may change. */

@@ -22,10 +22,10 @@ export function planCollection(
   retention: RepositoryRetention,
   { now, before }: { readonly now: Date; readonly before: Date },
 ): CollectionPlan {
-  const expired = retention.expired(tags, now)
-  const left = tags.filter((tag) => !expired.includes(tag))
+  const expired = new Set(retention.expired(tags, now))
+  const left = tags.filter((tag) => !expired.has(tag))
   const tagsOf = Map.groupBy(left, ({ digest }) => digest)
-  const lost = new Set(expired.map(({ digest }) => digest))
+  const lost = new Set([...expired].map(({ digest }) => digest))
   const owners = ownersOf(manifests, left)
 
   const isTagged = ({ digest }: ManifestFacts) => tagsOf.get(digest)?.some(({ name }) => !isAttachedTag(name)) ?? false
@@ -50,7 +50,7 @@ export function planCollection(
   }
   const facts = new Map(manifests.map((manifest) => [manifest.digest, manifest]))
   return {
-    tags: expired,
+    tags: [...expired],
     manifests: [...doomed].flatMap((digest) => {
       const manifest = facts.get(digest)
       return manifest === undefined ? [] : [{ manifest, tags: tagsOf.get(digest)?.map(({ name }) => name) ?? [] }]
@@ -71,11 +71,14 @@ function ownersOf(
     if (known === undefined) owners.set(digest, new Set([owner]))
     else known.add(owner)
   }
-  const subjects = new Map(manifests.flatMap(({ digest }) => attachedTagsOf(digest).map((tag) => [tag, digest])))
+  // Few repositories have such tags, and the names of all that could be are many.
+  const attached = tags.filter(({ name }) => isAttachedTag(name))
+  const named = attached.length === 0 ? [] : manifests
+  const subjects = new Map(named.flatMap(({ digest }) => attachedTagsOf(digest).map((tag) => [tag, digest])))
   for (const { digest, subject, children } of manifests) {
     belongs(digest, subject)
     for (const child of children) belongs(child, digest)
   }
-  for (const { name, digest } of tags) belongs(digest, subjects.get(name))
+  for (const { name, digest } of attached) belongs(digest, subjects.get(name))
   return owners
 }

@@ -14,6 +14,9 @@ const IMAGE_TYPES = [
 /** Docker schema 1 cannot be stored byte for byte under one digest; clients then try other formats. */
 const SCHEMA_1 = /^application\/vnd\.docker\.distribution\.manifest\.v1\+/
 
+/** RFC 6838 4.2: it is sent as a header of each answer. */
+const MEDIA_TYPE = /^[A-Za-z0-9][\w!#$&^.+-]{0,126}\/[A-Za-z0-9][\w!#$&^.+-]{0,126}$/
+
 /** What the registry has to know about a manifest; everything else in it is kept but not looked at. */
 export interface ManifestContent {
   readonly mediaType: string
@@ -101,6 +104,9 @@ function mediaTypeOf(document: JsonObject, contentType: string | undefined): str
   const own = document['mediaType']
   const mediaType = declared === '' && typeof own === 'string' ? own : declared
   if (mediaType === '') throw new OciError('MANIFEST_INVALID', { reason: 'there is no media type' })
+  if (!MEDIA_TYPE.test(mediaType)) {
+    throw new OciError('MANIFEST_INVALID', { reason: 'the media type is none', mediaType: mediaType.slice(0, 300) })
+  }
   if (own !== undefined && own !== mediaType) {
     throw new OciError('MANIFEST_INVALID', { contentType: mediaType, mediaType: own })
   }

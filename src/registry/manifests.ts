@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Digest } from '../shared/digest.ts'
-import { hashFor } from '../shared/digest.ts'
+import { hashFor, isContent } from '../shared/digest.ts'
 import { accepted } from './blobs.ts'
 import type { Call, Handler, RegistryDeps } from './call.ts'
 import { entityTag, immutableCache, isUnchanged, withoutLength } from './conditional.ts'
@@ -11,7 +11,7 @@ import type { ManifestReference } from './reference.ts'
 import { parseManifestReference, parseTag } from './reference.ts'
 import { readBounded, requestBody } from './request-body.ts'
 import { retentionOf } from './retention.ts'
-import type { ManifestHead, RemoveOptions } from './storage/storage.ts'
+import type { ManifestHead, RemoveOptions, StoredManifest } from './storage/storage.ts'
 
 /** distribution-spec "Pushing Manifests" asks for at least 4 MiB. */
 const MAX_MANIFEST_BYTES = 8 << 20
@@ -38,8 +38,15 @@ async function getManifest({ c, repository, reference }: Call, deps: RegistryDep
 
   const manifest = await metadata.findManifest(repository, { digest: head.digest })
   if (manifest === undefined) throw new OciError('MANIFEST_UNKNOWN', { reference })
+  if (!isContent(manifest.digest, manifest.content)) await condemn(deps, manifest)
   contents.put(manifest.digest, manifest.content)
   return c.body(manifest.content, 200, headers)
+}
+
+/** Rot in the database: never served as good, and unknown from then on until it is pushed again. */
+async function condemn({ metadata, log }: RegistryDeps, { digest, content }: StoredManifest): Promise<never> {
+  if (await metadata.condemnManifest(digest, content)) log.error({ digest }, 'stored manifest is damaged')
+  throw new OciError('UNKNOWN', { digest, reason: 'the stored content is damaged; push it again' })
 }
 
 function manifestHeaders(c: Exchange, reference: ManifestReference, { digest, mediaType, size }: ManifestHead) {
@@ -61,14 +68,14 @@ async function putManifest(call: Call, deps: RegistryDeps): Promise<Response> {
   const tags = [...('tag' in parsed ? [parsed.tag] : []), ...query.getAll('tag').map(parseTag)]
   const content = await readBounded(requestBody(c), MAX_MANIFEST_BYTES)
   const digest = manifestDigest(content, parsed)
-  await deps.quotas.ensure(repository, content.length)
   const { edges, ...facts } = parseManifest(content, c.req.header('content-type'))
 
   const options = { edges, tags, sparse: deps.sparse, ...changeOptions(deps, repository) }
-  const missing = await deps.metadata.putManifest(repository, { digest, content, ...facts }, options)
-  if (missing.length > 0) {
+  await deps.quotas.adding({ repository, bytes: content.length }, async () => {
+    const missing = await deps.metadata.putManifest(repository, { digest, content, ...facts }, options)
+    if (missing.length === 0) return true
     throw new OciError('MANIFEST_BLOB_UNKNOWN', { missing: missing.slice(0, MAX_NAMED), count: missing.length })
-  }
+  })
   c.facts.change = { what: 'manifest stored', repository, digest, tags, bytes: content.length }
   return c.body(null, 201, {
     location: `/v2/${repository}/manifests/${digest}`,

@@ -130,6 +130,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     { log, metrics, nameOf: mirror.nameOf },
   )
   await sessions.sweep(new Date(clock.now().getTime() - IDLE_UPLOAD_MS), true)
+  await sessions.recount()
   await finishDeletions({ metadata, blobs })
   const parts = { blobs, uploads, metadata, sessions, exclusive, retention, clock, log }
   const maintenance = startMaintenance(parts, { ...DEFAULT_MAINTENANCE, ...options.maintenance })

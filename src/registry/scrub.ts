@@ -1,5 +1,5 @@
 import type { Digest } from '../shared/digest.ts'
-import { hashFor } from '../shared/digest.ts'
+import { hashFor, isContent } from '../shared/digest.ts'
 import type { Logger } from '../shared/log.ts'
 import type { Clock } from '../shared/time.ts'
 import { sleep } from '../shared/time.ts'
@@ -106,8 +106,8 @@ async function scrubManifests({ metadata, log }: ScrubDeps, pace: Pace, report: 
     report.manifests++
     report.bytes += manifest.content.length
     await pace(manifest.content.length)
-    if (manifest.digest.endsWith(`:${hashFor(manifest.digest).update(manifest.content).digest('hex')}`)) continue
-    await metadata.condemnManifest(manifest.digest)
+    if (isContent(manifest.digest, manifest.content)) continue
+    if (!(await metadata.condemnManifest(manifest.digest, manifest.content))) continue
     log.error({ digest: manifest.digest }, 'stored manifest is damaged')
   }
 }

@@ -1,4 +1,4 @@
-import { hashFor } from '../shared/digest.ts'
+import { isContent } from '../shared/digest.ts'
 import { SMALL_BYTES } from './cache.ts'
 import type { RegistryDeps } from './call.ts'
 import { OciError } from './errors.ts'
@@ -22,9 +22,7 @@ export async function smallContent(
   try {
     const content = Buffer.alloc(blob.size)
     const count = await reader.read(content, 0)
-    if (count < content.length || !blob.digest.endsWith(`:${hashFor(blob.digest).update(content).digest('hex')}`)) {
-      await condemn(deps, blob)
-    }
+    if (count < content.length || !isContent(blob.digest, content)) await condemn(deps, blob)
     deps.contents.put(blob.digest, content)
     return content
   } finally {

@@ -16,7 +16,7 @@ export interface UploadDeps {
   readonly metadata: Pick<MetadataStore, 'addUpload' | 'findUpload' | 'removeUpload' | 'listUploads' | 'addBlob'>
   /** Held while a blob's file and row change, against garbage collection. */
   readonly exclusive: Exclusive
-  readonly quotas: Pick<Quotas, 'hold' | 'settle'>
+  readonly quotas: Pick<Quotas, 'hold' | 'keep' | 'settle'>
   readonly clock: Clock
   /** Bytes that pushes must leave free, so that the database can still write. */
   readonly reserveBytes: number
@@ -104,6 +104,13 @@ export function createUploadSessions({ blobs, uploads, metadata, quotas, exclusi
     return doomed.length
   }
 
+  /** Counts what the sessions of an earlier process hold. */
+  async function recount(): Promise<void> {
+    for (const { id, repository } of await metadata.listUploads()) {
+      quotas.keep(id, { repository, bytes: (await uploads.size(id)) ?? 0 })
+    }
+  }
+
   async function find(repository: string, id: string): Promise<UploadSession> {
     const session = await metadata.findUpload(id)
     if (session?.repository !== repository) throw unknownUpload(id)
@@ -160,7 +167,8 @@ export function createUploadSessions({ blobs, uploads, metadata, quotas, exclusi
         limit: at?.length,
         isCancelled: () => state.cancelled,
         ensureSpace: async (bytes) => {
-          await quotas.hold(session.id, session.repository, started + (body.length ?? writer.size - started))
+          const { id, repository } = session
+          await quotas.hold(id, { repository, bytes: started + (body.length ?? writer.size - started) })
           await ensureSpace(bytes)
         },
       })
@@ -168,6 +176,7 @@ export function createUploadSessions({ blobs, uploads, metadata, quotas, exclusi
     } catch (error) {
       // What was written stays, what was hashed may be more: the next request hashes the file again.
       state.hashed = -1
+      quotas.keep(session.id, { repository: session.repository, bytes: writer.size })
       throw error
     }
     if (at !== undefined && writer.size - started !== at.length) {
@@ -198,7 +207,7 @@ export function createUploadSessions({ blobs, uploads, metadata, quotas, exclusi
       await drop(session.id)
       throw new OciError('DIGEST_INVALID', { digest, actual, size: bytes })
     }
-    await quotas.hold(session.id, session.repository, bytes)
+    await quotas.hold(session.id, { repository: session.repository, bytes })
     await exclusive(digest, async () => {
       await uploads.commit(session.id, digest)
       await metadata.addBlob(session.repository, { digest, size: bytes }, clock.now(), session.id)
@@ -217,7 +226,7 @@ export function createUploadSessions({ blobs, uploads, metadata, quotas, exclusi
     await metadata.removeUpload(id)
   }
 
-  return { start, size, append, receiveWhole, cancel, sweep }
+  return { start, size, append, receiveWhole, cancel, sweep, recount }
 }
 
 /** The headers of every answer about a session; the Location never changes, so an old one is as good as a new one. */

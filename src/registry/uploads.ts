@@ -75,8 +75,13 @@ async function mount(call: Call, { metadata, quotas, clock }: RegistryDeps): Pro
   for (const candidate of candidates) {
     if (!(await call.may(candidate, 'pull'))) continue
     const blob = await metadata.findBlob(candidate, digest)
-    if (blob !== undefined) await quotas.ensure(call.repository, blob.size, candidate)
-    if (!(await metadata.mountBlob(digest, candidate, call.repository, clock.now()))) continue
+    if (blob === undefined) continue
+    let mounted = false
+    await quotas.adding({ repository: call.repository, bytes: blob.size, from: candidate }, async () => {
+      mounted = await metadata.mountBlob(digest, candidate, call.repository, clock.now())
+      return mounted
+    })
+    if (!mounted) continue
     call.c.facts.change = { what: 'blob mounted', repository: call.repository, digest, from: candidate }
     return digest
   }

@@ -26,6 +26,11 @@ export function hashFor(digest: Digest): Hash {
   return createHash(digestAlgorithm(digest))
 }
 
+/** True when `digest` is that of `content`. */
+export function isContent(digest: Digest, content: Uint8Array): boolean {
+  return digest === `${digestAlgorithm(digest)}:${hash(digestAlgorithm(digest), content)}`
+}
+
 export function sha256(bytes: Uint8Array | string): Digest {
   return `sha256:${hash('sha256', bytes)}`
 }

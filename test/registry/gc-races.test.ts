@@ -8,6 +8,7 @@ import { sqliteMetadata } from '../../src/registry/storage/sqlite-metadata.ts'
 import { createUploadSessions } from '../../src/registry/upload-sessions.ts'
 import { sha256 } from '../../src/shared/digest.ts'
 import { systemClock } from '../../src/shared/time.ts'
+import { sizeOf } from './storage/bytes-contract.ts'
 import { silent, temporaryDirectory } from './support/open-registry.ts'
 
 const CONTENT = Buffer.from('pushed while it is collected')
@@ -25,7 +26,7 @@ async function parts() {
 type Parts = Awaited<ReturnType<typeof parts>>
 
 function sessionsOf({ metadata, blobs, uploads, exclusive }: Parts) {
-  const quotas = { hold: async () => {}, settle: () => {} }
+  const quotas = { hold: async () => {}, keep: () => {}, settle: () => {} }
   return createUploadSessions({ blobs, uploads, metadata, exclusive, quotas, clock: systemClock, reserveBytes: 0 })
 }
 
@@ -57,7 +58,7 @@ async function chance(happened: () => boolean): Promise<void> {
 
 async function expectStored({ metadata, blobs }: Parts): Promise<void> {
   expect(await metadata.findBlob('a', DIGEST)).toMatchObject({ size: CONTENT.length })
-  expect(await blobs.stat(DIGEST)).toBe(CONTENT.length)
+  expect(await sizeOf(blobs, DIGEST)).toBe(CONTENT.length)
 }
 
 test('a file between its rename and its row is no orphan', async () => {

@@ -39,6 +39,7 @@ test.for<[string, string, string, number, string]>([
   ['no JSON', IMAGE, '{', 400, 'MANIFEST_INVALID'],
   ['no object', IMAGE, '[]', 400, 'MANIFEST_INVALID'],
   ['no media type', '', '{"schemaVersion":2}', 400, 'MANIFEST_INVALID'],
+  ['a media type that is none', '', '{"mediaType":"a/b\\nx"}', 400, 'MANIFEST_INVALID'],
   ['another media type inside', IMAGE, `{"mediaType":"${INDEX}"}`, 400, 'MANIFEST_INVALID'],
   ['schema 1', 'application/vnd.docker.distribution.manifest.v1+prettyjws', '{}', 400, 'MANIFEST_INVALID'],
   ['a layer without digest', IMAGE, '{"layers":[{}]}', 400, 'MANIFEST_INVALID'],

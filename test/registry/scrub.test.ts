@@ -49,16 +49,38 @@ test('a file of another size is noticed when it is opened, without a scrub', asy
   expect((await registry.request('GET', `/v2/a/blobs/${digest}`)).status).toBe(200)
 })
 
-test('a rotten manifest is unknown until it is pushed again', async () => {
+/** An image whose manifest has rotted in the database since it was pushed. */
+async function rottenImage() {
   const registry = await testRegistry()
   const { digest, body } = await pushImage(registry, 'a', 't')
   const db = new DatabaseSync(databasePath(registry.root))
   db.prepare('UPDATE manifests SET content = ? WHERE digest = ?').run(Buffer.from(`${body} `), digest)
   db.close()
-  expect((await registry.scrub(FAST)).damaged).toEqual([digest as Digest])
-  expect((await registry.request('GET', '/v2/a/manifests/t')).status).toBe(404)
+  const get = () => registry.request('GET', '/v2/a/manifests/t')
+  return { registry, digest: digest as Digest, get }
+}
+
+test('a rotten manifest is unknown until it is pushed again', async () => {
+  const { registry, digest, get } = await rottenImage()
+  expect((await registry.scrub(FAST)).damaged).toEqual([digest])
+  expect((await get()).status).toBe(404)
   await pushImage(registry, 'a', 't')
-  expect(sha256(await (await registry.request('GET', '/v2/a/manifests/t')).text())).toBe(digest)
+  expect(sha256(await (await get()).text())).toBe(digest)
+})
+
+test('a rotten manifest is never served as good, without a scrub too', async () => {
+  const { registry, digest, get } = await rottenImage()
+  expect((await get()).status).toBe(500)
+  expect((await get()).status).toBe(404)
+  await pushImage(registry, 'a', 't')
+  expect(sha256(await (await get()).text())).toBe(digest)
+})
+
+test('a push heals a rotten manifest that nobody has noticed yet', async () => {
+  const { registry, digest, get } = await rottenImage()
+  await pushImage(registry, 'a', 't')
+  expect((await registry.scrub(FAST)).damaged).toEqual([])
+  expect(sha256(await (await get()).text())).toBe(digest)
 })
 
 test('a scrub reads no faster than it may, and an interrupted one goes on where it was', async () => {

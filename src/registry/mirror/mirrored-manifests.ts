@@ -87,11 +87,13 @@ export function mirroredManifests(deps: Deps, upstreams: Upstreams, signal: Abor
   }
 
   async function store(repository: string, { digest, content, mediaType }: ManifestDocument, tags: readonly string[]) {
-    await deps.quotas.ensure(repository, content.length)
     const { edges, ...facts } = parseManifest(content, mediaType)
     // Sparse: what it points at comes when it is asked for.
     const options = { edges, tags, sparse: true, at: clock.now() }
-    await metadata.putManifest(repository, { digest, content, ...facts }, options)
+    await deps.quotas.adding({ repository, bytes: content.length }, async () => {
+      await metadata.putManifest(repository, { digest, content, ...facts }, options)
+      return true
+    })
     log.info({ repository, digest, tags, mediaType }, 'manifest fetched from upstream')
   }
 

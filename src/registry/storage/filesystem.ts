@@ -22,7 +22,6 @@ export async function prepareDirectories(root: string): Promise<void> {
 /** Blobs as files, content-addressed. */
 export function filesystemBlobs(root: string): BlobStore {
   return {
-    stat: (digest) => sizeOf(blobPath(root, digest)),
     async open(digest) {
       const file = await openOr(blobPath(root, digest), 'r', () => new OciError('BLOB_UNKNOWN', { digest }))
       return reader(file)

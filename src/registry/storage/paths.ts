@@ -3,7 +3,7 @@ import type { Digest } from '../../shared/digest.ts'
 import { digestAlgorithm, isDigest } from '../../shared/digest.ts'
 
 /*
- * The whole layout on disk:
+ * Where content lies; docs/registry-storage.md has the whole directory:
  *
  *   <root>/
  *     registry.sqlite              repositories, tags, manifests with their bytes, edges, sessions (migrations.ts)

@@ -82,7 +82,8 @@ function missingTargets(db: Database, repository: string, { blobs, manifests }: 
 function storeContent(db: Database, { digest, content }: StoredManifest, edges: ManifestEdges): number {
   const added = db.run(
     `INSERT INTO manifests (digest, size, content) VALUES (?, ?, ?)
-     ON CONFLICT (digest) DO UPDATE SET content = excluded.content, damaged = 0 WHERE damaged = 1`,
+     ON CONFLICT (digest) DO UPDATE SET content = excluded.content, size = excluded.size, damaged = 0
+       WHERE damaged = 1 OR content <> excluded.content`,
     digest,
     content.length,
     content,

@@ -51,7 +51,8 @@ function blobIndex(db: Database): BlobIndex {
     async addBlob(repository, { digest, size }, at, upload) {
       db.transaction(() => {
         db.run(
-          `INSERT INTO blobs (digest, size, stored_at, checked_at) VALUES (?1, ?2, ?3, ?3)
+          // Begins anywhere: who saw damage before the blob was collected must not condemn what was pushed after it.
+          `INSERT INTO blobs (digest, size, stored_at, checked_at, version) VALUES (?1, ?2, ?3, ?3, abs(random()) >> 12)
            ON CONFLICT (digest) DO UPDATE SET size = excluded.size, stored_at = excluded.stored_at,
              checked_at = excluded.checked_at, state = 'stored', version = version + 1`,
           digest,

@@ -32,8 +32,8 @@ export function sqliteScrub(db: Database): Omit<ScrubIndex, 'condemnBlob'> {
         content: row['content'] instanceof Uint8Array ? row['content'] : new Uint8Array(),
       }))
     },
-    async condemnManifest(digest) {
-      db.run('UPDATE manifests SET damaged = 1 WHERE digest = ?', digest)
+    async condemnManifest(digest, content) {
+      return db.run('UPDATE manifests SET damaged = 1 WHERE digest = ? AND content = ?', digest, content) > 0
     },
     async damaged() {
       const sql = `SELECT digest FROM blobs WHERE state = 'damaged' UNION SELECT digest FROM manifests WHERE damaged = 1`

@@ -7,8 +7,6 @@ import type { Digest } from '../../shared/digest.ts'
 
 /** Verified content by digest. Which repository may see it is the MetadataStore's business. */
 export interface BlobStore {
-  /** Size in bytes; undefined when there is no such content. */
-  stat(digest: Digest): Promise<number | undefined>
   /** @throws BLOB_UNKNOWN. The reader stays valid when the blob is deleted or replaced meanwhile. */
   open(digest: Digest): Promise<BlobReader>
   /** Deleting what is absent is no error. After a power failure the content may be there again, as an orphan. */
@@ -74,7 +72,7 @@ export interface StoredBlob {
 }
 
 export interface FoundBlob extends StoredBlob {
-  /** Moves whenever the content is stored again. */
+  /** Another number whenever the content is stored, also after it was gone. */
   readonly version: number
   /** When a client last pushed, mounted or asked for it in this repository. */
   readonly touchedAt: Date
@@ -260,8 +258,8 @@ export interface ScrubIndex extends Pick<BlobIndex, 'condemnBlob'> {
   noteChecked(digest: Digest, version: number, at: Date): Promise<void>
   /** In row order after `from`. */
   manifestsToCheck(from: number, limit: number): Promise<readonly { id: number; digest: Digest; content: Uint8Array }[]>
-  /** The stored bytes are damaged: unknown to all until they are pushed again. */
-  condemnManifest(digest: Digest): Promise<void>
+  /** The stored bytes are `content`, which is damaged: unknown to all until it is pushed again. False when it has been. */
+  condemnManifest(digest: Digest, content: Uint8Array): Promise<boolean>
   /** Blobs and manifests known to be damaged. */
   damaged(): Promise<readonly Digest[]>
 }

@@ -3,6 +3,13 @@ import type { BlobStore, UploadStore } from '../../../src/registry/storage/stora
 import type { Digest } from '../../../src/shared/digest.ts'
 import { sha256 } from '../../../src/shared/digest.ts'
 
+/** Undefined when there is no such content. */
+export async function sizeOf(blobs: Pick<BlobStore, 'open'>, digest: Digest): Promise<number | undefined> {
+  const reader = await blobs.open(digest).catch(() => undefined)
+  await reader?.close()
+  return reader?.size
+}
+
 /** What every pair of BlobStore and UploadStore must do. A new backend is done when this passes. */
 export function bytesContract(make: () => Promise<{ blobs: BlobStore; uploads: UploadStore }>): void {
   const HELLO = sha256('hello')
@@ -29,17 +36,17 @@ export function bytesContract(make: () => Promise<{ blobs: BlobStore; uploads: U
     const stores = await make()
     const digest = await store(stores, 'one', 'hel', 'lo')
     expect(digest).toBe(HELLO)
-    expect(await stores.blobs.stat(digest)).toBe(5)
+    expect(await sizeOf(stores.blobs, digest)).toBe(5)
     expect(await text(stores.blobs, digest)).toBe('hello')
     expect(await text(stores.blobs, digest, 1, 3)).toBe('ell')
     expect(await text(stores.blobs, digest, 5)).toBe('')
     expect(await stores.uploads.size('one')).toBeUndefined()
   })
 
-  test('an absent blob is BLOB_UNKNOWN to open, undefined to stat, and nothing to delete', async () => {
+  test('an absent blob is BLOB_UNKNOWN to open and nothing to delete', async () => {
     const { blobs } = await make()
     await expect(blobs.open(HELLO)).rejects.toMatchObject({ code: 'BLOB_UNKNOWN' })
-    expect(await blobs.stat(HELLO)).toBeUndefined()
+    expect(await sizeOf(blobs, HELLO)).toBeUndefined()
     await blobs.delete(HELLO)
   })
 
@@ -51,7 +58,7 @@ export function bytesContract(make: () => Promise<{ blobs: BlobStore; uploads: U
     const buffer = Buffer.alloc(5)
     expect(await reader.read(buffer, 0)).toBe(5)
     await reader.close()
-    expect(await stores.blobs.stat(digest)).toBeUndefined()
+    expect(await sizeOf(stores.blobs, digest)).toBeUndefined()
   })
 
   test('committing the same content again is no error', async () => {

@@ -27,6 +27,18 @@ export function maintenanceContract(make: () => Promise<MetadataStore>): void {
     expect(await store.knowsBlob(blob.digest)).toBe(false)
   })
 
+  test('who saw damage before a blob was collected cannot condemn what was pushed after it', async () => {
+    const store = await make()
+    await store.addBlob('a', blob, AT)
+    const seen = (await store.findBlob('a', blob.digest))?.version ?? 0
+    await store.removeBlob('a', blob.digest)
+    await store.startDeleting(blob.digest)
+    await store.finishDeleting(blob.digest)
+    await store.addBlob('a', blob, LATER)
+    expect(await store.condemnBlob(blob.digest, seen)).toBe(false)
+    expect(await store.findBlob('a', blob.digest)).toMatchObject(blob)
+  })
+
   test('walks go in steps and end', async () => {
     const store = await make()
     for (const text of ['1', '2', '3']) await store.addBlob('a', { digest: sha256(text), size: 1 }, AT)
@@ -95,9 +107,11 @@ export function maintenanceContract(make: () => Promise<MetadataStore>): void {
     await store.addBlob('a', { digest: sha256('new'), size: 3 }, LATER)
     await store.addBlob('a', blob, AT)
     const end = new Date(LATER.getTime() + 1)
-    expect((await store.blobsToCheck(end, 9)).map(({ digest }) => digest)).toEqual([blob.digest, sha256('new')])
-    await store.noteChecked(blob.digest, 1, end)
-    await store.noteChecked(sha256('new'), 7, end)
+    const found = await store.blobsToCheck(end, 9)
+    expect(found.map(({ digest }) => digest)).toEqual([blob.digest, sha256('new')])
+    const [old = 0, fresh = 0] = found.map(({ version }) => version)
+    await store.noteChecked(blob.digest, old, end)
+    await store.noteChecked(sha256('new'), fresh + 1, end)
     expect((await store.blobsToCheck(end, 9)).map(({ digest }) => digest)).toEqual([sha256('new')])
   })
 
@@ -106,7 +120,8 @@ export function maintenanceContract(make: () => Promise<MetadataStore>): void {
     await put(store, 'a', manifest('m'), ['t'])
     const [row] = await store.manifestsToCheck(0, 9)
     expect(row?.digest).toBe(manifest('m').digest)
-    await store.condemnManifest(manifest('m').digest)
+    expect(await store.condemnManifest(manifest('m').digest, Buffer.from('other'))).toBe(false)
+    expect(await store.condemnManifest(manifest('m').digest, manifest('m').content)).toBe(true)
     expect(await store.findManifest('a', { tag: 't' })).toBeUndefined()
     expect(await store.manifestsToCheck(0, 9)).toEqual([])
     await put(store, 'a', manifest('m'))
