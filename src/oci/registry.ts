@@ -42,7 +42,7 @@ export interface RepositoryRequest {
 const MAX_ERROR_BYTES = 64 * 1024
 
 export function openRepository(reference: OciReference, access: RegistryAccess): Repository {
-  const origin = `${access.plainHttp ? 'http' : 'https'}://${reference.host}`
+  const { origin } = new URL(`${access.plainHttp ? 'http' : 'https'}://${reference.host}`)
   const { caPem, idleMs, credentials, connections } = access
   const template = {
     trust: { beside: caPem },
@@ -54,14 +54,15 @@ export function openRepository(reference: OciReference, access: RegistryAccess):
   async function send(request: RepositoryRequest, signal: AbortSignal): Promise<HttpAnswer> {
     const { method, expected } = request
     const url = targetUrl(request.target, origin, reference.repository)
-    const trusted = url.origin === new URL(origin).origin
+    const trusted = url.origin === origin
     const sendNow = () => {
       const headers = { ...request.headers, ...(trusted && authorization !== undefined && { authorization }) }
       const silence = request.idleMs === undefined ? {} : { idleMs: request.idleMs }
       return sendRequest({ ...template, ...silence, url, method, headers, body: request.body?.() }, signal)
     }
     let answer = await reached(reference.host, sendNow, signal)
-    if (answer.status === 401 && trusted) {
+    // The host of a blob that was redirected to may not name a realm: the login would go there.
+    if (answer.status === 401 && trusted && answer.url.origin === origin) {
       const challenges = parseChallenges(answer.headers['www-authenticate'])
       answer.body.destroy()
       // A token that has expired in the middle of a transfer is answered like none at all.

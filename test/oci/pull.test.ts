@@ -104,6 +104,20 @@ test('a redirect is followed, and credentials stay at home', async () => {
   expect(leaked).toBeUndefined()
 })
 
+test('a host that was redirected to cannot ask for a login', async () => {
+  await using registry = await tinyRegistry()
+  await using elsewhere = await tinyRegistry()
+  registry.intercept = (request, response) =>
+    Boolean(response.writeHead(307, { location: `http://${elsewhere.host}${request.url}` }).end())
+  elsewhere.intercept = (_request, response) => {
+    const challenge = `Bearer realm="http://${elsewhere.host}/token"`
+    return Boolean(response.writeHead(401, { 'www-authenticate': challenge }).end())
+  }
+  const asked = resolve(registry.host, ':13', { credentials: { username: 'a', password: 'b' } })
+  await expect(asked).rejects.toThrow('the registry answered 401')
+  expect(elsewhere.requests).toEqual(['GET /v2/os/debian/manifests/13'])
+})
+
 test.for<[string, object[]]>([
   ['Basic realm="a, b"', [{ scheme: 'basic', parameters: { realm: 'a, b' } }]],
   [
