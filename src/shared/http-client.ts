@@ -145,13 +145,13 @@ function sendOnce(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer
   })
 }
 
-function openRequest(
-  { url, method = 'GET', body, connections, headers, trust = {} }: HttpRequest,
-  signal: AbortSignal,
-) {
+function openRequest(request: HttpRequest, signal: AbortSignal) {
+  const { url, method = 'GET', body, connections, headers, trust = {}, idleMs = IDLE_MS } = request
   const options = {
     method,
     signal,
+    // `setTimeout` of a request begins when it is connected; this also ends a connection that is never opened.
+    timeout: idleMs,
     // Compressed transfer would break ranges and digests, which are over the stored bytes.
     headers: { 'accept-encoding': 'identity', ...lengthOf(body), ...headers },
   }
