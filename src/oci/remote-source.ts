@@ -44,24 +44,28 @@ export function remoteSource(repository: Repository, policy: RemotePolicy = REMO
   }
 }
 
-/** distribution-spec end-3; undefined for 404. @throws `registry-answer`, `digest-mismatch` */
+/** Undefined when there is none. @throws `registry-answer`, `digest-mismatch` */
 export async function fetchManifest(
   repository: Repository,
   reference: string,
   signal: AbortSignal,
   backoff: Backoff = BACKOFF,
 ): Promise<ManifestDocument | undefined> {
-  const found = await retry(
-    async () => {
-      const answer = await orMissing(repository.get(`manifests/${reference}`, { accept: ACCEPT }, signal), [404])
-      return answer && { answer, content: await wholeBody(answer, reference, signal) }
-    },
-    backoff,
-    isTransient,
-    signal,
-  )
-  if (found === undefined) return undefined
-  const { content, answer } = found
+  return orMissing(requireManifest(repository, reference, signal, backoff), [404])
+}
+
+/** distribution-spec end-3. @throws `registry-answer`, `digest-mismatch` */
+export async function requireManifest(
+  repository: Repository,
+  reference: string,
+  signal: AbortSignal,
+  backoff: Backoff = BACKOFF,
+): Promise<ManifestDocument> {
+  const get = async () => {
+    const answer = await repository.get(`manifests/${reference}`, { accept: ACCEPT }, signal)
+    return { answer, content: await wholeBody(answer, reference, signal) }
+  }
+  const { content, answer } = await retry(get, backoff, isTransient, signal)
   const digest = digestOf(reference, answer.headers['docker-content-digest'], content)
   checkManifest(content, digest, reference)
   const declared = answer.headers['content-type']?.split(';')[0]?.trim() ?? ''
@@ -127,14 +131,15 @@ async function* eachPage(
   for (let pages = 0; next !== undefined && pages < MAX_PAGES; pages++) {
     const target: string | URL = next
     const get = () => repository.send({ method: 'GET', target, expected: [200] }, signal)
-    const answer: HttpAnswer | undefined = await orMissing(retry(get, backoff, isTransient, signal), missing)
+    const asked: Promise<HttpAnswer> = retry(get, backoff, isTransient, signal)
+    const answer = await orMissing(asked, missing)
     yield answer === undefined ? undefined : await wholeBody(answer, String(path), signal)
     const link = /<([^>]*)>\s*;[^,]*\brel="?next"?/.exec(String(answer?.headers['link'] ?? ''))?.[1]
     next = link === undefined || answer === undefined ? undefined : new URL(link, answer.url)
   }
 }
 
-async function orMissing(asked: Promise<HttpAnswer>, missing: readonly number[]): Promise<HttpAnswer | undefined> {
+async function orMissing<T>(asked: Promise<T>, missing: readonly number[]): Promise<T | undefined> {
   try {
     return await asked
   } catch (error) {

@@ -38,6 +38,20 @@ test('an index leads to the image of this platform', async () => {
   await expect(resolve(registry.host, ':14')).rejects.toThrow('no image for linux/amd64, only linux/arm64')
 })
 
+test('an index may be as large as our registry takes it', async () => {
+  await using registry = await tinyRegistry()
+  const image = registry.manifest({ layers: [LAYER] })
+  const manifests = [{ digest: image, size: 9 }]
+  const index = registry.manifest({ manifests, annotations: { note: 'x'.repeat(5 << 20) } }, '13')
+  expect(await resolve(registry.host)).toMatchObject({ digest: index, manifest: image })
+})
+
+test('a reference that nothing stands for is told apart from a registry that is away', async () => {
+  await using registry = await tinyRegistry()
+  await expect(resolve(registry.host)).rejects.toThrow('the registry answered 404, MANIFEST_UNKNOWN')
+  expect(registry.requests).toHaveLength(1)
+})
+
 test('a manifest must have the digest that the reference or the recipe demands', async () => {
   await using registry = await tinyRegistry()
   const digest = registry.manifest({ layers: [LAYER] }, '13')
