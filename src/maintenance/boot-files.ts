@@ -27,13 +27,23 @@ const STUB = 'usr/lib/systemd/boot/efi/linuxx64.efi.stub'
  * Where distributions keep shim, GRUB for removable media, and the key manager; `*` is one directory. A GRUB for hard
  * disks (`grubx64.efi`) looks for its configuration elsewhere and does not do.
  */
-const SHIM = ['usr/lib/efi/shim/*/EFI/*/shimx64.efi', 'boot/efi/EFI/*/shimx64.efi', 'usr/lib/shim/shimx64.efi.signed']
+const SHIM = [
+  'usr/lib/efi/shim/*/EFI/*/shimx64.efi',
+  'usr/lib/bootupd/updates/EFI/*/shimx64.efi',
+  'boot/efi/EFI/*/shimx64.efi',
+  'usr/lib/shim/shimx64.efi.signed',
+]
 const GRUB = [
   'usr/lib/efi/grub2/*/EFI/*/gcdx64.efi',
   'boot/efi/EFI/*/gcdx64.efi',
   'usr/lib/grub/x86_64-efi-signed/gcdx64.efi.signed',
 ]
-const MOK_MANAGER = ['usr/lib/efi/shim/*/EFI/*/mmx64.efi', 'boot/efi/EFI/*/mmx64.efi', 'usr/lib/shim/mmx64.efi.signed']
+const MOK_MANAGER = [
+  'usr/lib/efi/shim/*/EFI/*/mmx64.efi',
+  'usr/lib/bootupd/updates/EFI/*/mmx64.efi',
+  'boot/efi/EFI/*/mmx64.efi',
+  'usr/lib/shim/mmx64.efi.signed',
+]
 
 /**
  * Kernel and initramfs where bootc images keep them, `/usr/lib/modules/RELEASE/{vmlinuz,initramfs.img}`, and what loads

@@ -10,6 +10,7 @@ import { readFat } from '../isobuilder/fat/fat-reader.ts'
 const KERNEL = ['usr/lib/modules/6.12/vmlinuz', 'usr/lib/modules/6.12/initramfs.img']
 const STUB = 'usr/lib/systemd/boot/efi/linuxx64.efi.stub'
 const FEDORA = ['usr/lib/efi/shim/15.8/EFI/fedora/shimx64.efi', 'usr/lib/efi/grub2/2.12/EFI/fedora/gcdx64.efi']
+const FEDORA_42 = ['usr/lib/bootupd/updates/EFI/fedora/shimx64.efi', 'boot/efi/EFI/fedora/gcdx64.efi']
 const DEBIAN = ['usr/lib/shim/shimx64.efi.signed', 'usr/lib/grub/x86_64-efi-signed/gcdx64.efi.signed']
 
 function treeOf(paths: readonly string[]) {
@@ -23,6 +24,7 @@ function treeOf(paths: readonly string[]) {
 test.for<[string, readonly string[], LoaderChoice, string]>([
   ['a boot stub', [STUB], 'auto', 'uki'],
   ['the signed programs of Fedora', [STUB, ...FEDORA], 'auto', 'grub'],
+  ['the signed programs of Fedora 42, the shim where bootupd keeps it', [STUB, ...FEDORA_42], 'auto', 'grub'],
   ['the signed programs of Debian', DEBIAN, 'auto', 'grub'],
   ['a boot stub, though there are signed programs', [STUB, ...FEDORA], 'uki', 'uki'],
 ])('an image starts by %s', ([, paths, choice, kind]) => {
