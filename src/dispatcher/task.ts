@@ -80,11 +80,27 @@ export async function loadTask(directory: string): Promise<TaskContents> {
   }
 }
 
-/** Public keys of the trust directory; none when it is not there. */
+/**
+ * Public keys of the trust directory; none when it is not there. A key that cannot be read is not the same as none: with
+ * none every signature is good. @throws `signature-invalid`
+ */
 export async function trustedKeys(directory: string): Promise<KeyObject[]> {
-  const names = await readdir(directory).catch(() => [])
-  const files = names.filter((name) => name.endsWith('.pub')).sort()
-  return Promise.all(files.map(async (name) => createPublicKey(await readFile(join(directory, name)))))
+  try {
+    const files = (await readdir(directory)).filter((name) => name.endsWith('.pub')).sort()
+    return await Promise.all(files.map((name) => trustedKey(join(directory, name))))
+  } catch (error) {
+    if (isAppError(error)) throw error
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
+    throw new AppError('signature-invalid', `Cannot read the trusted keys in ${directory}`, { cause: error })
+  }
+}
+
+async function trustedKey(path: string): Promise<KeyObject> {
+  try {
+    return createPublicKey(await readFile(path))
+  } catch (cause) {
+    throw new AppError('signature-invalid', `Cannot use the trusted key ${path}`, { cause })
+  }
 }
 
 /**
