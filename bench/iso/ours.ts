@@ -1,11 +1,12 @@
 import { entriesOf } from '../../src/isobuilder/directory.ts'
-import { unreadFile } from '../../src/isobuilder/draft.ts'
 import { readIso } from '../../src/isobuilder/image.ts'
 import { createIso } from '../../src/isobuilder/image-file.ts'
 import type { IsoPlan } from '../../src/isobuilder/plan.ts'
 import { planIso } from '../../src/isobuilder/plan.ts'
 import { bytesSource } from '../../src/isobuilder/source.ts'
 import type { Entry } from '../../src/isobuilder/tree.ts'
+import { measure } from '../imaging/measure.ts'
+import type { Run } from './turns.ts'
 
 const never = new AbortController().signal
 
@@ -24,40 +25,33 @@ export function planOf(entries: readonly Entry[]): IsoPlan {
   return result.plan
 }
 
-/** Seconds for one task image, planned and read into memory as the controller does it. */
-export async function taskImages(count: number): Promise<number> {
+/** One task image, planned and read into memory as the controller does it: the mean of `count` in a row. */
+export async function taskImages(count: number): Promise<Run> {
+  const { wall, cpu } = await timed(async () => {
+    for (let index = 0; index < count; index++) {
+      const plan = planOf(taskEntries(`SERIAL-${index}`))
+      for await (const chunk of readIso(plan, 0, plan.size)) if (chunk.length === 0) throw new Error('empty')
+    }
+  })
+  return { wall: wall / count, cpu: cpu / count }
+}
+
+/** `iso create` as a program: a process of its own, from its start to its end, as the rivals are. */
+export function createInProcess(executable: string, directory: string, output: string): Promise<Run> {
+  return measure([executable, 'iso', 'create', '--label', 'BENCH', '--output', output, directory])
+}
+
+/** The same in this process, which has compiled the code when it ran before. */
+export function createHere(directory: string, output: string): Promise<Run> {
+  return timed(async () => {
+    await createIso(await entriesOf(directory, never), { label: 'BENCH' }, output, never)
+  })
+}
+
+async function timed(work: () => Promise<void>): Promise<Run> {
+  const before = process.cpuUsage()
   const begin = performance.now()
-  for (let index = 0; index < count; index++) {
-    const plan = planOf(taskEntries(`SERIAL-${index}`))
-    for await (const chunk of readIso(plan, 0, plan.size)) if (chunk.length === 0) throw new Error('empty')
-  }
-  return (performance.now() - begin) / 1000 / count
-}
-
-/** Seconds. */
-export interface Written {
-  /** Reading the tree: names, and small files with their digests. */
-  readonly read: number
-  /** Deciding every byte, reading the other files, writing, fsync. */
-  readonly write: number
-}
-
-/** As `iso create` does it. */
-export async function writeTree(directory: string, output: string): Promise<Written> {
-  const [entries, read] = await timed(() => entriesOf(directory, never))
-  const [, write] = await timed(() => createIso(entries, { label: 'BENCH' }, output, never))
-  return { read, write }
-}
-
-/** A large file whose digest is not known: read once, while the image is written. */
-export async function writeFile(file: string, output: string): Promise<number> {
-  const entries = [{ path: 'big.img', unread: unreadFile(file) }]
-  const [, seconds] = await timed(() => createIso(entries, { label: 'BENCH' }, output, never))
-  return seconds
-}
-
-async function timed<T>(work: () => Promise<T>): Promise<[T, number]> {
-  const begin = performance.now()
-  const result = await work()
-  return [result, (performance.now() - begin) / 1000]
+  await work()
+  const { user, system } = process.cpuUsage(before)
+  return { wall: (performance.now() - begin) / 1000, cpu: (user + system) / 1e6 }
 }

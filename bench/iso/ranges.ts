@@ -5,13 +5,35 @@ import { Hono } from 'hono'
 import type { Medium } from '../../src/server/media/medium.ts'
 import { answer } from '../../src/server/routes/media.ts'
 
+/** What was asked for so far. */
+export interface Asked {
+  requests: number
+  bytes: number
+}
+
+export interface ServedMedium {
+  readonly url: string
+  readonly asked: Asked
+  close(): Promise<void>
+}
+
 /** A medium behind a URL, as the controller serves it. */
-export async function serveMedium(medium: Medium): Promise<{ readonly url: string; close(): void }> {
-  const app = new Hono().get('/m.iso', (c) => answer(c, medium))
+export async function serveMedium(medium: Medium): Promise<ServedMedium> {
+  const asked: Asked = { requests: 0, bytes: 0 }
+  const app = new Hono().get('/m.iso', async (c) => {
+    const response = await answer(c, medium)
+    asked.requests++
+    if (c.req.method === 'GET') asked.bytes += Number(response.headers.get('content-length'))
+    return response
+  })
   const server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' })
   await new Promise((resolve) => server.once('listening', resolve))
   const { port } = server.address() as AddressInfo
-  return { url: `http://127.0.0.1:${port}/m.iso`, close: () => void server.close() }
+  return {
+    url: `http://127.0.0.1:${port}/m.iso`,
+    asked,
+    close: () => new Promise((resolve) => void server.close(() => resolve())),
+  }
 }
 
 /** Requests a second of `bytes` each, by so many clients that each ask one thing after the other, in order or not. */

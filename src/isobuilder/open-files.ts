@@ -6,6 +6,7 @@ import { cannot } from './system-error.ts'
 export interface OpenFiles {
   /** Opens the file, or takes it as it is open, for the time of `use`. @throws `iso-plan` when it cannot be opened */
   use<T>(path: string, use: (file: FileHandle) => Promise<T>): Promise<T>
+  /** From now on nothing stays open: a file in use is closed by its last user. */
   close(): Promise<void>
 }
 
@@ -21,8 +22,9 @@ interface Entry {
 export function openFiles(kept: number = KEPT): OpenFiles {
   // In the order of use: the first is the one not used for longest.
   const entries = new Map<string, Entry>()
+  let limit = kept
 
-  async function shrink(limit: number): Promise<void> {
+  async function shrink(): Promise<void> {
     for (const [path, entry] of entries) {
       if (entries.size <= limit) return
       if (entry.users > 0) continue
@@ -51,9 +53,12 @@ export function openFiles(kept: number = KEPT): OpenFiles {
         throw error
       } finally {
         entry.users--
-        await shrink(kept)
+        await shrink()
       }
     },
-    close: () => shrink(0),
+    close() {
+      limit = 0
+      return shrink()
+    },
   }
 }

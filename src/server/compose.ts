@@ -132,7 +132,8 @@ async function serveData(
     secrets: keys.secrets,
     taskKey: keys.taskKey,
   })
-  const maintenance = config.maintenanceIso === undefined ? undefined : await fileMedium(config.maintenanceIso, signal)
+  await using maintenance =
+    config.maintenanceIso === undefined ? undefined : await fileMedium(config.maintenanceIso, signal)
   const registry = await openRegistry({
     root: dataPaths(config.dataDir).registry,
     log,

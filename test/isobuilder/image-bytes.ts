@@ -41,7 +41,11 @@ export function patternSource(size: number): Source {
   return {
     size,
     digest: `sha256:${size.toString(16).padStart(64, '0')}`,
-    read: async (offset, length) => Uint8Array.from({ length }, (_, index) => patternAt(offset + index)),
+    read: async (offset, length) => {
+      const bytes = new Uint8Array(length)
+      for (let index = 0; index < length; index++) bytes[index] = patternAt(offset + index)
+      return bytes
+    },
   }
 }
 

@@ -1,9 +1,10 @@
-import { mkdtemp, readdir, readlink, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { openFiles } from '../../src/isobuilder/open-files.ts'
 import { fileSourceOf } from '../../src/isobuilder/source.ts'
+import { openBelow } from './open-below.ts'
 
 const never = new AbortController().signal
 
@@ -13,13 +14,6 @@ async function filesOf(count: number): Promise<{ directory: string; paths: strin
   const paths = Array.from({ length: count }, (_, index) => join(directory, `${index}`))
   for (const path of paths) await writeFile(path, path)
   return { directory, paths }
-}
-
-/** Descriptors of this process that lead into the directory. */
-async function openBelow(directory: string): Promise<number> {
-  const all = await readdir('/proc/self/fd')
-  const targets = await Promise.all(all.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')))
-  return targets.filter((target) => target.startsWith(directory)).length
 }
 
 test('only so many files stay open, and none after the end', async () => {
@@ -32,6 +26,17 @@ test('only so many files stay open, and none after the end', async () => {
   expect(await openBelow(directory)).toBeLessThanOrEqual(4)
   expect(await read()).toEqual(paths)
   await files.close()
+  expect(await openBelow(directory)).toBe(0)
+})
+
+test('a file that is in use when all are closed is closed by its user', async () => {
+  const { directory, paths } = await filesOf(1)
+  const files = openFiles()
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const using = files.use(paths[0] ?? '', () => promise)
+  await files.close()
+  resolve()
+  await using
   expect(await openBelow(directory)).toBe(0)
 })
 

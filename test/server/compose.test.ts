@@ -6,6 +6,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { ServeConfig } from '../../src/config.ts'
 import type { Started } from '../../src/server/compose.ts'
 import { runController } from '../../src/server/compose.ts'
+import { file, imageOf } from '../isobuilder/image-bytes.ts'
+import { openBelow } from '../isobuilder/open-below.ts'
 
 let directory = ''
 
@@ -92,4 +94,17 @@ test('a database that could not be flushed ends the controller, which nobody wou
   symlinkSync(join(directory, 'real.db'), join(directory, 'data', 'controller.db'))
   const ended = runController(config(), pino({ level: 'silent' }), () => undefined, new AbortController().signal)
   await expect(ended).rejects.toThrow('Cannot go on: the database could not be flushed to the disk')
+})
+
+test('the maintenance image is open as long as the controller runs, and no longer, also when its start fails', async () => {
+  const maintenanceIso = join(directory, 'maintenance.iso')
+  writeFileSync(maintenanceIso, await imageOf([file('boot.bin')], 'MAINTENANCE'))
+  await withController(config({ maintenanceIso }), async ({ url }) => {
+    expect((await fetch(`${url}/api/static/bootc-maintenance.iso`)).status).toBe(200)
+    expect(await openBelow(maintenanceIso)).toBe(1)
+    const taken = config({ maintenanceIso, port: Number(new URL(url).port), dataDir: join(directory, 'other') })
+    await expect(withController(taken, async () => undefined)).rejects.toThrow('Cannot listen on 127.0.0.1')
+    expect(await openBelow(maintenanceIso)).toBe(1)
+  })
+  expect(await openBelow(maintenanceIso)).toBe(0)
 })

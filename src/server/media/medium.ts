@@ -13,7 +13,8 @@ export interface Medium {
   read(start: number, end: number, signal: AbortSignal): AsyncIterable<Uint8Array>
 }
 
-export interface FileMedium extends Medium {
+/** A file, which stays open until it is disposed of. */
+export interface FileMedium extends Medium, AsyncDisposable {
   /** Looks at the file itself, not at what was read ahead of it. @throws `iso-plan` when it was written to */
   check(signal: AbortSignal): Promise<void>
 }
@@ -40,8 +41,9 @@ export function planMedium(plan: IsoPlan): Medium {
  * @throws `config-invalid` when it cannot be read
  */
 export async function fileMedium(path: string, signal: AbortSignal): Promise<FileMedium> {
-  // A BMC asks thousands of times; the file stays open.
-  const source = await fileSourceOf(path, signal, openFiles()).catch((cause: unknown) => {
+  // A BMC asks thousands of times.
+  const files = openFiles()
+  const source = await fileSourceOf(path, signal, files).catch((cause: unknown) => {
     throw new AppError('config-invalid', `Cannot read the maintenance image "${path}"`, { cause })
   })
   const ahead = readAhead(source)
@@ -56,5 +58,6 @@ export async function fileMedium(path: string, signal: AbortSignal): Promise<Fil
     async check(stop) {
       await source.read(0, Math.min(FIRST_BYTES, source.size), stop)
     },
+    [Symbol.asyncDispose]: () => files.close(),
   }
 }

@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { access, mkdir, open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { openFileMedium } from '../bmc/file-medium.ts'
 import { type HttpMedium, openHttpMedium } from '../bmc/http-medium.ts'
 import type { Machine } from '../bmc/machine.ts'
 import { startNbd } from '../bmc/nbd.ts'
@@ -105,7 +106,7 @@ export async function createVm(options: VmOptions): Promise<Vm> {
   async function change(drive: number, url: string | undefined): Promise<void> {
     if (running !== undefined && drives[drive] === 'usb')
       throw new Error('a USB disk is changed while the server is off')
-    const medium = url === undefined ? undefined : await openHttpMedium(url)
+    const medium = url === undefined ? undefined : await openMedium(url)
     const before = media.get(drive)
     if (running !== undefined && before !== undefined) await removeMedium(running.qmp, drive, before.name)
     before?.medium.close()
@@ -133,6 +134,10 @@ export async function createVm(options: VmOptions): Promise<Vm> {
       screen.close()
     },
   }
+}
+
+function openMedium(url: string): Promise<HttpMedium> {
+  return url.startsWith('file:') ? openFileMedium(url) : openHttpMedium(url)
 }
 
 async function launch(
