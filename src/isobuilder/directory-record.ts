@@ -1,14 +1,12 @@
-import { putBoth16, putBoth32, RECORD_DATE } from './fields.ts'
+import { putBoth32, RECORD_DATE } from './fields.ts'
 
-/** What a directory record says (ECMA-119 9.1). */
-export interface DirectoryRecord {
-  /** First sector of the content; 0 when there is none. */
+/** Where a directory record leads to (ECMA-119 9.1). */
+export interface RecordContent {
+  /** First sector; 0 when there is none. */
   readonly sector: number
-  /** Bytes of the content, at most 2^32 - 1. */
+  /** In bytes, at most 2^32 - 1. */
   readonly length: number
   readonly flags: number
-  readonly identifier: Uint8Array
-  readonly systemUse: readonly Uint8Array[]
 }
 
 /** Longest record: the length is one byte, and even. */
@@ -29,22 +27,23 @@ export function recordBytes(identifierBytes: number, systemUseBytes: number): nu
   return bytes + (bytes % 2)
 }
 
-/** Writes a record into zeroed bytes and returns the offset behind it. */
-export function putRecord(into: Buffer, at: number, record: DirectoryRecord): number {
-  const systemUseBytes = record.systemUse.reduce((sum, entry) => sum + entry.length, 0)
-  const length = recordBytes(record.identifier.length, systemUseBytes)
-  into[at] = length
-  putBoth32(into, at + 2, record.sector)
-  putBoth32(into, at + 10, record.length)
-  into.set(RECORD_DATE, at + 18)
-  into[at + 25] = record.flags
-  putBoth16(into, at + 28, 1)
-  into[at + 32] = record.identifier.length
-  into.set(record.identifier, at + 33)
-  let next = at + headBytes(record.identifier.length)
-  for (const entry of record.systemUse) {
-    into.set(entry, next)
-    next += entry.length
-  }
-  return at + length
+/** What all records have in common: the date, and volume 1 in both byte orders. */
+const HEAD = Uint8Array.of(...new Array(18).fill(0), ...RECORD_DATE, 0, 0, 0, 1, 0, 0, 1)
+
+/** Writes a record into zeroed bytes, without its system use; returns the offset at which that begins. */
+export function putRecord(
+  into: Buffer,
+  at: number,
+  { sector, length, flags }: RecordContent,
+  identifier: Uint8Array,
+  systemUseBytes: number,
+): number {
+  into.set(HEAD, at)
+  into[at] = recordBytes(identifier.length, systemUseBytes)
+  putBoth32(into, at + 2, sector)
+  putBoth32(into, at + 10, length)
+  into[at + 25] = flags
+  into[at + 32] = identifier.length
+  into.set(identifier, at + 33)
+  return at + headBytes(identifier.length)
 }

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { Dirent } from 'node:fs'
-import { readdir, readlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readdirSync, readlinkSync } from 'node:fs'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Problem } from '../shared/errors.ts'
 import { AppError } from '../shared/errors.ts'
 import type { DraftEntry } from './draft.ts'
@@ -9,6 +9,7 @@ import { unreadFile } from './draft.ts'
 import { readSmallFile, SMALL_BYTES } from './small-file.ts'
 import { bytesSource } from './source.ts'
 import { cannot } from './system-error.ts'
+import { compareCodeUnits } from './tree.ts'
 
 /** Bytes of small files that are kept from the one time they are read; files beyond that are read while writing. */
 const HELD_BYTES = 64 * 1024 * 1024
@@ -27,20 +28,22 @@ export async function entriesOf(
   const problems: Problem[] = []
   let room = heldBytes
 
+  // A trip to the thread pool costs more than the calls of a whole directory; a signal is seen between two of them.
   async function visit(path: string): Promise<void> {
+    await nextTurn()
     signal.throwIfAborted()
-    for (const child of await childrenOf(join(directory, path))) {
-      const name = child.name.toString()
-      const below = path === '' ? name : `${path}/${name}`
-      if (!isUtf8(child.name)) problems.push(problem(below, 'path-character', 'the name is not UTF-8'))
+    const at = path === '' ? directory : `${directory}/${path}`
+    const children = childrenOf(at)
+    const broken = namesNotText(at, children)
+    for (const child of children) {
+      const below = path === '' ? child.name : `${path}/${child.name}`
+      if (broken.has(child.name)) problems.push(problem(below, 'path-character', 'the name is not UTF-8'))
       else if (child.isFile()) entries.push(fileEntry(below))
       else if (child.isDirectory()) {
         entries.push({ path: below, directory: true })
         await visit(below)
-      } else if (child.isSymbolicLink()) {
-        const full = join(directory, below)
-        entries.push({ path: below, symlink: await readlink(full).catch(cannot('iso-plan', `read "${full}"`)) })
-      } else problems.push(problem(below, 'file-kind', 'it is no file, directory or symbolic link'))
+      } else if (child.isSymbolicLink()) entries.push({ path: below, symlink: targetOf(below) })
+      else problems.push(problem(below, 'file-kind', 'it is no file, directory or symbolic link'))
     }
   }
 
@@ -52,6 +55,11 @@ export async function entriesOf(
     return { path, source: bytesSource(bytes) }
   }
 
+  function targetOf(path: string): string {
+    const full = `${directory}/${path}`
+    return now(`read "${full}"`, () => readlinkSync(full))
+  }
+
   await visit('')
   if (problems.length > 0) {
     throw new AppError('iso-plan', `Cannot record "${directory}": ${problems.length} files are not possible`, {
@@ -61,10 +69,31 @@ export async function entriesOf(
   return entries
 }
 
-async function childrenOf(directory: string): Promise<Dirent<Buffer>[]> {
-  return readdir(directory, { withFileTypes: true, encoding: 'buffer' }).catch(
-    cannot('iso-plan', `read the directory "${directory}"`),
+/** In code unit order, so that the entries come nearly in the order in which they are planned. */
+function childrenOf(directory: string): Dirent[] {
+  return now(`read the directory "${directory}"`, () =>
+    readdirSync(directory, { withFileTypes: true }).sort((a, b) => compareCodeUnits(a.name, b.name)),
   )
+}
+
+/** What Node shows in place of bytes that are no UTF-8; a name may also have this character by itself. */
+const REPLACEMENT = '\ufffd'
+
+function namesNotText(directory: string, children: readonly Dirent[]): ReadonlySet<string> {
+  const suspects = new Set(children.map(({ name }) => name).filter((name) => name.includes(REPLACEMENT)))
+  if (suspects.size === 0) return suspects
+  const raw = now(`read the directory "${directory}"`, () => readdirSync(directory, { encoding: 'buffer' }))
+  for (const name of raw) if (isUtf8(name)) suspects.delete(name.toString())
+  return suspects
+}
+
+/** @throws `iso-plan` */
+function now<T>(what: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    return cannot('iso-plan', what)(error)
+  }
 }
 
 function problem(path: string, code: string, state: string): Problem {

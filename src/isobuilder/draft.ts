@@ -46,13 +46,19 @@ export function draftSource(file: UnreadFile, files: OpenFiles, learn: (digest: 
   if (file.size <= SMALL_BYTES) return smallDraft(file, learn)
   const source = stampedSource(file.path, file.size, UNKNOWN, file.stamp, files)
   const hash = createHash('sha256')
+  let before: Promise<unknown> = Promise.resolve()
   return {
     ...source,
-    read: async (offset, length, signal) => {
-      const bytes = await source.read(offset, length, signal)
-      hash.update(bytes)
-      if (offset + length === file.size) learn(`sha256:${hash.digest('hex')}`)
-      return bytes
+    // The next piece is asked for before this one is there; they are hashed in the order in which they were asked for.
+    read(offset, length, signal, into) {
+      const both = Promise.all([source.read(offset, length, signal, into), before])
+      const hashed = both.then(([bytes]) => {
+        hash.update(bytes)
+        if (offset + length === file.size) learn(`sha256:${hash.digest('hex')}`)
+        return bytes
+      })
+      before = hashed
+      return hashed
     },
   }
 }

@@ -5,9 +5,9 @@ export function sectorsOf(bytes: number): number {
   return Math.ceil(bytes / SECTOR)
 }
 
-/** Zeros out of Node's pool: `Buffer.alloc` makes a block of memory for each of tens of thousands of small directories. */
+/** Zeros, few of them out of Node's pool: `Buffer.alloc` makes a block of memory for each of thousands of small directories. */
 export function zeroed(bytes: number): Buffer {
-  return Buffer.allocUnsafe(bytes).fill(0)
+  return bytes < Buffer.poolSize / 2 ? Buffer.allocUnsafe(bytes).fill(0) : Buffer.alloc(bytes)
 }
 
 /** A 16-bit number, little-endian and then big-endian (ECMA-119 7.2.3). */

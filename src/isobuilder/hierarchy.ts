@@ -4,7 +4,7 @@ import { continuationSpace, leadTo, putAreas } from './continuation.ts'
 import { headBytes, MAX_RECORD, PARENT, putRecord, recordBytes, SELF } from './directory-record.ts'
 import { sectorsOf, zeroed } from './fields.ts'
 import type { Identified } from './names.ts'
-import { childEntries, directoryAttributes, dotEntries } from './rock-ridge.ts'
+import { childBytes, childEntries, directoryAttributes, dotEntries, putChild } from './rock-ridge.ts'
 import type { DirectoryNode, TreeNode } from './tree.ts'
 import { SECTION_BYTES } from './tree.ts'
 
@@ -34,7 +34,8 @@ export interface PlannedDirectory {
 interface PlannedRecord {
   readonly node: TreeNode
   readonly identifier: Uint8Array
-  readonly systemUse: SystemUse
+  /** Bytes of the entries when all of them fit into the record: they are made when it is written. */
+  readonly systemUse: SystemUse | number
   /** Which part of a file above 4 GiB; 0 for everything else. */
   readonly section: number
   /** In the directory. */
@@ -52,6 +53,8 @@ export interface Extents {
   readonly directories: ReadonlyMap<TreeNode, Extent>
   readonly files: ReadonlyMap<TreeNode, Extent>
 }
+
+const NO_ENTRIES: readonly Buffer[] = []
 
 /** Of symbolic links and empty files. */
 const NOWHERE: Extent = { sector: 0, bytes: 0 }
@@ -95,15 +98,19 @@ export function directoryBytes(directory: PlannedDirectory, extents: Extents): B
   const areaBytes = directory.continuationSectors * SECTOR
   const bytes = zeroed(areaBytes === 0 ? directory.usedBytes : directory.size + areaBytes)
   const firstArea = (extents.directories.get(directory.node)?.sector ?? 0) + directory.size / SECTOR
-  const areas = bytes.subarray(directory.size)
-  for (const { node, identifier, systemUse, section, offset } of directory.records) {
-    putRecord(bytes, offset, {
-      ...contentOf(node, section, extents),
-      identifier,
-      systemUse:
-        systemUse.areas.length === 0 ? systemUse.inline : [...systemUse.inline, ...leadTo(systemUse.areas, firstArea)],
-    })
-    putAreas(areas, systemUse.areas, firstArea)
+  const continuation = bytes.subarray(directory.size)
+  for (const record of directory.records) {
+    const { node, identifier, systemUse, offset } = record
+    const content = contentOf(node, record.section, extents)
+    if (typeof systemUse === 'number') {
+      const at = putRecord(bytes, offset, content, identifier, systemUse)
+      if (systemUse > 0) putChild(bytes, at, node)
+      continue
+    }
+    const { inline, areas, recordBytes: length } = systemUse
+    let at = putRecord(bytes, offset, content, identifier, length)
+    for (const entry of [...inline, ...leadTo(areas, firstArea)]) at += entry.copy(bytes, at)
+    putAreas(continuation, areas, firstArea)
   }
   return bytes
 }
@@ -119,22 +126,27 @@ function planDirectory(
   const records: PlannedRecord[] = []
   let end = 0
 
-  function add(of: TreeNode, name: Uint8Array, section: number, entries: readonly Buffer[]): void {
-    const systemUse = space.divide(entries, MAX_RECORD - headBytes(name.length))
-    const length = recordBytes(name.length, systemUse.recordBytes)
+  function add(of: TreeNode, name: Uint8Array, section: number, systemUse: SystemUse | number): void {
+    const length = recordBytes(name.length, typeof systemUse === 'number' ? systemUse : systemUse.recordBytes)
     // A record ends in the sector in which it begins (ECMA-119 6.8.1.1).
     if ((end % SECTOR) + length > SECTOR) end = sectorsOf(end) * SECTOR
     records.push({ node: of, identifier: name, systemUse, section, offset: end })
     end += length
   }
 
-  add(node, SELF, 0, rockRidge ? dotEntries(attributes, isRoot) : [])
-  add(above.node, PARENT, 0, rockRidge ? dotEntries(above.attributes, false) : [])
+  function divide(entries: readonly Buffer[], name: Uint8Array): SystemUse {
+    return space.divide(entries, MAX_RECORD - headBytes(name.length))
+  }
+
+  add(node, SELF, 0, divide(rockRidge ? dotEntries(attributes, isRoot) : NO_ENTRIES, SELF))
+  add(above.node, PARENT, 0, divide(rockRidge ? dotEntries(above.attributes, false) : NO_ENTRIES, PARENT))
   for (const child of names) {
-    const entries = rockRidge ? childEntries(child.node) : []
+    const bytes = rockRidge ? childBytes(child.node) : 0
+    const fits = bytes !== undefined && bytes <= MAX_RECORD - headBytes(child.identifier.length)
     // The parts of a large file follow each other, each with the same name (ECMA-119 6.5.1, 9.1.6).
-    for (let section = 0; section < sectionsOf(child.node); section++)
-      add(child.node, child.identifier, section, entries)
+    for (let section = 0; section < sectionsOf(child.node); section++) {
+      add(child.node, child.identifier, section, fits ? bytes : divide(childEntries(child.node), child.identifier))
+    }
   }
   const size = sectorsOf(end) * SECTOR
   return { node, identifier, parent, records, usedBytes: end, size, continuationSectors: space.sectors() }

@@ -5,7 +5,7 @@ import type { Digest } from '../shared/digest.ts'
 import { AppError } from '../shared/errors.ts'
 import type { DraftEntry } from './draft.ts'
 import { draftSource } from './draft.ts'
-import { readIso } from './image.ts'
+import { writeAt, writeImage } from './image-writer.ts'
 import type { OpenFiles } from './open-files.ts'
 import { openFiles } from './open-files.ts'
 import type { IsoOptions, IsoPlan } from './plan.ts'
@@ -17,12 +17,9 @@ import { fileSource } from './source.ts'
 import { cannot } from './system-error.ts'
 import type { Entry } from './tree.ts'
 
-/** Bytes written at a time. */
-const CHUNK = 1024 * 1024
-
 /** Writes a planned image to `path`, which appears only when the image is complete and on the disk. */
 export function writeIso(plan: IsoPlan, path: string, signal: AbortSignal): Promise<void> {
-  return appearing(path, (file) => writeAll(plan, file, signal))
+  return appearing(path, (file) => writeImage(plan, file, signal))
 }
 
 /**
@@ -47,7 +44,7 @@ export async function createIso(
   try {
     let plan = draft
     await appearing(path, async (file) => {
-      await writeAll(draft, file, signal)
+      await writeImage(draft, file, signal)
       if (learned.size === 0) return
       plan = planned((entry) => settled(entry, learned))
       await writeChanges(draft, plan, file)
@@ -72,18 +69,6 @@ function settled(entry: DraftEntry, learned: ReadonlyMap<string, Digest>): Entry
   return { path, source: fileSource(unread.path, unread.size, digest) }
 }
 
-/** The next chunk is read while one is written. */
-async function writeAll(plan: IsoPlan, file: FileHandle, signal: AbortSignal): Promise<void> {
-  const chunks = readIso(plan, 0, plan.size, { chunk: CHUNK, signal })
-  let next = await chunks.next()
-  for (let at = 0; !next.done; at += CHUNK) {
-    const both = [chunks.next(), writeAt(file, at, next.value)] as const
-    // Both have ended before the files are closed, however one of them ended.
-    await Promise.allSettled(both)
-    next = (await Promise.all(both))[0]
-  }
-}
-
 /** What the plan has in its own bytes and the draft has not. */
 async function writeChanges(draft: IsoPlan, plan: IsoPlan, file: FileHandle): Promise<void> {
   for (const [index, segment] of plan.segments.entries()) {
@@ -91,12 +76,6 @@ async function writeChanges(draft: IsoPlan, plan: IsoPlan, file: FileHandle): Pr
     if (before?.start !== segment.start) throw new RangeError('Cannot settle an image: its draft is laid out otherwise')
     if (!('bytes' in segment) || ('bytes' in before && Buffer.compare(before.bytes, segment.bytes) === 0)) continue
     await writeAt(file, segment.start, segment.bytes)
-  }
-}
-
-async function writeAt(file: FileHandle, at: number, bytes: Uint8Array): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    done += (await file.write(bytes, done, bytes.length - done, at + done)).bytesWritten
   }
 }
 

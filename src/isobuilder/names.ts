@@ -147,17 +147,21 @@ function jolietStemRoom(extension: string): number {
 
 /** Only A-Z, 0-9 and `_` (ECMA-119 7.4.1). ASCII alone is raised: other letters change case with the ICU version. */
 function dCharacters(text: string): string {
-  return text.replace(/[^A-Za-z0-9_]/gu, '_').toUpperCase()
+  // A pair of surrogates is one character. The flag `u` says so too, and takes twice the time.
+  return text.replace(/[\ud800-\udbff][\udc00-\udfff]|[^A-Za-z0-9_]/g, '_').toUpperCase()
 }
 
 /** Joliet forbids controls and `* / : ; ? \`, Windows cannot open names with `" < > |`; UCS-2 ends at the basic plane. */
 function jolietCharacters(text: string): string {
+  // Most names have nothing to replace.
+  if (/^[\w .,()+=@~-]*$/.test(text)) return text
   // biome-ignore lint/suspicious/noControlCharactersInRegex: those are the characters to replace
   return text.replace(/[\u0000-\u001f\u007f*/:;?\\"<>|]|[\u{10000}-\u{10ffff}]/gu, '_')
 }
 
 /** Windows strips dots and spaces at the end of a name, and then does not find it. */
 function keptByWindows({ stem, extension }: Name): Name {
-  const replaced = (text: string) => text.replace(/[. ]+$/, (tail) => '_'.repeat(tail.length))
+  const replaced = (text: string) =>
+    /[. ]$/.test(text) ? text.replace(/[. ]+$/, (tail) => '_'.repeat(tail.length)) : text
   return extension === '' ? { stem: replaced(stem), extension } : { stem, extension: replaced(extension) }
 }

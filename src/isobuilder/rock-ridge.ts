@@ -30,6 +30,9 @@ const SYMLINK = posixAttributes(MODE_TYPE.symlink | 0o777, 1)
 /** Text in one NM entry, and component records in one SL entry: an entry has at most 255 bytes (SUSP 4). */
 const MAX_TEXT = 250
 
+/** Bytes of an NM entry before its text (RRIP 4.1.4). */
+const NM_HEAD = 5
+
 /** Text in one component record: its head and an empty one behind it take two bytes each. */
 const MAX_COMPONENT = MAX_TEXT - 4
 
@@ -56,6 +59,29 @@ export function directoryAttributes(node: DirectoryNode): Buffer {
   let links = 2
   for (const child of node.children.values()) if (child.kind === 'directory') links++
   return posixAttributes(MODE_TYPE.directory | 0o555, links)
+}
+
+/**
+ * Bytes of the entries of a child, when they are few enough to be known without making them; undefined for a symbolic link
+ * or a long name. Tens of thousands of small files are planned by this number alone.
+ */
+export function childBytes(node: TreeNode): number | undefined {
+  if (node.kind === 'symlink') return undefined
+  const name = Buffer.byteLength(node.name)
+  return name > MAX_TEXT ? undefined : FILE.length + TF.length + NM_HEAD + name
+}
+
+/** Writes the entries of a child of which `childBytes` knows the length, without making each of them. */
+export function putChild(into: Buffer, at: number, node: TreeNode): void {
+  const attributes = attributesOf(node)
+  into.set(attributes, at)
+  into.set(TF, at + attributes.length)
+  const name = at + attributes.length + TF.length
+  const bytes = into.write(node.name, name + NM_HEAD)
+  into[name] = 0x4e // N
+  into[name + 1] = 0x4d // M
+  into[name + 2] = NM_HEAD + bytes
+  into[name + 3] = 1
 }
 
 /** Entries of a child: attributes, times, its true name, and where a symbolic link points. */
@@ -91,7 +117,7 @@ function nameEntries(name: string): Buffer[] {
   return texts.map((text, index) => {
     const bytes = head('NM', 1 + text.length)
     bytes[4] = index + 1 < texts.length ? CONTINUE : 0
-    text.copy(bytes, 5)
+    text.copy(bytes, NM_HEAD)
     return bytes
   })
 }

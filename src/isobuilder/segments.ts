@@ -34,21 +34,22 @@ export async function segmentsSource(image: SegmentedImage, signal: AbortSignal)
   return {
     size: image.size,
     digest: `sha256:${hash.digest('hex')}`,
-    read: (offset, length, stop) => readRange(image, offset, offset + length, stop),
+    read: (offset, length, stop, into) => readRange(image, offset, offset + length, stop, into),
   }
 }
 
-/** The bytes [start, end) in one piece. @throws RangeError outside of the image */
+/** The bytes [start, end) in one piece, which may lie in the memory given for them. @throws RangeError outside of the image */
 export async function readRange(
   image: SegmentedImage,
   start: number,
   end: number,
   signal?: AbortSignal,
+  into?: Uint8Array,
 ): Promise<Uint8Array> {
   if (!(start >= 0 && start <= end && end <= image.size)) throw outside(start, end, image)
   signal?.throwIfAborted()
   const first = firstSegmentEndingAfter(image.segments, start)
-  return readPart(touching(image.segments, first, end), start, end, signal)
+  return readPart(touching(image.segments, first, end), start, end, signal, into?.subarray(0, end - start))
 }
 
 /** The bytes [start, end), read from the sources as they are asked for. @throws RangeError outside of the image */
@@ -85,13 +86,14 @@ async function readPart(
   start: number,
   end: number,
   signal: AbortSignal | undefined,
+  into?: Uint8Array,
 ): Promise<Uint8Array> {
   const [only] = segments
   if (segments.length === 1 && only !== undefined && only.start <= start && endOf(only) >= end) {
-    return readSegment(only, start, end, signal)
+    return readSegment(only, start, end, signal, into)
   }
   // Zeros between the segments: never memory that held something else.
-  const bytes = new Uint8Array(end - start)
+  const bytes = into?.fill(0) ?? new Uint8Array(end - start)
   const reading: Promise<void>[] = []
   for (const segment of segments) {
     const from = Math.max(start, segment.start)
@@ -109,6 +111,7 @@ function readSegment(
   start: number,
   end: number,
   signal: AbortSignal | undefined,
+  into?: Uint8Array,
 ): Uint8Array | Promise<Uint8Array> {
   const skipped = start - segment.start
   const length = end - start
@@ -116,7 +119,7 @@ function readSegment(
   const { source, offset } = segment
   const at = offset + skipped
   if (source.held?.length === source.size) return source.held.subarray(at, at + length)
-  return readSource(source, at, length, signal)
+  return readSource(source, at, length, signal, into)
 }
 
 async function readSource(
@@ -124,8 +127,9 @@ async function readSource(
   offset: number,
   length: number,
   signal: AbortSignal | undefined,
+  into: Uint8Array | undefined,
 ): Promise<Uint8Array> {
-  const bytes = await source.read(offset, length, signal)
+  const bytes = await source.read(offset, length, signal, into)
   if (bytes.byteLength !== length) {
     throw new RangeError(`Cannot read ${length} bytes of a source: it gave ${bytes.byteLength}`)
   }

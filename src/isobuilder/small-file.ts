@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, constants, openSync, readSync } from 'node:fs'
 import { cannot } from './system-error.ts'
 
 /**
@@ -10,16 +10,19 @@ export const SMALL_BYTES = 64 * 1024
 /** To open a pipe that came in place of the file would be to wait for its other end. */
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
+/** Where files are read to, one byte more than a small one has, so that nobody has to ask for its size first. */
+const scratch = Buffer.allocUnsafeSlow(SMALL_BYTES + 1)
+
 /**
- * All of a small file, read at once without the thread pool; undefined when it is larger than small, or no regular file.
+ * All of a small file, read at once without the thread pool; undefined when it is larger than small.
  * @throws `iso-plan`
  */
 export function readSmallFile(path: string): Buffer | undefined {
   try {
     const file = openSync(path, FLAGS)
     try {
-      const stat = fstatSync(file)
-      return stat.isFile() && stat.size <= SMALL_BYTES ? readAll(file, stat.size) : undefined
+      const bytes = readAll(file)
+      return bytes > SMALL_BYTES ? undefined : Buffer.from(scratch.subarray(0, bytes))
     } finally {
       closeSync(file)
     }
@@ -28,14 +31,13 @@ export function readSmallFile(path: string): Buffer | undefined {
   }
 }
 
-/** Up to `size` bytes: fewer when somebody cuts the file off meanwhile. */
-function readAll(file: number, size: number): Buffer {
-  const bytes = Buffer.allocUnsafe(size)
+/** Bytes read up to the end of the file, or of the memory. A file system in user space may give less than there is. */
+function readAll(file: number): number {
   let done = 0
-  while (done < size) {
-    const count = readSync(file, bytes, done, size - done, done)
+  while (done < scratch.length) {
+    const count = readSync(file, scratch, done, scratch.length - done, done)
     if (count === 0) break
     done += count
   }
-  return bytes.subarray(0, done)
+  return done
 }

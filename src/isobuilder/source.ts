@@ -21,8 +21,12 @@ export interface Source {
   readonly digest: Digest
   /** All of the bytes, when they are in memory: taken without a `read`, which costs more than a small file is long. */
   readonly held?: Uint8Array
-  /** Exactly `length` bytes from `offset`. @throws `iso-plan` when the content is short or has changed. */
-  read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array>
+  /**
+   * Exactly `length` bytes from `offset`. `into` is memory of that length which may be used for them and handed back: new
+   * memory for every piece of a large file costs the kernel as much as the reading.
+   * @throws `iso-plan` when the content is short or has changed
+   */
+  read(offset: number, length: number, signal?: AbortSignal, into?: Uint8Array): Promise<Uint8Array>
 }
 
 /** Content held in memory. The caller gives the bytes away and does not change them afterwards. */
@@ -77,21 +81,27 @@ export function stampedSource(
   return {
     size,
     digest,
-    read: async (offset, length, signal) => {
+    read: async (offset, length, signal, into) => {
       signal?.throwIfAborted()
       if (offset < 0 || length < 0 || offset + length > size) throw outside(offset, length, size)
       return files.use(path, async (file) => {
         const stat = await file.stat({ bigint: true })
         stamp ??= stampOf(stat)
         if (Number(stat.size) !== size || stampOf(stat) !== stamp) throw changed(path)
-        return readFully(file, path, offset, length)
+        return readFully(file, path, offset, length, into)
       })
     },
   }
 }
 
-async function readFully(file: FileHandle, path: string, offset: number, length: number): Promise<Uint8Array> {
-  const bytes = Buffer.allocUnsafe(length)
+async function readFully(
+  file: FileHandle,
+  path: string,
+  offset: number,
+  length: number,
+  into?: Uint8Array,
+): Promise<Uint8Array> {
+  const bytes = into ?? Buffer.allocUnsafe(length)
   let done = 0
   while (done < length) {
     const { bytesRead } = await file

@@ -54,13 +54,31 @@ const MAX_SECTIONS = 100
 export function buildTree(entries: readonly Entry[]): Tree {
   const root: DirectoryNode = { kind: 'directory', name: '', path: '', children: new Map() }
   const problems: Problem[] = []
+  let last: Place | undefined
   for (const entry of entries.toSorted((a, b) => compareCodeUnits(a.path, b.path))) {
-    const found = [...pathProblems(entry.path), ...contentProblems(entry)]
-    const clash = found.length > 0 ? undefined : insert(root, entry)
-    if (clash !== undefined) found.push(clash)
-    problems.push(...found)
+    // Mostly it lies beside the one before: then the way there is sound, and only its name is new.
+    const beside: Place | undefined = last !== undefined && liesIn(entry.path, last.path) ? last : undefined
+    const path = pathProblem(entry.path, beside === undefined ? 0 : beside.path.length + 1)
+    const content = contentProblem(entry)
+    if (path !== undefined) problems.push(path)
+    if (content !== undefined) problems.push(content)
+    if (path !== undefined || content !== undefined) continue
+    const place = beside ?? placeOf(root, entry.path)
+    const clash = 'directory' in place ? insert(place.directory, entry) : place
+    if (clash !== undefined) problems.push(clash)
+    else if ('directory' in place) last = place
   }
   return { root, problems }
+}
+
+/** A directory of the tree. */
+interface Place {
+  readonly path: string
+  readonly directory: DirectoryNode
+}
+
+function liesIn(path: string, directory: string): boolean {
+  return path.lastIndexOf('/') === directory.length && path.startsWith(directory)
 }
 
 /** The only order used in an image: by UTF-16 code unit, never by locale. */
@@ -68,24 +86,29 @@ export function compareCodeUnits(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0
 }
 
-function insert(root: DirectoryNode, entry: Entry): Problem | undefined {
-  const names = entry.path.split('/')
-  const last = names.pop() ?? ''
+/** The directory in which an entry lies; those that are missing are made. */
+function placeOf(root: DirectoryNode, path: string): Place | Problem {
+  const names = path.split('/').slice(0, -1)
   let directory = root
   for (const name of names) {
     const present = directory.children.get(name)
     const below = present ?? emptyDirectory(directory, name)
     // A path sorts before every path below it, so whatever is in the way is there already.
     if (below.kind !== 'directory') {
-      return problem(entry.path, 'path-clash', `Cannot record "${entry.path}": "${below.path}" is a ${below.kind}`)
+      return problem(path, 'path-clash', `Cannot record "${path}": "${below.path}" is a ${below.kind}`)
     }
     if (present === undefined) directory.children.set(name, below)
     directory = below
   }
-  if (directory.children.has(last)) {
+  return { path: directory.path, directory }
+}
+
+function insert(directory: DirectoryNode, entry: Entry): Problem | undefined {
+  const name = entry.path.slice(entry.path.lastIndexOf('/') + 1)
+  if (directory.children.has(name)) {
     return problem(entry.path, 'path-duplicate', `Cannot record "${entry.path}": it is given more than once`)
   }
-  directory.children.set(last, nodeOf(entry, last))
+  directory.children.set(name, nodeOf(entry, name))
   return undefined
 }
 
@@ -100,30 +123,31 @@ function nodeOf(entry: Entry, name: string): TreeNode {
   return { kind: 'directory', name, path: entry.path, children: new Map() }
 }
 
-function pathProblems(path: string): Problem[] {
-  const refuse = (code: string, state: string) => [problem(path, code, `Cannot record "${path}": ${state}`)]
+/** What is wrong with the path, of which the names before `from` are known to be good. */
+function pathProblem(path: string, from: number): Problem | undefined {
+  const refuse = (code: string, state: string) => problem(path, code, `Cannot record "${path}": ${state}`)
   if (path === '') return refuse('path-empty', 'the path is empty')
   if (path.startsWith('/')) return refuse('path-absolute', 'the path is absolute')
   if (path.includes('\0')) return refuse('path-character', 'the path contains a NUL')
   if (!path.isWellFormed()) return refuse('path-character', 'the path has half of a surrogate pair')
   if (Buffer.byteLength(path) > MAX_PATH_BYTES) return refuse('path-length', `it has more than ${MAX_PATH_BYTES} bytes`)
-  const names = path.split('/')
+  const names = path.slice(from).split('/')
   if (names.length > MAX_DEPTH) return refuse('path-depth', `it is more than ${MAX_DEPTH} levels deep`)
   for (const name of names) {
     if (name === '' || name === '.' || name === '..') return refuse('path-component', `"${name}" is no name`)
     const bytes = Buffer.byteLength(name)
     if (bytes > MAX_NAME_BYTES) return refuse('name-length', `a name has ${bytes} bytes, more than ${MAX_NAME_BYTES}`)
   }
-  return []
+  return undefined
 }
 
-function contentProblems(entry: Entry): Problem[] {
-  const refuse = (code: string, state: string) => [problem(entry.path, code, `Cannot record "${entry.path}": ${state}`)]
+function contentProblem(entry: Entry): Problem | undefined {
+  const refuse = (code: string, state: string) => problem(entry.path, code, `Cannot record "${entry.path}": ${state}`)
   if ('source' in entry) {
     const sections = Math.ceil(entry.source.size / SECTION_BYTES)
     return sections > MAX_SECTIONS
       ? refuse('file-size', `it needs ${sections} sections, Linux reads ${MAX_SECTIONS}`)
-      : []
+      : undefined
   }
   if ('symlink' in entry) {
     const target = entry.symlink
@@ -133,7 +157,7 @@ function contentProblems(entry: Entry): Problem[] {
     if (Buffer.byteLength(target) > MAX_TARGET_BYTES)
       return refuse('symlink-target', `the target has more than ${MAX_TARGET_BYTES} bytes`)
   }
-  return []
+  return undefined
 }
 
 function problem(path: string, code: string, message: string): Problem {

@@ -64,13 +64,8 @@ function descriptor(type: number, volume: Volume, putTextField: PutText): Buffer
   putBoth32(bytes, 132, volume.pathTableBytes)
   bytes.writeUInt32LE(volume.littleEndianTable, 140)
   bytes.writeUInt32BE(volume.bigEndianTable, 148)
-  putRecord(bytes, 156, {
-    sector: volume.rootSector,
-    length: volume.rootBytes,
-    flags: FLAG.directory,
-    identifier: SELF,
-    systemUse: [],
-  })
+  const root = { sector: volume.rootSector, length: volume.rootBytes, flags: FLAG.directory }
+  putRecord(bytes, 156, root, SELF, 0)
   for (const at of DATES) putUnsetDate(bytes, at)
   bytes[881] = 1 // file structure version
   return bytes

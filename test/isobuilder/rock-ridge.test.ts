@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { childEntries, continuationEntry, dotEntries } from '../../src/isobuilder/rock-ridge.ts'
+import { childBytes, childEntries, continuationEntry, dotEntries, putChild } from '../../src/isobuilder/rock-ridge.ts'
 import { bytesSource } from '../../src/isobuilder/source.ts'
 import type { DirectoryNode, TreeNode } from '../../src/isobuilder/tree.ts'
 
@@ -34,6 +34,13 @@ test('the first record of the root begins with SP and names the extension', () =
   expect(er?.subarray(0, 18).toString('latin1')).toBe('ER\xed\x01\x0a\x54\x87\x01RRIP_1991A')
   expect(er?.length).toBe(8 + 10 + 84 + 135)
   expect(dotEntries(Buffer.alloc(36), false)).toHaveLength(2)
+})
+
+test.for(['a', 'ünï 日本', 'n'.repeat(250)])('the entries of "%s" are written as they are made', (name) => {
+  const entries = Buffer.concat(childEntries(fileNode(name)))
+  const written = Buffer.alloc(childBytes(fileNode(name)) ?? 0)
+  putChild(written, 0, fileNode(name))
+  expect(written.equals(entries)).toBe(true)
 })
 
 test('a name above 250 bytes goes on in a second entry', () => {
