@@ -135,11 +135,12 @@ test('time zone, locale and process leave no trace', async () => {
   expect(there).toBe(here)
 })
 
-test('65535 directories can be numbered, one more is refused', { timeout: 30_000 }, () => {
-  const directories = Array.from({ length: 65_534 }, (_, index): Entry => ({ path: `d${index}`, directory: true }))
-  expect(planIso(directories, { label: 'TEST' }).ok).toBe(true)
-  const more: Entry[] = [...directories, { path: 'more', directory: true }]
-  expect(planIso(more, { label: 'TEST' })).toMatchObject({ ok: false, problems: [{ path: '', code: 'directories' }] })
+test('more directories than can be numbered are refused', () => {
+  const directories = Array.from({ length: 65_535 }, (_, index): Entry => ({ path: `d${index}`, directory: true }))
+  expect(planIso(directories, { label: 'TEST' })).toMatchObject({
+    ok: false,
+    problems: [{ path: '', code: 'directories' }],
+  })
 })
 
 test('an image above 8 TiB is refused', () => {

@@ -136,3 +136,10 @@ test('blkid sees the label, as udev does', async () => {
   expect(said).toMatch(/^LABEL=TASK_READERS$/m)
   expect(said).toMatch(/^TYPE=iso9660$/m)
 })
+
+test('65,535 directories, as many as can be numbered, are planned, and bsdtar finds each', async () => {
+  const directories = Array.from({ length: 65_534 }, (_, index): Entry => ({ path: `d${index}`, directory: true }))
+  await writeIso(planOf(directories), join(directory, 'wide.iso'), new AbortController().signal)
+  const listed = await mustInTools(['bsdtar', '-tf', 'wide.iso'], { binds, cwd: '/media' })
+  expect(listed.trim().split('\n')).toHaveLength(65_535)
+})
