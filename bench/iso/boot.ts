@@ -12,7 +12,7 @@ import { createVm } from '../../test/lab/qemu/vm.ts'
 import { taskEntries } from './ours.ts'
 import { serveMedium } from './ranges.ts'
 
-const ROUNDS = 3
+const ROUNDS = 2
 const BOOT_MS = 10 * 60_000
 const LABEL = `${TASK_LABEL_PREFIX}BENCH`
 const never = new AbortController().signal
