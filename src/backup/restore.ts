@@ -6,28 +6,33 @@ import { digestAlgorithm } from '../shared/digest.ts'
 import { AppError } from '../shared/errors.ts'
 import type { Owner } from '../shared/files.ts'
 import { syncDirectory } from '../shared/files.ts'
+import type { Clock } from '../shared/time.ts'
 import { copyHashed } from './copy.ts'
 import { blobsOf } from './create.ts'
+import type { EndedJob } from './end-jobs.ts'
+import { endOpenJobs } from './end-jobs.ts'
 import { storedBlobPath } from './layout.ts'
 import type { Snapshot } from './snapshots.ts'
 
 /**
  * Makes a data directory of a snapshot. It appears whole, under its name, or not at all; every file and blob is compared with
- * its digest on the way.
+ * its digest on the way. Jobs that were open when the backup was made are ended in it, and named.
  * @throws `config-invalid` when there is something in `dataDir`; `digest-mismatch` when the backup is damaged
  */
 export async function restoreSnapshot(
   root: string,
   { path, manifest }: Snapshot,
   dataDir: string,
+  clock: Clock,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<readonly EndedJob[]> {
   const target = resolve(dataDir)
   const former = await emptyDirectory(target)
   const partial = `${target}.restoring`
   await rm(partial, { recursive: true, force: true })
   await mkdir(partial, { recursive: true, mode: 0o700 })
   const paths = dataPaths(partial)
+  let ended: readonly EndedJob[]
   try {
     for (const file of manifest.files) {
       const to = file.path === 'registry.sqlite' ? databasePath(paths.registry) : join(partial, file.path)
@@ -41,6 +46,7 @@ export async function restoreSnapshot(
       const options = { algorithm: digestAlgorithm(digest), accept: expecting(hash, digest), signal }
       await copyHashed(storedBlobPath(root, digest), blobPath(paths.registry, digest), options)
     }
+    ended = endOpenJobs(paths.database, clock.now())
     if (former !== undefined) await giveTo(partial, former)
   } catch (error) {
     await rm(partial, { recursive: true, force: true })
@@ -58,6 +64,7 @@ export async function restoreSnapshot(
   }
   await rename(partial, target)
   await syncDirectory(dirname(target))
+  return ended
 }
 
 function expecting(hash: string, what: string): (found: string) => void {

@@ -78,8 +78,10 @@ export const restore: Command = {
   async run({ arg, required, text, io, signal }) {
     const root = resolve(arg('DIR'))
     const snapshot = await findSnapshot(root, text('snapshot'))
-    await restoreSnapshot(root, snapshot, required('data'), signal)
+    const ended = await restoreSnapshot(root, snapshot, required('data'), systemClock, signal)
     io.out(`Restored ${line(snapshot)}`)
+    for (const { id, serverSerial, status } of ended)
+      io.out(`Ended job ${id} of ${serverSerial}, which was ${status}: look at the server, then create the job again\n`)
     return 0
   },
 }

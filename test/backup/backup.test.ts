@@ -116,7 +116,7 @@ test('what was acknowledged before a backup is in it, whatever is pushed and del
 
   const snapshot = await findSnapshot(backups, undefined)
   expect(await verifySnapshot(backups, snapshot, never)).toEqual([])
-  await restoreSnapshot(backups, snapshot, join(directory, 'restored'), never)
+  await restoreSnapshot(backups, snapshot, join(directory, 'restored'), systemClock, never)
   const again = await start(join(directory, 'restored'))
   for (const [tag, content] of before) expect(await pull(again, 'os/debian', tag)).toBe(content)
   const servers = (await (await again.call('GET', '/api/v1/servers')).json()) as { servers: unknown[] }
@@ -143,7 +143,7 @@ test('a second backup copies only what is new; both can be restored; nothing in 
     }),
   ).toEqual([])
 
-  await restoreSnapshot(backups, await findSnapshot(backups, first.name), join(directory, 'old'), never)
+  await restoreSnapshot(backups, await findSnapshot(backups, first.name), join(directory, 'old'), systemClock, never)
   const old = await start(join(directory, 'old'))
   expect(await pull(old, 'a', 'v1')).toBe('one')
   expect((await old.call('GET', '/v2/a/manifests/v2')).status).toBe(404)
@@ -162,13 +162,17 @@ test('a changed byte of a backup is found, and is never restored', async () => {
   writeFileSync(blob, 'oNe')
   expect(await verifySnapshot(backups, snapshot, never)).toEqual([sha256('one')])
   const restored = join(directory, 'restored')
-  await expect(restoreSnapshot(backups, snapshot, restored, never)).rejects.toMatchObject({ code: 'digest-mismatch' })
+  await expect(restoreSnapshot(backups, snapshot, restored, systemClock, never)).rejects.toMatchObject({
+    code: 'digest-mismatch',
+  })
   expect(readdirSync(directory).filter((name) => name.startsWith('restored'))).toEqual([])
 
   writeFileSync(blob, 'one')
   writeFileSync(join(snapshot.path, 'keys', 'master.key'), Buffer.alloc(32))
   expect(await verifySnapshot(backups, snapshot, never)).toEqual(['keys/master.key'])
-  await expect(restoreSnapshot(backups, snapshot, restored, never)).rejects.toMatchObject({ code: 'digest-mismatch' })
+  await expect(restoreSnapshot(backups, snapshot, restored, systemClock, never)).rejects.toMatchObject({
+    code: 'digest-mismatch',
+  })
 })
 
 test('nothing is ever overwritten, and what is no backup or no controller is told', async () => {
@@ -177,10 +181,10 @@ test('nothing is ever overwritten, and what is no backup or no controller is tol
   const backups = join(directory, 'backups')
   await createBackup(backups, { dataDir: running.data, config: undefined }, systemClock, never)
   const snapshot = await findSnapshot(backups, undefined)
-  await expect(restoreSnapshot(backups, snapshot, running.data, never)).rejects.toThrow('it is not empty')
+  await expect(restoreSnapshot(backups, snapshot, running.data, systemClock, never)).rejects.toThrow('it is not empty')
   const empty = join(directory, 'empty')
   await mkdir(empty, { mode: 0o700 })
-  await restoreSnapshot(backups, snapshot, empty, never)
+  await restoreSnapshot(backups, snapshot, empty, systemClock, never)
   expect(readdirSync(empty)).toEqual(expect.arrayContaining(['controller.db', 'keys', 'registry']))
   await expect(listSnapshots(empty)).rejects.toThrow('it holds no backups')
   await expect(findSnapshot(backups, 'yesterday')).rejects.toMatchObject({ code: 'not-found' })
