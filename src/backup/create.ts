@@ -33,42 +33,54 @@ export interface Backup {
  */
 export async function createBackup(
   root: string,
-  { dataDir, config }: BackupSource,
+  source: BackupSource,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<Backup> {
-  const paths = dataPaths(dataDir)
   const now = clock.now().toISOString()
   const name = now.replace(/[:.]/g, '-')
-  await mkdir(snapshotsPath(root), { recursive: true, mode: 0o700 })
   const partial = join(snapshotsPath(root), `${name}.partial`)
-  await mkdir(partial, { mode: 0o700 })
-  const held = await holdBlobs(paths.registry, signal)
+  const held = await holdBlobs(dataPaths(source.dataDir).registry, signal)
   try {
-    snapshotDatabase(databasePath(paths.registry), join(partial, 'registry.sqlite'))
-    snapshotDatabase(paths.database, join(partial, 'controller.db'))
-    await copyTree(paths.keys, join(partial, 'keys'), signal)
-    await copyTree(paths.tls, join(partial, 'tls'), signal)
-    if (config !== undefined) await copyHashed(config, join(partial, 'provisioner.yaml'), { signal })
-    const copied = await copyBlobs(root, paths.registry, blobsOf(join(partial, 'registry.sqlite')), signal)
-    held.assertHeld()
-    const manifest: Manifest = {
-      format: FORMAT,
-      created_at: now,
-      version: VERSION,
-      files: await describeFiles(partial, signal),
-      holds: countsOf(partial),
-    }
-    await writeFileAtomic(join(partial, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`, 0o600)
+    await mkdir(snapshotsPath(root), { recursive: true, mode: 0o700 })
+    await mkdir(partial, { mode: 0o700 })
+    const made = await fillSnapshot(root, partial, source, { now, assertHeld: held.assertHeld, signal }).catch(
+      async (error: unknown) => {
+        await rm(partial, { recursive: true, force: true })
+        throw error
+      },
+    )
     await rename(partial, join(snapshotsPath(root), name))
     await syncDirectory(snapshotsPath(root))
-    return { name, manifest, copied }
-  } catch (error) {
-    await rm(partial, { recursive: true, force: true })
-    throw error
+    return { name, ...made }
   } finally {
     held.release()
   }
+}
+
+async function fillSnapshot(
+  root: string,
+  partial: string,
+  { dataDir, config }: BackupSource,
+  { now, assertHeld, signal }: { readonly now: string; assertHeld(): void; readonly signal: AbortSignal },
+): Promise<Omit<Backup, 'name'>> {
+  const paths = dataPaths(dataDir)
+  snapshotDatabase(databasePath(paths.registry), join(partial, 'registry.sqlite'))
+  snapshotDatabase(paths.database, join(partial, 'controller.db'))
+  await copyTree(paths.keys, join(partial, 'keys'), signal)
+  await copyTree(paths.tls, join(partial, 'tls'), signal)
+  if (config !== undefined) await copyHashed(config, join(partial, 'provisioner.yaml'), { signal })
+  const copied = await copyBlobs(root, paths.registry, blobsOf(join(partial, 'registry.sqlite')), signal)
+  assertHeld()
+  const manifest: Manifest = {
+    format: FORMAT,
+    created_at: now,
+    version: VERSION,
+    files: await describeFiles(partial, signal),
+    holds: countsOf(partial),
+  }
+  await writeFileAtomic(join(partial, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`, 0o600)
+  return { manifest, copied }
 }
 
 /** One read transaction (SQLite, "VACUUM INTO"): writers go on meanwhile. */

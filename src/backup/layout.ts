@@ -47,3 +47,12 @@ export interface SnapshotFile {
   readonly size: number
   readonly sha256: string
 }
+
+/** A path that leads elsewhere would have root's restore write there. */
+const PATH = /^(controller\.db|registry\.sqlite|provisioner\.yaml|(keys|tls)\/(?!\.\.?$)[^/]+)$/
+
+export function isSnapshotFile(value: unknown): value is SnapshotFile {
+  if (typeof value !== 'object' || value === null) return false
+  const { path, sha256 } = value as Partial<SnapshotFile>
+  return typeof path === 'string' && PATH.test(path) && typeof sha256 === 'string'
+}

@@ -5,7 +5,7 @@ import { AppError } from '../shared/errors.ts'
 import { hashOf } from './copy.ts'
 import { blobsOf } from './create.ts'
 import type { Manifest } from './layout.ts'
-import { FORMAT, MANIFEST, snapshotsPath, storedBlobPath } from './layout.ts'
+import { FORMAT, isSnapshotFile, MANIFEST, snapshotsPath, storedBlobPath } from './layout.ts'
 
 export interface Snapshot {
   readonly name: string
@@ -46,6 +46,8 @@ async function readSnapshot(root: string, name: string): Promise<Snapshot> {
       'config-invalid',
       `Cannot read the snapshot "${name}": its format is ${manifest.format}, not ${FORMAT}`,
     )
+  if (!Array.isArray(manifest.files) || !manifest.files.every(isSnapshotFile))
+    throw new AppError('config-invalid', `Cannot read the snapshot "${name}": its manifest names what no backup holds`)
   return { name, path, manifest }
 }
 

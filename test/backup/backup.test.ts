@@ -190,4 +190,5 @@ test('nothing is ever overwritten, and what is no backup or no controller is tol
   await expect(findSnapshot(backups, 'yesterday')).rejects.toMatchObject({ code: 'not-found' })
   const nothing = { dataDir: join(directory, 'nothing'), config: undefined }
   await expect(createBackup(backups, nothing, systemClock, never)).rejects.toThrow('there is no registry in it')
+  expect(readdirSync(join(backups, 'snapshots'))).toEqual([snapshot.name])
 })

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
@@ -96,6 +96,21 @@ test('jobs that were open in a backup are ended by its restoration, and their se
   })
   expect([simulator.requests, machine.starts]).toEqual([[], []])
 })
+
+test.for(['../../etc/cron.d/x', '/etc/passwd', 'keys/../../x', 'keys/..', 'keys', 'other', '', 7])(
+  'a manifest that names %s is no manifest of a backup',
+  async (path) => {
+    const directory = mkdtempSync(join(tmpdir(), 'restore-'))
+    onTestFinished(() => rmSync(directory, { recursive: true }))
+    const snapshot = join(directory, 'snapshots', 'one')
+    mkdirSync(snapshot, { recursive: true })
+    writeFileSync(
+      join(snapshot, 'manifest.json'),
+      JSON.stringify({ format: 1, files: [{ path, size: 0, sha256: '' }] }),
+    )
+    await expect(findSnapshot(directory, 'one')).rejects.toThrow('names what no backup holds')
+  },
+)
 
 const EARLIER = Array.from({ length: SCHEMAS.controller.length - 1 }, (_, index) => index + 1)
 
