@@ -121,7 +121,7 @@ function mediaCollection(state: BmcState): Document {
 }
 
 function virtualMedia({ path, rules, image, leftover, bootNext }: SlotState, { profile, faults }: BmcState): Document {
-  const shown = image ?? leftover
+  const shown = shownImage(image ?? leftover, faults)
   const inserted = image !== undefined || (leftover !== undefined && faults.has('still-shown'))
   const { change } = profile.media
   return resource(path, 'VirtualMedia.v1_3_2', {
@@ -136,6 +136,11 @@ function virtualMedia({ path, rules, image, leftover, bootNext }: SlotState, { p
     ...(change === 'hp-action' && { Oem: { Hp: { BootOnNextServerReset: bootNext, Actions: hpActions(path) } } }),
     ...(change === 'huawei-action' && { Oem: { Huawei: { Actions: huaweiActions(path) } } }),
   })
+}
+
+function shownImage(image: string | undefined, faults: BmcState['faults']): string | undefined {
+  if (faults.has('untold')) return undefined
+  return faults.has('name-only') ? image?.split('/').at(-1) : image
 }
 
 function standardActions(path: string, { allowableProtocols }: BmcState['profile']['media']): Document {

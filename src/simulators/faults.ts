@@ -7,6 +7,8 @@ export const FAULTS = {
   busy: 'the first requests are answered 503',
   occupied: 'the first changes are refused, since the BMC is busy with another operation (Dell SYS446)',
   'still-shown': 'the BMC goes on showing an ejected medium as inserted',
+  'name-only': 'the BMC shows of a medium its name, without the rest of the URL',
+  untold: 'the BMC does not tell which medium is inserted',
   detached: 'virtual media are detached (Dell VRM0021)',
   'wrong-clock': 'the clock of the BMC is three days behind',
   'wrong-serial': 'the BMC belongs to another server',

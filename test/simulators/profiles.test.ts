@@ -235,6 +235,21 @@ test("a medium that the BMC shows after its eject is in nobody's way, and the ej
   await bmc.close()
 })
 
+test.for(['idrac9+name-only', 'ilo5+name-only', 'supermicro-x13+name-only', 'idrac9+untold', 'ilo5+untold'])(
+  '%s: the media of a job are taken out',
+  async (what) => {
+    const found = await simulated(what)
+    const bmc = await bmcConnector(QUICK)(found.address, never)
+    await bmc.insertMedia(MEDIA, () => undefined, never)
+    const inserted = Object.values(found.simulator.images()).filter(Boolean)
+    await bmc.ejectMedia(never)
+    const left = Object.values(found.simulator.images()).filter(Boolean)
+    await bmc.close()
+    expect(inserted.length).toBeGreaterThan(0)
+    expect(left).toEqual([])
+  },
+)
+
 test('a Dell that is busy with another operation (SYS446) is asked again, and nothing is done twice', async () => {
   const found = await simulated('idrac9+occupied')
   const bmc = await bmcConnector(QUICK)(found.address, never)

@@ -64,9 +64,17 @@ export function holds({ inserted, connectedVia, image }: Slot, url: string): boo
   return image === url || url.endsWith(`/${image.split('/').at(-1)}`)
 }
 
-/** A medium of this product, of any job and attempt: `…/media/TOKEN/maintenance.iso`, `task.img`, `combined.iso`. */
+/**
+ * A medium of this product, of any job and attempt: `…/media/TOKEN/maintenance.iso`, `task.img`, `combined.iso`. Some BMCs
+ * show of a URL the name alone.
+ */
 export function isOurs({ image }: Slot): boolean {
-  return image !== undefined && /\/media\/[^/]+\/[a-z]+\.(iso|img)$/.test(image)
+  return image !== undefined && /(^|\/media\/[^/]+\/)(maintenance|task|combined|doctor)\.(iso|img)$/.test(image)
+}
+
+/** The same, or a BMC that does not tell what is in a slot that ours go into. */
+export function mayBeOurs(slot: Slot): boolean {
+  return isOurs(slot) || (slot.image === undefined && (isCd(slot) || isUsbStick(slot)))
 }
 
 /** `EXT2` before `EXT10`, `1` before `2`; the same on every host, whatever its locale. */

@@ -7,7 +7,7 @@ import { type Discovery, readSlots } from './discover.ts'
 import { createDrive } from './drive.ts'
 import type { Learning } from './learning.ts'
 import type { Slot } from './resources.ts'
-import { chooseSlots, compareIds, isCd, isEmpty, isOurs, isUsable } from './slots.ts'
+import { chooseSlots, compareIds, isCd, isEmpty, isOurs, isUsable, mayBeOurs } from './slots.ts'
 import type { Timing } from './timing.ts'
 
 export interface VirtualMedia {
@@ -102,7 +102,6 @@ export function createVirtualMedia(
 
     async ejectOurs(signal) {
       const slots = await readSlots(client, discovery, signal)
-      const mayBeOurs = (slot: Slot) => isOurs(slot) || (isCd(slot) && slot.image === undefined)
       const full = slots.filter((slot) => isUsable(slot) && !isEmpty(slot) && mayBeOurs(slot))
       for (const slot of full) await drive.eject(slot, signal)
     },

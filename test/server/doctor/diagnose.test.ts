@@ -146,6 +146,8 @@ const SEEN: Readonly<Record<Fault, string | undefined>> = {
   busy: undefined,
   occupied: undefined,
   'still-shown': 'eject failed',
+  'name-only': undefined,
+  untold: undefined,
   detached: undefined,
   'wrong-clock': 'clock warning',
   'wrong-serial': 'identity failed',

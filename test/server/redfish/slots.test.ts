@@ -83,7 +83,10 @@ test('media of this product are told by their path', () => {
   expect(of('https://10.0.0.1:8443/media/abc-1/maintenance.iso')).toBe(true)
   expect(of('http://10.0.0.1/media/abc-1/task.img')).toBe(true)
   expect(of('http://10.0.0.1/media/abc-1/combined.iso')).toBe(true)
+  expect(of('task.img')).toBe(true)
   expect(of('http://10.0.0.1/isos/task.iso')).toBe(false)
+  expect(of('http://10.0.0.1/media/abc-1/debian.iso')).toBe(false)
+  expect(of('debian.iso')).toBe(false)
 })
 
 test('ids are ordered by their numbers', () => {
