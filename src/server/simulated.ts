@@ -3,7 +3,7 @@ import type { Clock } from '../shared/time.ts'
 import { parseSimulation } from '../simulators/profiles.ts'
 import { simulatedMachine } from '../simulators/simulated-machine.ts'
 import { type Simulator, startSimulator } from '../simulators/simulator.ts'
-import type { BmcAddress } from './jobs/ports.ts'
+import type { BmcAddress } from './jobs/bmc-ports.ts'
 
 /** A server whose BMC address begins so has a simulated BMC in this process: `simulate:idrac9+no-licence`. */
 export const SIMULATE = 'simulate:'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Bmc } from '../../src/server/jobs/ports.ts'
+import type { Bmc } from '../../src/server/jobs/bmc-ports.ts'
 import { bmcConnector } from '../../src/server/redfish/bmc.ts'
 import { PROFILES } from '../../src/simulators/profiles.ts'
 import { never } from '../server/redfish/connected.ts'

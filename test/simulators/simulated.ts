@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest'
-import type { BmcAddress } from '../../src/server/jobs/ports.ts'
+import type { BmcAddress } from '../../src/server/jobs/bmc-ports.ts'
 import { SIMULATED_TIMING } from '../../src/server/redfish/timing.ts'
 import { systemClock } from '../../src/shared/time.ts'
 import type { SimulatedMachine } from '../../src/simulators/machine.ts'

@@ -1,7 +1,8 @@
 import { AppError, isAppError } from '../../shared/errors.ts'
 import type { Backoff } from '../../shared/time.ts'
+import type { Bmc, BmcFacts } from './bmc-ports.ts'
 import type { WorkerDeps } from './deps.ts'
-import type { Bmc, BmcFacts, Server } from './ports.ts'
+import type { Server } from './ports.ts'
 
 /** A BMC that restarts or is busy: how it is asked again, for as long as the part of the job may take. */
 export const PATIENCE: Backoff = { firstMs: 1_000, maxMs: 30_000, attempts: Number.POSITIVE_INFINITY }

@@ -1,10 +1,11 @@
 import { AppError, errorText } from '../../shared/errors.ts'
 import { retry, sleep, withTimeout } from '../../shared/time.ts'
+import type { Bmc, RedfishStep } from './bmc-ports.ts'
 import { mayPass, withBmc } from './bmc-session.ts'
 import type { HeldDeps } from './deps.ts'
 import type { Job } from './machine.ts'
 import { isTouched } from './machine.ts'
-import type { Bmc, HistoryEntry, RedfishStep } from './ports.ts'
+import type { HistoryEntry } from './ports.ts'
 import { StepFailure } from './provision.ts'
 
 const LATE_LOOK_MS = 2_000

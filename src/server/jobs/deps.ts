@@ -1,7 +1,8 @@
 import type { Logger } from '../../shared/log.ts'
 import type { Backoff, Clock } from '../../shared/time.ts'
+import type { ConnectBmc } from './bmc-ports.ts'
 import type { Changes } from './changes.ts'
-import type { BootWatch, Budgets, ConnectBmc, JobMedia, JobStore, ServerStore } from './ports.ts'
+import type { BootWatch, Budgets, JobMedia, JobStore, ServerStore } from './ports.ts'
 import type { JobRecord } from './record.ts'
 
 /** What working on jobs needs. */

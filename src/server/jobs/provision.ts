@@ -1,11 +1,12 @@
 import { errorText, isAppError } from '../../shared/errors.ts'
 import { retry, withTimeout } from '../../shared/time.ts'
+import type { Bmc, BmcFacts } from './bmc-ports.ts'
 import { mayPass, withBmc } from './bmc-session.ts'
 import { webhookBudget } from './budgets.ts'
 import type { HeldDeps } from './deps.ts'
 import type { Job } from './machine.ts'
 import { isBooted } from './machine.ts'
-import type { Bmc, BmcFacts, Server } from './ports.ts'
+import type { Server } from './ports.ts'
 
 /** Of a failure: parts of it are what the BMC says. */
 const MAX_MESSAGE = 8 * 1024

@@ -1,5 +1,5 @@
 import { withTimeout } from '../../shared/time.ts'
-import type { Bmc, BmcAddress, BmcFacts, ConnectBmc, LearnedProfiles } from '../jobs/ports.ts'
+import type { Bmc, BmcAddress, BmcFacts, ConnectBmc, LearnedProfiles } from '../jobs/bmc-ports.ts'
 import { type BootOnce, createBootOnce } from './boot-once.ts'
 import { createClient, type RedfishClient } from './client.ts'
 import { type Discovery, discover } from './discover.ts'

@@ -1,4 +1,4 @@
-import type { ConnectCheckup, LearnedProfiles, SlotFacts } from '../jobs/ports.ts'
+import type { ConnectCheckup, LearnedProfiles, SlotFacts } from '../jobs/bmc-ports.ts'
 import { factsOf, openBmc } from './bmc.ts'
 import type { Slot } from './resources.ts'
 import { isCd, isEmpty, isUsable } from './slots.ts'

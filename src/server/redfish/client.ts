@@ -1,5 +1,5 @@
 import { AppError } from '../../shared/errors.ts'
-import type { BmcAddress } from '../jobs/ports.ts'
+import type { BmcAddress } from '../jobs/bmc-ports.ts'
 import { etagOf, must, type RedfishAnswer } from './answer.ts'
 import { createExchange, type Request } from './exchange.ts'
 import { pathOfLink, pathOfLocation } from './links.ts'

@@ -1,6 +1,6 @@
 import { AppError, isAppError } from '../../shared/errors.ts'
 import { retry, sleep } from '../../shared/time.ts'
-import type { BmcAddress } from '../jobs/ports.ts'
+import type { BmcAddress } from '../jobs/bmc-ports.ts'
 import { isOk, type RedfishAnswer } from './answer.ts'
 import { parseMessages } from './messages.ts'
 import { findRetry, retryWaitMs } from './retries.ts'

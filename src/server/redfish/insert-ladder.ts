@@ -1,4 +1,4 @@
-import type { LearnedProfile } from '../jobs/ports.ts'
+import type { LearnedProfile } from '../jobs/bmc-ports.ts'
 import { isOk, type RedfishAnswer } from './answer.ts'
 import type { Slot } from './resources.ts'
 

@@ -1,5 +1,5 @@
-import type { BmcFacts, BmcKind, LearnedProfile, LearnedProfiles } from '../jobs/ports.ts'
-import { NOTHING_LEARNED } from '../jobs/ports.ts'
+import type { BmcFacts, BmcKind, LearnedProfile, LearnedProfiles } from '../jobs/bmc-ports.ts'
+import { NOTHING_LEARNED } from '../jobs/bmc-ports.ts'
 
 /** What is known of this kind of BMC, and where more of it is kept. */
 export interface Learning {

@@ -1,6 +1,6 @@
 import { AppError, isAppError } from '../../shared/errors.ts'
 import { sleep } from '../../shared/time.ts'
-import type { PowerState } from '../jobs/ports.ts'
+import type { PowerState } from '../jobs/bmc-ports.ts'
 import { isOk, type RedfishAnswer, refused } from './answer.ts'
 import type { RedfishClient } from './client.ts'
 import type { Discovery } from './discover.ts'

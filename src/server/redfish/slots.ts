@@ -1,5 +1,5 @@
 import { AppError } from '../../shared/errors.ts'
-import { type LearnedProfile, NOTHING_LEARNED } from '../jobs/ports.ts'
+import { type LearnedProfile, NOTHING_LEARNED } from '../jobs/bmc-ports.ts'
 import type { Slot } from './resources.ts'
 
 /** Slots for the two media, best first. A slot that refuses is passed over. */

@@ -1,6 +1,6 @@
 import { AppError, isAppError } from '../../shared/errors.ts'
 import { sleep } from '../../shared/time.ts'
-import type { MediaUrls, RedfishStep } from '../jobs/ports.ts'
+import type { MediaUrls, RedfishStep } from '../jobs/bmc-ports.ts'
 import { isOk } from './answer.ts'
 import type { RedfishClient } from './client.ts'
 import { type Discovery, readSlots } from './discover.ts'

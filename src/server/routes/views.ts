@@ -1,6 +1,7 @@
 import type { FromSchema } from '../http/schema.ts'
+import type { BmcKind, LearnedProfile } from '../jobs/bmc-ports.ts'
 import type { JobSummary } from '../jobs/machine.ts'
-import type { BmcKind, HistoryEntry, LearnedProfile, ListedServer } from '../jobs/ports.ts'
+import type { HistoryEntry, ListedServer } from '../jobs/ports.ts'
 import { etaSeconds } from '../jobs/progress.ts'
 import type { DIAGNOSIS, EVENT, JOB, JOB_WITH_EVENTS, SERVER, SERVER_DETAIL } from './schemas.ts'
 

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Clock } from '../../shared/time.ts'
-import type { KnownBmcs } from '../jobs/ports.ts'
+import type { KnownBmcs } from '../jobs/bmc-ports.ts'
 import type { Commits } from './commits.ts'
 import { directCommits } from './commits.ts'
 import { text } from './job-row.ts'

@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest'
-import type { Bmc, BmcAddress } from '../../../src/server/jobs/ports.ts'
+import type { Bmc, BmcAddress } from '../../../src/server/jobs/bmc-ports.ts'
 import { bmcConnector } from '../../../src/server/redfish/bmc.ts'
 import type { Timing } from '../../../src/server/redfish/timing.ts'
 import { type BmcOptions, type RunningBmc, startBmc } from '../../lab/bmc/bmc.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { NOTHING_LEARNED } from '../../../src/server/jobs/ports.ts'
+import { NOTHING_LEARNED } from '../../../src/server/jobs/bmc-ports.ts'
 import { parseSlot } from '../../../src/server/redfish/resources.ts'
 import { chooseSlots, compareIds, holds, isEmpty, isOurs } from '../../../src/server/redfish/slots.ts'
 

@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from 'vitest'
-import type { KnownBmcs, ServerStore } from '../../../src/server/jobs/ports.ts'
+import type { KnownBmcs } from '../../../src/server/jobs/bmc-ports.ts'
+import type { ServerStore } from '../../../src/server/jobs/ports.ts'
 import { openDatabase } from '../../../src/server/store/database.ts'
 import { sqliteKnownBmcs } from '../../../src/server/store/known-bmcs.ts'
 import { sqliteServerRegistry } from '../../../src/server/store/server-registry.ts'

@@ -1,4 +1,4 @@
-import type { Bmc, ConnectBmc, MediaUrls, PowerState, RedfishStep } from '../../../src/server/jobs/ports.ts'
+import type { Bmc, ConnectBmc, MediaUrls, PowerState, RedfishStep } from '../../../src/server/jobs/bmc-ports.ts'
 import { AppError } from '../../../src/shared/errors.ts'
 import { sleep } from '../../../src/shared/time.ts'
 
