@@ -1,3 +1,4 @@
+import { cosignTags } from '../shared/attached-tags.ts'
 import type { Digest } from '../shared/digest.ts'
 import { AppError } from '../shared/errors.ts'
 import { mapParallel } from '../shared/parallel.ts'
@@ -23,8 +24,6 @@ export interface PlanOptions {
   readonly platform: string | undefined
 }
 
-/** cosign's "Signature Storage": `sha256-<hex>.sig` for signatures, `.att` for attestations, `.sbom`. */
-const TAG_ENDINGS = ['sig', 'att', 'sbom']
 const PARALLEL = 4
 
 /** Indexes in indexes in indexes …: nobody builds that, somebody may try. */
@@ -82,8 +81,7 @@ export async function planCopy(
 async function attachments(source: ContentSource, digest: Digest, signal: AbortSignal) {
   const byReference = await source.referrers(digest, signal)
   const byTag: { tag: string; manifest: ManifestDocument }[] = []
-  for (const ending of digest.startsWith('sha256:') ? TAG_ENDINGS : []) {
-    const tag = `${digest.replace(':', '-')}.${ending}`
+  for (const tag of cosignTags(digest)) {
     const manifest = await source.manifest(tag, signal)
     if (manifest !== undefined) byTag.push({ tag, manifest })
   }

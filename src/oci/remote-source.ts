@@ -1,3 +1,4 @@
+import { referrersTag } from '../shared/attached-tags.ts'
 import type { Digest } from '../shared/digest.ts'
 import { isDigest, sha256 } from '../shared/digest.ts'
 import { AppError } from '../shared/errors.ts'
@@ -91,13 +92,8 @@ async function fetchReferrers(
 }
 
 async function fallbackReferrers(repository: Repository, subject: Digest, signal: AbortSignal, backoff: Backoff) {
-  const index = await fetchManifest(repository, fallbackTag(subject), signal, backoff)
+  const index = await fetchManifest(repository, referrersTag(subject), signal, backoff)
   return index === undefined ? [] : linksOf(index).manifests.map(({ digest }) => digest)
-}
-
-/** distribution-spec "Referrers Tag Schema". */
-export function fallbackTag(subject: Digest): string {
-  return subject.replace(':', '-').slice(0, 128)
 }
 
 /** end-8a: every tag. @throws `registry-answer` */

@@ -1,10 +1,11 @@
+import { referrersTag } from '../shared/attached-tags.ts'
 import type { Digest } from '../shared/digest.ts'
 import { retry } from '../shared/time.ts'
 import type { ContentTarget, ManifestDocument } from './content.ts'
 import { linksOf, parseJsonObject, referrerEntry } from './graph.ts'
 import type { Repository } from './registry.ts'
 import { isTransient } from './registry.ts'
-import { BACKOFF, fallbackTag, fetchManifest } from './remote-source.ts'
+import { BACKOFF, fetchManifest } from './remote-source.ts'
 import type { UploadPolicy } from './upload.ts'
 import { drained, pushBlob } from './upload.ts'
 
@@ -29,7 +30,7 @@ export function remoteTarget(repository: Repository, policy: UploadPolicy = UPLO
       const { subject } = linksOf(manifest)
       // Without that header the registry does not know referrers (distribution-spec "Pushing Manifests with Subject").
       if (subject === undefined || answer.headers['oci-subject'] !== undefined) return
-      await put(fallbackTag(subject), await withReferrer(repository, subject, manifest, signal), signal)
+      await put(referrersTag(subject), await withReferrer(repository, subject, manifest, signal), signal)
     },
     async tag(manifest, tag, signal) {
       // A tag alone would make a sha256 of it; end-7b names what was pushed by another digest.
@@ -41,7 +42,7 @@ export function remoteTarget(repository: Repository, policy: UploadPolicy = UPLO
 
 /** The index behind the fallback tag, with one more entry. Two writers at once can lose one, as the specification says. */
 async function withReferrer(repository: Repository, subject: Digest, manifest: ManifestDocument, signal: AbortSignal) {
-  const present = await fetchManifest(repository, fallbackTag(subject), signal)
+  const present = await fetchManifest(repository, referrersTag(subject), signal)
   const list = present === undefined ? [] : parseJsonObject(present.content, present.digest)['manifests']
   const others = (Array.isArray(list) ? list : []).filter(
     (entry: { digest?: unknown } | null) => entry?.digest !== manifest.digest,

@@ -1,4 +1,5 @@
 import { type KeyObject, verify } from 'node:crypto'
+import { signatureTag } from '../shared/attached-tags.ts'
 import type { Digest } from '../shared/digest.ts'
 import { AppError, errorText } from '../shared/errors.ts'
 import type { Descriptor } from './manifest.ts'
@@ -46,7 +47,7 @@ async function signatureProblem(
   key: KeyObject,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const found = await fetchManifest(repository, `${subject.replace(':', '-')}.sig`, signal)
+  const found = await fetchManifest(repository, signatureTag(subject), signal)
   if (found === undefined) return `${subject} has no signature`
   const attached = parseManifest(found.content.toString('utf8'))
   const layers = attached.kind === 'image' ? attached.layers : []

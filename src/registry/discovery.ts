@@ -1,3 +1,4 @@
+import { referrersTag } from '../shared/attached-tags.ts'
 import type { Digest } from '../shared/digest.ts'
 import type { Call, Handler, RegistryDeps } from './call.ts'
 import { OciError } from './errors.ts'
@@ -89,7 +90,7 @@ async function taggedReferrers(
   metadata: RegistryDeps['metadata'],
   subject: Digest,
 ): Promise<readonly Referrer[]> {
-  const index = await metadata.findManifest(repository, { tag: subject.replace(':', '-').slice(0, 128) })
+  const index = await metadata.findManifest(repository, { tag: referrersTag(subject) })
   if (index?.mediaType !== INDEX_TYPE) return []
   return parseIndex(index.content)
 }

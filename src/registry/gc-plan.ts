@@ -1,5 +1,5 @@
+import { attachedTagsOf, isAttachedTag } from '../shared/attached-tags.ts'
 import type { Digest } from '../shared/digest.ts'
-import { attachedTagsOf, isAttachedTag } from './attached-tags.ts'
 import type { RepositoryRetention } from './retention.ts'
 import type { ManifestFacts, RepositoryContents, TagFacts } from './storage/storage.ts'
 

@@ -1,7 +1,7 @@
+import { isAttachedTag } from '../shared/attached-tags.ts'
 import type { Glob } from './access/glob.ts'
 import { compileGlob } from './access/glob.ts'
 import type { RepositoryPattern } from './access/rules.ts'
-import { isAttachedTag } from './attached-tags.ts'
 import type { TagFacts } from './storage/storage.ts'
 
 /** A tag in which `*` stands for anything. */

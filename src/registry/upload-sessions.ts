@@ -1,5 +1,4 @@
-import type { Hash } from 'node:crypto'
-import { createHash, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import type { Digest } from '../shared/digest.ts'
 import { digestAlgorithm } from '../shared/digest.ts'
 import type { Clock } from '../shared/time.ts'
@@ -8,6 +7,8 @@ import type { Exclusive } from './digest-lock.ts'
 import { isStorageFull, OciError } from './errors.ts'
 import { receiveInto } from './receive.ts'
 import type { RequestBody } from './request-body.ts'
+import type { SessionHash } from './session-hash.ts'
+import { sessionHash } from './session-hash.ts'
 import type { BlobStore, MetadataStore, UploadSession, UploadStore, UploadWriter } from './storage/storage.ts'
 
 export interface UploadDeps {
@@ -31,11 +32,9 @@ export interface Append {
   readonly finish?: Digest
 }
 
-/** The running hash of a session lives in memory; after a restart the bytes on disk are hashed again. */
+/** What this process knows of a session that has had a request. */
 interface Live {
-  algorithm: 'sha256' | 'sha512'
-  hash: Hash
-  hashed: number
+  readonly hash: SessionHash
   busy: boolean
   writer: UploadWriter | undefined
   cancelled: boolean
@@ -144,13 +143,13 @@ export function createUploadSessions({ blobs, uploads, metadata, quotas, exclusi
   function claim(session: UploadSession, finish: Digest | undefined): Live {
     const known = live.get(session.id)
     if (known?.busy) throw new OciError('UPLOAD_BUSY', { upload: session.id })
-    if (known !== undefined && known.hashed > 0) {
+    if (known?.hash.begun) {
       known.busy = true
       return known
     }
     const algorithm = finish === undefined ? session.algorithm : digestAlgorithm(finish)
-    const hash = createHash(algorithm)
-    const fresh: Live = { algorithm, hash, hashed: 0, busy: true, writer: undefined, cancelled: false }
+    const hash = sessionHash(algorithm, () => uploads.read(session.id))
+    const fresh: Live = { hash, busy: true, writer: undefined, cancelled: false }
     live.set(session.id, fresh)
     return fresh
   }
@@ -160,10 +159,10 @@ export function createUploadSessions({ blobs, uploads, metadata, quotas, exclusi
     if (at !== undefined && body.length !== undefined && body.length !== at.length) {
       throw new OciError('SIZE_INVALID', { contentRange: at.length, contentLength: body.length })
     }
-    if (state.hashed !== writer.size) await hashAgain(session.id, state, state.algorithm)
+    await state.hash.catchUp(writer.size)
     const started = writer.size
     try {
-      await receiveInto(writer, state.hash, body, {
+      await receiveInto(writer, state.hash.hash, body, {
         limit: at?.length,
         isCancelled: () => state.cancelled,
         ensureSpace: async (bytes) => {
@@ -172,10 +171,10 @@ export function createUploadSessions({ blobs, uploads, metadata, quotas, exclusi
           await ensureSpace(bytes)
         },
       })
-      state.hashed = writer.size
+      state.hash.note(writer.size)
     } catch (error) {
       // What was written stays, what was hashed may be more: the next request hashes the file again.
-      state.hashed = -1
+      state.hash.note(undefined)
       quotas.keep(session.id, { repository: session.repository, bytes: writer.size })
       throw error
     }
@@ -189,20 +188,9 @@ export function createUploadSessions({ blobs, uploads, metadata, quotas, exclusi
     if (free - bytes < reserveBytes) throw new OciError('STORAGE_FULL', { free, needed: bytes, reserve: reserveBytes })
   }
 
-  async function hashAgain(id: string, state: Live, algorithm: 'sha256' | 'sha512'): Promise<void> {
-    const hash = createHash(algorithm)
-    let hashed = 0
-    for await (const chunk of uploads.read(id)) {
-      hash.update(chunk)
-      hashed += chunk.length
-    }
-    Object.assign(state, { algorithm, hash, hashed })
-  }
-
   /** Digest, then durable bytes, then the transaction; only then the client hears of it. */
   async function commit(session: UploadSession, state: Live, bytes: number, digest: Digest): Promise<void> {
-    if (state.algorithm !== digestAlgorithm(digest)) await hashAgain(session.id, state, digestAlgorithm(digest))
-    const actual = `${state.algorithm}:${state.hash.copy().digest('hex')}`
+    const actual = await state.hash.digest(digestAlgorithm(digest))
     if (actual !== digest) {
       await drop(session.id)
       throw new OciError('DIGEST_INVALID', { digest, actual, size: bytes })

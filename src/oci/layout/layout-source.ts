@@ -1,9 +1,9 @@
+import { isAttachedTag, referrersTag } from '../../shared/attached-tags.ts'
 import { isDigest } from '../../shared/digest.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { ContentSource, ManifestDocument } from '../content.ts'
 import { checkManifest, MAX_MANIFEST_BYTES } from '../content.ts'
 import { linksOf, ownMediaType } from '../graph.ts'
-import { fallbackTag } from '../remote-source.ts'
 import type { LayoutEntry } from './index-file.ts'
 import { blobFile, parseIndexFile } from './index-file.ts'
 
@@ -16,9 +16,6 @@ export interface LayoutFiles {
   stream(path: string, start: number, size: number): AsyncIterable<Uint8Array>
   close(): Promise<void>
 }
-
-/** Tags that belong to another manifest: cosign's, and the referrers tag schema. */
-const ATTACHED_TAG = /^sha(256-[0-9a-f]{64}|512-[0-9a-f]{121})(\.\w+)?$/
 
 /** Reads from an OCI image layout (image-spec "image-layout.md"). */
 export async function layoutSource(files: LayoutFiles): Promise<ContentSource & { entries: readonly LayoutEntry[] }> {
@@ -56,7 +53,7 @@ export async function layoutSource(files: LayoutFiles): Promise<ContentSource & 
     async referrers(subject) {
       known ??= subjects()
       const direct = (await known).filter((one) => one.subject === subject).map(({ digest }) => digest)
-      const tagged = byTag(entries, fallbackTag(subject))
+      const tagged = byTag(entries, referrersTag(subject))
       const list = tagged === undefined ? undefined : await byDigest(tagged)
       const listed = list === undefined ? [] : linksOf(list).manifests.map(({ digest }) => digest)
       return [...new Set([...direct, ...listed])]
@@ -75,7 +72,7 @@ async function onlyEntry(
   subjects: () => Promise<readonly { digest: string; subject: string | undefined }[]>,
 ): Promise<LayoutEntry> {
   const attached = new Set((await subjects()).filter(({ subject }) => subject).map(({ digest }) => digest))
-  const images = entries.filter(({ tag, digest }) => !attached.has(digest) && !ATTACHED_TAG.test(tag ?? ''))
+  const images = entries.filter(({ tag, digest }) => !attached.has(digest) && !isAttachedTag(tag ?? ''))
   const [only] = images
   if (only !== undefined && new Set(images.map(({ digest }) => digest)).size === 1) return only
   const tags = images.map(({ tag, digest }) => tag ?? digest).join(', ')

@@ -1,5 +1,5 @@
+import { attachedTagsOf } from '../../shared/attached-tags.ts'
 import type { Digest } from '../../shared/digest.ts'
-import { attachedTagsOf } from '../attached-tags.ts'
 import { OciError } from '../errors.ts'
 import type { Database, Row } from './sqlite-database.ts'
 import { digestColumn, repositoryId } from './sqlite-database.ts'
