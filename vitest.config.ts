@@ -1,7 +1,23 @@
+import { statfsSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 /** Written, and never seen to the end yet (docs/status.md). `vitest run --project unproven` runs them; script/test says so. */
 const UNPROVEN = ['test/system/install-image.vm.test.ts']
+
+/**
+ * Fast tests make hundreds of databases, each of which flushes the disk: in memory that costs nothing. What a loss of power
+ * leaves is tried with faults of our own making, not by that.
+ */
+function memoryDirectory(): string {
+  const MEMORY = '/dev/shm'
+  try {
+    const { bavail, bsize } = statfsSync(MEMORY)
+    return bavail * bsize > 2 ** 31 ? MEMORY : tmpdir()
+  } catch {
+    return tmpdir()
+  }
+}
 
 /**
  * Three projects by what a test needs: `fast` nothing but Node, `real` programs of the lab roots (root rights),
@@ -18,6 +34,7 @@ export default defineConfig({
           // No module keeps state, so files may share a process; waiting tests leave room for a third one on two cores.
           isolate: false,
           maxWorkers: 3,
+          env: { TMPDIR: memoryDirectory() },
           testTimeout: 20_000,
           expect: { poll: { timeout: 10_000 } },
         },

@@ -41,7 +41,9 @@ async function examine(what: string, change: Partial<Server['bmc']> = {}): Promi
   const { address, simulator } = await simulated(what, machine)
   const bmc = { ...address, ...change }
   const server: Server = { serial: 'SN-1', uuid: null, bmc, vendor: null, network: null, createdAt: new Date(0) }
-  const deps = { connect: checkupConnector(QUICK), testMedia: await openMedia(), clock: systemClock, fetchMs: 20 }
+  // A slot that goes on showing its medium is looked at until its time is over.
+  const timing = faults.has('still-shown') ? { ...QUICK, slotMs: 200 } : QUICK
+  const deps = { connect: checkupConnector(timing), testMedia: await openMedia(), clock: systemClock, fetchMs: 20 }
   const findings = await diagnose(server, deps, never)
   expect(Object.values(simulator.images()).filter(Boolean)).toEqual([])
   expect(simulator.sessions()).toBe(0)
