@@ -10,6 +10,7 @@ import type { Callers } from './access/callers.ts'
 import { createLimits } from './access/limits.ts'
 import { openAccess } from './access/open.ts'
 import { createQuotas } from './access/quotas.ts'
+import type { TellChange } from './audit.ts'
 import { createBlobSender } from './blob-response.ts'
 import { blobEndpoints } from './blobs.ts'
 import { createContentCache, rememberHeads } from './cache.ts'
@@ -44,6 +45,7 @@ export interface RegistryOptions {
   readonly root: string
   readonly log: Logger
   readonly clock: Clock
+  readonly onChange?: TellChange
   /** File with rights, quotas and limits (docs/registry-access.md), read again when it changes. Without it and without `callers`, everybody may do everything. */
   readonly policyFile?: string | undefined
   /** The same from elsewhere than a file. */
@@ -127,7 +129,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
       uploads: limits.uploads(content.uploads),
     },
     options.authorize ?? access.authorize,
-    { log, metrics, nameOf: mirror.nameOf },
+    { log, onChange: options.onChange, metrics, nameOf: mirror.nameOf },
   )
   await sessions.sweep(new Date(clock.now().getTime() - IDLE_UPLOAD_MS), true)
   await sessions.recount()

@@ -1,7 +1,8 @@
 import type { Logger } from '../shared/log.ts'
 import type { Admission, Authorize } from './access/access.ts'
 import { originOf } from './access/challenge.ts'
-import { auditLine } from './audit.ts'
+import type { TellChange } from './audit.ts'
+import { auditChange } from './audit.ts'
 import type { Access, Call, Handler } from './call.ts'
 import { OciError, ociErrorResponse } from './errors.ts'
 import type { Exchange } from './exchange.ts'
@@ -29,6 +30,7 @@ export type NameOf = (repository: string, query: URLSearchParams) => string
 
 export interface RouteOptions {
   readonly log: Logger
+  readonly onChange?: TellChange | undefined
   readonly metrics: Pick<RegistryMetrics, 'begin'>
   readonly nameOf?: NameOf
 }
@@ -90,7 +92,7 @@ function endpoints(h: RegistryHandlers): readonly Endpoint[] {
 export function registryRoutes(
   handlers: RegistryHandlers,
   authorize: Authorize,
-  { log, metrics, nameOf = (repository) => repository }: RouteOptions,
+  { log, onChange, metrics, nameOf = (repository) => repository }: RouteOptions,
 ): Answer {
   const table = endpoints(handlers)
   return async (c) => {
@@ -101,7 +103,7 @@ export function registryRoutes(
     // Node's response has been sent already; what was returned for it is a token without a status.
     const status = c.env.outgoing?.statusCode ?? response.status
     ended(status, ms)
-    auditLine(log, c, status, ms)
+    auditChange(log, onChange, c, status, ms)
     return response
   }
 }

@@ -134,6 +134,7 @@ async function serveData(
   })
   await using maintenance =
     config.maintenanceIso === undefined ? undefined : await fileMedium(config.maintenanceIso, signal)
+  const trail = sqliteAuditStore(changing.db, changing.commits)
   const registry = await openRegistry({
     root: dataPaths(config.dataDir).registry,
     log,
@@ -142,6 +143,9 @@ async function serveData(
     people: registryPeople(accounts),
     throttle,
     policyFile: config.registryPolicy,
+    onChange(entry) {
+      trail.add(entry, clock.now()).catch((error: unknown) => log.error({ err: error }, 'a change is not in the trail'))
+    },
   })
   const sensor = await openSensor(maintenance, { jobs, record, log }, signal)
   const note = (id: string, type: string, message: string) => jobs.note(id, { type, message }, clock.now())
@@ -166,7 +170,7 @@ async function serveData(
     accounts,
     users,
     tokens,
-    trail: sqliteAuditStore(changing.db, changing.commits),
+    trail,
     caPem: tls?.ca,
     record,
     secrets: keys.secrets,
@@ -230,6 +234,7 @@ async function serveData(
       log,
       note,
       turned: worker.turned,
+      tookOver: metrics.tookOver,
     }
     await runWorker(WORKER, config.workers, deps, signal)
   } finally {

@@ -38,6 +38,11 @@ export const CONTROLLER_METRICS = {
     labels: ['vendor', 'method', 'status'],
   },
   provisioner_redfish_request_seconds: { type: 'histogram', help: 'Time to the answer of a BMC.', labels: ['vendor'] },
+  provisioner_worker_takeovers_total: {
+    type: 'counter',
+    help: 'Workers that did not beat any more and whose jobs were taken over.',
+    labels: [],
+  },
   provisioner_database_bytes: { type: 'gauge', help: 'Pages of the database, used and free.', labels: [] },
   provisioner_event_loop_delay_seconds: {
     type: 'gauge',

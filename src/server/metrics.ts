@@ -34,6 +34,7 @@ export interface ControllerMetrics {
   counted(medium: Medium, name: string): Medium
   /** Told of each change of a job. */
   jobChanged(job: Job): void
+  tookOver(): void
   /** The text that Prometheus reads. */
   text(db: DatabaseSync): string
   close(): void
@@ -48,7 +49,9 @@ export function createControllerMetrics(): ControllerMetrics {
   const jobSeconds = createHistogram('provisioner_job_seconds', JOB_BOUNDS)
   const bmcRequests = createCounter('provisioner_redfish_requests_total')
   const bmcSeconds = createHistogram('provisioner_redfish_request_seconds', REDFISH_BOUNDS)
-  const meters = [requests, requestSeconds, mediaBytes, jobsEnded, jobSeconds, bmcRequests, bmcSeconds]
+  const takeovers = createCounter('provisioner_worker_takeovers_total')
+  takeovers.add({}, 0)
+  const meters = [takeovers, requests, requestSeconds, mediaBytes, jobsEnded, jobSeconds, bmcRequests, bmcSeconds]
   const own = processMeters()
   let inFlight = 0
   let streams = 0
@@ -93,6 +96,7 @@ export function createControllerMetrics(): ControllerMetrics {
       jobsEnded.add({ outcome: outcome ?? 'none' })
       jobSeconds.observe({ outcome: outcome ?? 'none' }, (updatedAt.getTime() - createdAt.getTime()) / 1000)
     },
+    tookOver: () => takeovers.add({}),
     text(db) {
       const gauges: Sample[] = [
         { name: 'provisioner_build_info', labels: { version: VERSION, build: BUILD_ID }, value: 1 },

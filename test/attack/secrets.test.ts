@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -132,4 +133,14 @@ test('what accounts change is in the trail, with its result; strangers are not',
     .split('\n')
     .filter((line) => line.includes('"msg":"audit"'))
   expect(lines.map((line) => JSON.parse(line) as object).at(-1)).toMatchObject(entry)
+})
+
+test('what is pushed is in the trail too', async () => {
+  const digest = `sha256:${createHash('sha256').update('layer').digest('hex')}`
+  const headers = { 'content-type': 'application/octet-stream', authorization: `Basic ${btoa(`x:${target.admin}`)}` }
+  const pushed = await target.call('POST', `/v2/os/debian/blobs/uploads/?digest=${digest}`, 'layer', headers)
+  expect(pushed.status).toBe(201)
+  const newest = async () => (await (await target.call('GET', '/api/v1/audit?limit=1')).json()) as object
+  const row = { audit: 'blob stored', caller: 'account:first admin', object: `os/debian@${digest}`, status: 201 }
+  await expect.poll(newest).toMatchObject({ entries: [row] })
 })

@@ -20,6 +20,8 @@ export interface WorkerDeps {
   note(jobId: string, type: string, message: string): Promise<void>
   /** Told of each turn of the loop that takes jobs: a sign of life. */
   turned?(): void
+  /** Told of each worker whose jobs were taken over. */
+  tookOver?(): void
 }
 
 /** What working on a job needs that this worker holds. */

@@ -21,6 +21,7 @@ export interface TenureDeps extends TenureTimes {
   readonly log: Logger
   /** Told of jobs that were ended by another process. */
   onEnded(ids: readonly string[]): Promise<void>
+  tookOver?(): void
 }
 
 /**
@@ -54,6 +55,7 @@ export function beginTenure(
       if (known?.beat !== count) seen.set(name, { beat: count, since: performance.now() })
       else if (performance.now() - known.since >= leaseMs && (await jobs.bury(name, count))) {
         seen.delete(name)
+        deps.tookOver?.()
         log.warn({ worker: name }, 'took over the jobs of a worker that is gone')
       }
     }

@@ -88,7 +88,9 @@ async function serveTenure(
       if (job !== undefined) deps.changes.publish(job)
     }
   }
-  const tenure = beginTenure(worker, { ...times, jobs: deps.jobs, log: deps.log, onEnded }, signal)
+  const { jobs, log } = deps
+  const tookOver = () => deps.tookOver?.()
+  const tenure = beginTenure(worker, { ...times, jobs, log, onEnded, tookOver }, signal)
   const mine = { ...deps, record: deps.record.heldBy(worker), assertHeld: tenure.assert, patience: times.patience }
   const vigil = createVigil(mine)
   const going = AbortSignal.any([signal, tenure.lost])
