@@ -5,6 +5,11 @@ import { sleep } from '../../shared/time.ts'
 export interface EventStream {
   /** A frame as `frame` makes it. A client that does not keep up is cut off: it comes back and goes on where it was. */
   send(bytes: Uint8Array): void
+  /**
+   * The same for what happened before and can wait: resolves when the client has taken enough for the next. What happens
+   * meanwhile must not wait for it. @throws when the stream has ended
+   */
+  replay(bytes: Uint8Array): Promise<void>
   end(): void
   /** What is to be undone when the stream ends, however it ends. */
   onEnd(action: () => void): void
@@ -47,6 +52,8 @@ interface Open {
   readonly owner: string
   readonly begun: number
   readonly stream: EventStream
+  /** Nothing waits for the client, who may wonder whether there is still somebody. */
+  isQuiet(): boolean
 }
 
 export function eventStreams(limits: StreamLimits = LIMITS): EventStreams {
@@ -58,9 +65,9 @@ export function eventStreams(limits: StreamLimits = LIMITS): EventStreams {
   async function beat(): Promise<void> {
     while (open.size > 0 && !closing.signal.aborted) {
       await sleep(limits.keepAliveMs, closing.signal).catch(() => undefined)
-      for (const { begun, stream } of [...open]) {
+      for (const { begun, stream, isQuiet } of [...open]) {
         if (performance.now() - begun > limits.lifeMs) stream.end()
-        else stream.send(KEEP_ALIVE)
+        else if (isQuiet()) stream.send(KEEP_ALIVE)
       }
     }
     beating = false
@@ -83,6 +90,8 @@ export function eventStreams(limits: StreamLimits = LIMITS): EventStreams {
       admit(owner)
       const undo: (() => void)[] = []
       let controller: ReadableStreamDefaultController<Uint8Array> | undefined
+      let onRoom = () => {}
+      const room = () => controller?.desiredSize ?? 0
       const entry: Open = {
         owner,
         begun: performance.now(),
@@ -90,15 +99,26 @@ export function eventStreams(limits: StreamLimits = LIMITS): EventStreams {
           send(bytes) {
             if (!open.has(entry)) return
             controller?.enqueue(bytes)
-            if ((controller?.desiredSize ?? 0) < 0) forget((at) => at.error(new Error('the client does not keep up')))
+            if (room() < 0) forget((at) => at.error(new Error('the client does not keep up')))
+          },
+          async replay(bytes) {
+            if (!open.has(entry)) throw new Error('the stream has ended')
+            controller?.enqueue(bytes)
+            // Half of the room stays for what happens when the replay is over.
+            while (open.has(entry) && room() < limits.waitingBytes / 2)
+              await new Promise<void>((resolve) => {
+                onRoom = resolve
+              })
           },
           end: () => forget((at) => at.close()),
           onEnd: (action) => void (open.has(entry) ? undo.push(action) : action()),
         },
+        isQuiet: () => room() === limits.waitingBytes,
       }
       function forget(last: (at: ReadableStreamDefaultController<Uint8Array>) => void): void {
         if (!open.delete(entry)) return
         for (const action of undo) action()
+        onRoom()
         if (controller !== undefined) last(controller)
       }
       open.add(entry)
@@ -112,6 +132,7 @@ export function eventStreams(limits: StreamLimits = LIMITS): EventStreams {
             controller = own
             begin(entry.stream).catch((error: unknown) => forget((at) => at.error(error)))
           },
+          pull: () => onRoom(),
           cancel: () => forget(() => undefined),
         },
         new ByteLengthQueuingStrategy({ highWaterMark: limits.waitingBytes }),

@@ -6,7 +6,7 @@ import type { EventStream, EventStreams } from '../http/event-streams.ts'
 import { frame } from '../http/event-streams.ts'
 import type { Handlers } from '../http/mount.ts'
 import { listOf, record } from '../http/schema.ts'
-import type { Happening, JobFeed } from '../jobs/feed.ts'
+import type { Happening, JobFeed, Listener } from '../jobs/feed.ts'
 import type { Job } from '../jobs/machine.ts'
 import type { HistoryEntry, JobStore } from '../jobs/ports.ts'
 import { EVENT } from './schemas.ts'
@@ -79,49 +79,77 @@ export function eventHandlers(deps: EventRouteDeps): Handlers<typeof EVENT_ENDPO
     },
 
     followEvents({ c, query, headers, account }) {
-      const [ofRun, position] = headers['last-event-id']?.split('-') ?? []
-      const missed = ofRun === run ? feed.since(Number(position)) : undefined
-      const begin = async (stream: EventStream) => {
-        if (headers['last-event-id'] !== undefined && missed === undefined)
-          stream.send(frame('reset', {}, `${run}-${feed.position}`))
-        for (const happening of missed ?? []) stream.send(toAll(happening))
-        const listener = (happening: Happening) => {
-          if (happening.kind === 'entry' || !happening.isProgress || query.progress) stream.send(toAll(happening))
-        }
-        stream.onEnd(feed.listen(undefined, listener))
+      const from = positionOf(headers['last-event-id'])
+      const listener = (stream: EventStream) => (happening: Happening) => {
+        if (happening.kind === 'entry' || !happening.isProgress || query.progress) stream.send(toAll(happening))
       }
-      return answer(c, () => streams.open(account.name, begin))
+      return answer(c, () => streams.open(account.name, (stream) => followAll(from, stream, listener(stream))))
     },
+  }
+
+  /** Undefined for what is of an earlier controller. */
+  function positionOf(lastId: string | undefined): number | undefined {
+    if (lastId === undefined) return feed.position
+    const [ofRun, position] = lastId.split('-')
+    return ofRun === run ? Number(position) : undefined
+  }
+
+  /** What is remembered, then what happens: listening begins at the look that found nothing more. */
+  async function followAll(from: number | undefined, stream: EventStream, listener: Listener): Promise<void> {
+    let at = from
+    for (;;) {
+      const missed: readonly Happening[] | undefined = at === undefined ? undefined : feed.since(at)
+      if (missed?.length === 0) return stream.onEnd(feed.listen(undefined, listener))
+      if (missed === undefined) {
+        at = feed.position
+        await stream.replay(frame('reset', {}, `${run}-${at}`))
+      }
+      for (const happening of missed ?? []) {
+        await stream.replay(toAll(happening))
+        if (happening.kind === 'entry') at = happening.position
+      }
+    }
   }
 }
 
 /** What is stored, then what happens: listening begins before reading, so nothing falls between. */
 async function followJob(job: Job, after: number, { jobs, feed }: EventRouteDeps, stream: EventStream): Promise<void> {
   let seen = after
-  let pending: Happening[] | undefined = []
-  function send(happening: Happening): void {
-    if (happening.kind === 'entry') sendEntry(happening.entry)
-    else sendJob(happening.job)
+  let isLive = false
+  // Something happened since the last reading began.
+  let isStale = true
+  function sendJob(now: Job): void {
+    stream.send(jobFrame(now))
+    if (now.status === 'complete') stream.end()
   }
   function sendEntry(entry: HistoryEntry): void {
     if (entry.seq <= seen) return
     seen = entry.seq
     stream.send(entryFrame(entry))
   }
-  function sendJob(now: Job): void {
-    stream.send(jobFrame(now))
-    if (now.status === 'complete') stream.end()
+  function send(happening: Happening): void {
+    if (happening.kind === 'job') sendJob(happening.job)
+    else sendEntry(happening.entry)
   }
-  stream.onEnd(feed.listen(job.id, (happening) => (pending === undefined ? send(happening) : pending.push(happening))))
-  for (;;) {
+  function listener(happening: Happening): void {
+    if (isLive) send(happening)
+    else isStale = true
+  }
+  stream.onEnd(feed.listen(job.id, listener))
+  let now: Job | undefined
+  while (isStale) {
+    isStale = false
+    // The state first: the entries that led to it are in what is read after it.
+    now = await jobs.find(job.id)
     const entries = await jobs.history(job.id, seen)
-    for (const entry of entries) sendEntry(entry)
-    if (entries.length === 0) break
+    for (const entry of entries) {
+      seen = entry.seq
+      await stream.replay(entryFrame(entry))
+    }
+    if (entries.length > 0) isStale = true
   }
-  const missed = pending
-  pending = undefined
-  if (missed.length === 0) sendJob((await jobs.find(job.id)) ?? job)
-  for (const happening of missed) send(happening)
+  isLive = true
+  sendJob(now ?? job)
 }
 
 const entryFrame = rememberLast((entry: HistoryEntry) => frame('entry', eventView(entry), String(entry.seq)))

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import type { EventStream, StreamLimits } from '../../../src/server/http/event-streams.ts'
 import { eventStreams, frame } from '../../../src/server/http/event-streams.ts'
 import { createJobFeed } from '../../../src/server/jobs/feed.ts'
+import { sleep } from '../../../src/shared/time.ts'
 
 const LIMITS: StreamLimits = { all: 3, perOwner: 2, waitingBytes: 1000, keepAliveMs: 5, lifeMs: 60_000 }
 
@@ -33,6 +34,30 @@ test('a client that does not read is cut off, and what was for it is given up', 
   for (let sent = 0; sent < 100; sent++) stream?.send(frame('entry', { text: 'x'.repeat(100) }))
   expect([streams.count, undone]).toEqual([0, 1])
   await expect(body.getReader().read()).rejects.toThrow('does not keep up')
+})
+
+test('what is replayed waits for the client, who is not cut off for it, and ends with the stream', async () => {
+  const streams = eventStreams({ ...LIMITS, keepAliveMs: 1 })
+  let replayed = 0
+  let stream: EventStream | undefined
+  const text = 'x'.repeat(100)
+  async function begin(opened: EventStream): Promise<void> {
+    stream = opened
+    for (; replayed < 100; replayed++) await opened.replay(frame('entry', { text }))
+    opened.send(frame('job', { text }))
+    opened.end()
+  }
+  const body = streams.open('anna', begin)
+  await sleep(20)
+  expect(replayed).toBeLessThan(10)
+  expect((await new Response(body).text()).match(/event: (entry|job)/g)).toHaveLength(101)
+  expect(streams.count).toBe(0)
+
+  replayed = 0
+  const left = streams.open('anna', begin)
+  await left.cancel()
+  await expect(stream?.replay(Buffer.from('x'))).rejects.toThrow('the stream has ended')
+  expect(replayed).toBeLessThan(10)
 })
 
 test('a quiet stream is kept alive by comments, and ends after its life', async () => {

@@ -79,6 +79,27 @@ test('who comes back with the last id gets what was missed, once; after the end 
   expect((await api.call('GET', `/api/v1/jobs/${id}/events`, undefined, headers)).status).toBe(204)
 })
 
+test('who missed more than a stream may hold gets all of it, of one job and of all', async () => {
+  await addServer(api.call)
+  const { job_id: id } = await addJob(api.call)
+  const path = `/api/v1/jobs/${id}/events`
+  const stream = await follow('/api/v1/events')
+  await api.record.apply(id, { type: 'claimed' })
+  const [first] = await stream.take(1)
+  await stream.leave()
+  const messages = Array.from({ length: 450 }, (_, index) => `${index} ${'x'.repeat(1000)}`)
+  for (const message of messages) await api.record.progress(id, 'running:image-linux', { ...PROGRESS, message }, true)
+  const resumed = await follow('/api/v1/events', { 'last-event-id': first?.id ?? '' })
+  expect((await resumed.take(451)).slice(1).map(facts)).toEqual(messages)
+  await resumed.leave()
+  const ofJob = await follow(path, { 'last-event-id': '1' })
+  const all = await ofJob.take(453)
+  expect(all.slice(-451, -1).map(facts)).toEqual(messages)
+  expect(all.at(-1)).toMatchObject({ event: 'job' })
+  await api.record.apply(id, { type: 'reported-success' })
+  expect((await ofJob.take(2)).map(({ event }) => event)).toEqual(['entry', 'job'])
+})
+
 test('all jobs are followed in one stream: progress only when it is asked for', async () => {
   await addServer(api.call)
   const [plain, full] = [await follow('/api/v1/events'), await follow('/api/v1/events?progress=true')]
