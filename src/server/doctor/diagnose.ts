@@ -1,7 +1,7 @@
 import { AppError, errorText, isAppError } from '../../shared/errors.ts'
 import type { Clock } from '../../shared/time.ts'
 import { sleep, withTimeout } from '../../shared/time.ts'
-import type { Checkup, ConnectCheckup } from '../jobs/bmc-ports.ts'
+import type { Checkup, ConnectCheckup, SlotFacts } from '../jobs/bmc-ports.ts'
 import type { Server } from '../jobs/ports.ts'
 import { adviceFor } from './advice.ts'
 import type { Check, Finding } from './finding.ts'
@@ -22,6 +22,7 @@ const LIMIT_MS = 140_000
 const LOOK_MS = 250
 /** Ejecting must be tried even when the time is over. */
 const EJECT_MS = 60_000
+const LATE_LOOKS = 5
 
 /**
  * Looks at everything a job needs of a server, without a reboot: finds the BMC, logs in, inserts a small medium, sees it
@@ -121,24 +122,49 @@ async function boot(bmc: Checkup, signal: AbortSignal): Promise<Finding> {
 
 async function tryMedium(bmc: Checkup, deps: DoctorDeps, findings: Finding[], signal: AbortSignal): Promise<void> {
   const test = deps.testMedia.open()
+  // What was sent may be done although its answer says no, or never came: then it is taken out all the same.
+  let stand = 'not sent' as 'not sent' | 'sent' | 'refused' | 'in'
   try {
-    const inserted = await look('insert', findings, signal, async () => {
-      const slot = await bmc.insert(test.url, signal)
+    await look('insert', findings, signal, async () => {
+      const [taken] = await bmc.foreign(signal)
+      if (taken !== undefined) return occupied(taken)
+      stand = 'sent'
+      const slot = await bmc.insert(test.url, signal).catch((error: unknown) => {
+        if (isAppError(error) && error.code !== 'redfish-unreachable') stand = 'refused'
+        throw error
+      })
+      stand = 'in'
       return ok('insert', `slot ${slot} took ${new URL(test.url).origin}/media/…`)
     })
-    if (!inserted) {
-      for (const check of ['fetch', 'eject'] as const) findings.push(skipped(check, 'nothing was inserted'))
-      return
-    }
-    await look('fetch', findings, signal, () => fetched(test, deps.fetchMs, signal))
+    if (stand === 'in') await look('fetch', findings, signal, () => fetched(test, deps.fetchMs, signal))
+    else findings.push(skipped('fetch', 'nothing was inserted'))
     const within = withTimeout(new AbortController().signal, EJECT_MS)
     await look('eject', findings, within, async () => {
+      if (stand === 'not sent') return skipped('eject', 'nothing was inserted')
       await bmc.eject(within)
-      return ok('eject', 'the slot is empty again')
+      if (stand === 'in') return ok('eject', 'the slot is empty again')
+      if (stand === 'sent') await ejectLate(bmc, deps.fetchMs, within)
+      return skipped('eject', 'nothing was inserted')
     })
   } finally {
     test.forget()
   }
+}
+
+/** A slow BMC goes on with an insert that nobody waits for any more. */
+async function ejectLate(bmc: Checkup, forMs: number, signal: AbortSignal): Promise<void> {
+  for (let look = 0; look < LATE_LOOKS; look++) {
+    await sleep(forMs / LATE_LOOKS, signal)
+    await bmc.eject(signal)
+  }
+}
+
+function occupied({ id, image }: SlotFacts): Finding {
+  // Without the path: a URL may hold somebody's password.
+  const name = image?.split('/').at(-1) || 'a medium'
+  const message = `slot ${id} holds ${name}, which is not ours: nothing was inserted`
+  const advice = 'Eject it in the BMC and examine the server again. A job would take it out.'
+  return { check: 'insert', state: 'warning', message, advice }
 }
 
 async function fetched(test: TestMedium, fetchMs: number, signal: AbortSignal): Promise<Finding> {

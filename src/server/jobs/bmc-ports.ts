@@ -113,6 +113,8 @@ export interface Checkup {
   readonly oneMedium: boolean
   power(signal: AbortSignal): Promise<PowerState>
   slots(signal: AbortSignal): Promise<readonly SlotFacts[]>
+  /** Slots with somebody else's medium, which an insert would take the place of. */
+  foreign(signal: AbortSignal): Promise<readonly SlotFacts[]>
   /** Inserts one medium into the slot that boots; gives its id. */
   insert(url: string, signal: AbortSignal): Promise<string>
   eject(signal: AbortSignal): Promise<void>

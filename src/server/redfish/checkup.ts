@@ -14,6 +14,7 @@ export function checkupConnector(timing: Timing, profiles?: LearnedProfiles): Co
       oneMedium: discovery.quirks.oneMedium,
       power: power.state,
       slots: async (within) => (await media.slots(within)).map(slotFacts),
+      foreign: async (within) => (await media.foreign(within)).map(slotFacts),
       insert: media.insertOne,
       eject: media.ejectOurs,
       bootTarget: boot.describe,

@@ -14,7 +14,9 @@ export interface VirtualMedia {
   /** Every slot there is, switched on first where they can be off. */
   slots(signal: AbortSignal): Promise<readonly Slot[]>
   insertBoth(media: MediaUrls, onStep: (step: RedfishStep) => void, signal: AbortSignal): Promise<void>
-  /** One medium into the slot that boots; gives the slot's id. */
+  /** Media of somebody else that one medium of ours would take the place of. */
+  foreign(signal: AbortSignal): Promise<readonly Slot[]>
+  /** One medium into the slot that boots, or another that holds nobody else's; gives the slot's id. */
   insertOne(url: string, signal: AbortSignal): Promise<string>
   ejectOurs(signal: AbortSignal): Promise<void>
 }
@@ -52,10 +54,12 @@ export function createVirtualMedia(
 
   /** Always, even when the right URL is shown: iDRAC shows media it has long lost. */
   async function makeRoom(slots: readonly Slot[], chosen: readonly (Slot | undefined)[], signal: AbortSignal) {
-    const inTheWay = (slot: Slot) => discovery.quirks.oneMedium || chosen.includes(slot) || isOurs(slot)
-    for (const slot of slots) {
-      if (isUsable(slot) && !isEmpty(slot) && inTheWay(slot)) await drive.makeRoom(slot, signal)
-    }
+    for (const slot of inTheWay(slots, chosen)) await drive.makeRoom(slot, signal)
+  }
+
+  function inTheWay(slots: readonly Slot[], chosen: readonly (Slot | undefined)[]): readonly Slot[] {
+    const isIt = (slot: Slot) => discovery.quirks.oneMedium || chosen.includes(slot) || isOurs(slot)
+    return slots.filter((slot) => isUsable(slot) && !isEmpty(slot) && isIt(slot))
   }
 
   async function insertTogether(slots: readonly Slot[], { combined: url }: MediaUrls, signal: AbortSignal) {
@@ -92,11 +96,18 @@ export function createVirtualMedia(
       }
     },
 
+    async foreign(signal) {
+      const slots = await slotsNow(signal)
+      const { boot } = chooseSlots(slots, learning.profile())
+      return inTheWay(slots, [boot[0]]).filter((slot) => !isOurs(slot))
+    },
+
     async insertOne(url, signal) {
       const slots = await slotsNow(signal)
       const { boot } = chooseSlots(slots, learning.profile())
       await makeRoom(slots, [boot[0]], signal)
-      const slot = await insertIntoOne(boot, url, signal)
+      const free = boot.filter((slot) => isEmpty(slot) || isOurs(slot))
+      const slot = await insertIntoOne(free, url, signal)
       return slot.id
     },
 

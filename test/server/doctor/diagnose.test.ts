@@ -8,13 +8,15 @@ import type { Finding } from '../../../src/server/doctor/finding.ts'
 import { testMedia } from '../../../src/server/doctor/test-media.ts'
 import { mount } from '../../../src/server/http/mount.ts'
 import type { Server } from '../../../src/server/jobs/ports.ts'
+import { bmcConnector } from '../../../src/server/redfish/bmc.ts'
 import { checkupConnector } from '../../../src/server/redfish/checkup.ts'
 import { TEST_MEDIUM_ENDPOINTS, testMediumHandlers } from '../../../src/server/routes/doctor.ts'
-import { systemClock } from '../../../src/shared/time.ts'
+import { sleep, systemClock } from '../../../src/shared/time.ts'
 import type { Fault } from '../../../src/simulators/faults.ts'
 import { isFault } from '../../../src/simulators/faults.ts'
 import { PROFILES } from '../../../src/simulators/profiles.ts'
 import { simulatedMachine } from '../../../src/simulators/simulated-machine.ts'
+import { idleMachine } from '../../simulators/idle-machine.ts'
 import { QUICK, simulated } from '../../simulators/simulated.ts'
 import { never } from '../redfish/connected.ts'
 import { NO_GATE } from '../support/no-gate.ts'
@@ -34,17 +36,31 @@ async function openMedia() {
   return media
 }
 
+const serverAt = (bmc: Server['bmc']): Server => ({
+  serial: 'SN-1',
+  uuid: null,
+  bmc,
+  vendor: null,
+  network: null,
+  createdAt: new Date(0),
+})
+
+const depsOf = async (fetchMs: number, timing = QUICK) => ({
+  connect: checkupConnector(timing),
+  testMedia: await openMedia(),
+  clock: systemClock,
+  fetchMs,
+})
+
 async function examine(what: string, change: Partial<Server['bmc']> = {}): Promise<readonly Finding[]> {
   const faults = new Set(what.split('+').filter(isFault))
   const say = () => undefined
   const machine = simulatedMachine({ serial: 'SN-1', power: 'on', plays: false, faults, stepMs: 0, say })
   const { address, simulator } = await simulated(what, machine)
   const bmc = { ...address, ...change }
-  const server: Server = { serial: 'SN-1', uuid: null, bmc, vendor: null, network: null, createdAt: new Date(0) }
   // A slot that goes on showing its medium is looked at until its time is over.
   const timing = faults.has('still-shown') ? { ...QUICK, slotMs: 200 } : QUICK
-  const deps = { connect: checkupConnector(timing), testMedia: await openMedia(), clock: systemClock, fetchMs: 20 }
-  const findings = await diagnose(server, deps, never)
+  const findings = await diagnose(serverAt(bmc), await depsOf(20, timing), never)
   expect(Object.values(simulator.images()).filter(Boolean)).toEqual([])
   expect(simulator.sessions()).toBe(0)
   expect(machine.starts).toEqual([])
@@ -104,6 +120,42 @@ test.for<[string, string, RegExp]>([
   const findings = await examine(what)
   expect(short(findings)).toContain(line)
   expect(findings.find(({ check }) => line.startsWith(check))?.advice).toMatch(advice)
+})
+
+const FOREIGN = 'https://192.0.2.9/s3cr3t/debian.iso'
+
+test.for(['idrac9', 'idrac8', 'ilo5', 'supermicro-x13'])("%s: somebody else's medium stays in", async (what) => {
+  const machine = idleMachine('on')
+  const { address, simulator } = await simulated(what, machine)
+  const bmc = await bmcConnector(QUICK)(address, never)
+  await bmc.insertMedia({ maintenance: FOREIGN, task: FOREIGN, combined: FOREIGN }, () => undefined, never)
+  await bmc.close()
+  const before = simulator.images()
+  const findings = await diagnose(serverAt(address), await depsOf(20), never)
+  expect(simulator.images()).toEqual(before)
+  const insert = findings.find(({ check }) => check === 'insert')
+  expect(insert).toMatchObject({ state: 'warning', message: expect.stringMatching(/holds debian\.iso/) })
+  expect(insert?.message).not.toContain('s3cr3t')
+})
+
+test('an examination that is interrupted during a slow insert takes the medium out', async () => {
+  const stop = new AbortController()
+  const machine = idleMachine('on')
+  const { promise: asked, resolve } = Promise.withResolvers<void>()
+  const slow = {
+    ...machine,
+    async probe() {
+      resolve()
+      await sleep(50)
+    },
+  }
+  const { address, simulator } = await simulated('idrac9', slow)
+  const examined = diagnose(serverAt(address), await depsOf(500), stop.signal)
+  await asked
+  stop.abort(new Error('Ctrl-C'))
+  await expect(examined).rejects.toThrow('Ctrl-C')
+  expect(Object.values(simulator.images()).filter(Boolean)).toEqual([])
+  expect(simulator.requests.filter(({ path, status }) => /EjectMedia$/.test(path) && status < 300)).toHaveLength(1)
 })
 
 test('nobody there and a wrong password are two findings, and the password is in neither', async () => {
