@@ -3,9 +3,11 @@ import type { Logger } from '../shared/log.ts'
 import type { Clock } from '../shared/time.ts'
 import { withTimeout } from '../shared/time.ts'
 import { diagnose } from './doctor/diagnose.ts'
+import { sharedLooks } from './doctor/shared-looks.ts'
 import type { TestMedia } from './doctor/test-media.ts'
-import type { BmcAddress, BmcFacts, ConnectBmc, KnownBmcs, LearnedProfiles } from './jobs/bmc-ports.ts'
+import type { BmcAddress, BmcFacts, ConnectBmc, KnownBmcs, LearnedProfiles, PowerState } from './jobs/bmc-ports.ts'
 import { checkOwner } from './jobs/bmc-session.ts'
+import type { Server } from './jobs/ports.ts'
 import type { BmcRequest } from './metrics.ts'
 import { bmcConnector } from './redfish/bmc.ts'
 import { checkupConnector } from './redfish/checkup.ts'
@@ -43,6 +45,8 @@ export interface BmcAccess extends Pick<DoctorRouteDeps, 'diagnose' | 'power' | 
 const FETCH_MS = 15_000
 /** A power order from the command line, which waits for it. */
 const POWER_MS = 120_000
+/** Session pools have four places and up, and jobs need them: many who ask for the power state are one to the BMC. */
+const POWER_GOOD_MS = 5_000
 
 export function bmcAccess({ profiles, known, testMedia, clock, log, observe, reach }: BmcAccessDeps): BmcAccess {
   const simulated = simulatedBmcs(clock, log)
@@ -58,6 +62,9 @@ export function bmcAccess({ profiles, known, testMedia, clock, log, observe, rea
     doctor: { testMedia, clock, fetchMs: FETCH_MS * Math.max(timing.waitFactor, 0.1) },
   })
   const [real, quick] = [by({ ...watched(REAL_TIMING), reach }), by(watched(SIMULATED_TIMING))]
+  const powers = sharedLooks<PowerState>(POWER_GOOD_MS)
+  const keyOf = ({ serial, bmc }: Server) => `${bmc.url} ${serial}`
+  const ended = new AbortController()
   const fitting = (address: BmcAddress) => (isSimulated(address) ? quick : real)
   /** A BMC that says it belongs to another server tells nothing of this one. What cannot be noted keeps no job back. */
   async function note({ serial }: BmcAddress, facts: BmcFacts): Promise<void> {
@@ -95,11 +102,13 @@ export function bmcAccess({ profiles, known, testMedia, clock, log, observe, rea
       const { insert, ...rest } = profile
       return kind && { ...kind, profile: { ...rest, payload: payloadNames(insert) ?? null } }
     },
-    async power(server, signal) {
-      const within = withTimeout(signal, POWER_MS)
-      const bmc = await connectBmc(server.bmc, within)
-      return bmc.power(within).finally(() => bmc.close())
-    },
+    power: (server) =>
+      powers.look(keyOf(server), async () => {
+        // Nobody who goes away ends it for the others.
+        const within = withTimeout(ended.signal, POWER_MS)
+        const bmc = await connectBmc(server.bmc, within)
+        return bmc.power(within).finally(() => bmc.close())
+      }),
     async bring(server, to, signal) {
       const within = withTimeout(signal, POWER_MS)
       const bmc = await connectBmc(server.bmc, within)
@@ -107,9 +116,13 @@ export function bmcAccess({ profiles, known, testMedia, clock, log, observe, rea
         checkOwner(await bmc.facts(within), server)
         await (to === 'on' ? bmc.powerOn(within) : bmc.powerOff(within))
       } finally {
+        powers.forget(keyOf(server))
         await bmc.close()
       }
     },
-    close: simulated.close,
+    async close() {
+      ended.abort(new Error('the controller ends'))
+      await simulated.close()
+    },
   }
 }

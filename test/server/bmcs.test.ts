@@ -8,6 +8,7 @@ import { sqliteKnownBmcs } from '../../src/server/store/known-bmcs.ts'
 import { sqliteLearnedProfiles } from '../../src/server/store/profiles.ts'
 import { sqliteServerStore } from '../../src/server/store/servers.ts'
 import { systemClock } from '../../src/shared/time.ts'
+import { simulated } from '../simulators/simulated.ts'
 import { lab, never } from './redfish/connected.ts'
 import { PLAIN_SEAL } from './support/with-worker.ts'
 
@@ -42,6 +43,26 @@ test('a power order to a BMC that belongs to another server is refused, and so i
   await access.close()
 })
 
+test('twenty who ask for the power state are one to the BMC, and an order is seen at once', async () => {
+  const { address, simulator, machine } = await simulated('idrac9')
+  const { access, servers } = accessTo()
+  const server = { serial: 'SN-1', bmc: address, ...NONE }
+  await servers.add(server)
+  const logins = () => simulator.requests.filter(({ method, path }) => method === 'POST' && path.endsWith('/Sessions'))
+  const states = await Promise.all(Array.from({ length: 20 }, () => access.power(server)))
+  expect(new Set(states)).toEqual(new Set(['on']))
+  expect(await access.power(server)).toBe('on')
+  expect(logins()).toHaveLength(1)
+
+  machine.stop()
+  expect(await access.power(server)).toBe('on')
+  await access.bring(server, 'off', never)
+  expect(await access.power(server)).toBe('off')
+  expect(logins()).toHaveLength(3)
+  expect(simulator.sessions()).toBe(0)
+  await access.close()
+})
+
 test('what an examination taught is known of the server, and of another one of its kind once that was asked', async () => {
   const { access, servers } = accessTo()
   const bmc = { url: 'simulate:ilo6+never-reads', username: 'simulated', password: 'simulated', verifyTls: false }
@@ -53,7 +74,7 @@ test('what an examination taught is known of the server, and of another one of i
   expect(taught?.model).toContain('HPE')
   expect(taught?.profile).toEqual({ payload: ['Image'], bootSlot: null, taskSlot: null, bootTarget: null })
   expect(await access.knownBmc('SN-2')).toBeUndefined()
-  await access.power(second, never)
+  await access.power(second)
   expect((await access.knownBmc('SN-2'))?.profile).toEqual(taught?.profile)
   await access.close()
 })

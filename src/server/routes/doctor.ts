@@ -19,7 +19,8 @@ export interface DoctorRouteDeps {
   /** Serial numbers of servers that are examined or switched just now. */
   readonly reserved: Set<string>
   diagnose(server: Server, signal: AbortSignal): Promise<readonly Finding[]>
-  power(server: Server, signal: AbortSignal): Promise<PowerState>
+  /** As it is now or was some seconds ago. */
+  power(server: Server): Promise<PowerState>
   bring(server: Server, to: PowerState, signal: AbortSignal): Promise<void>
 }
 
@@ -41,6 +42,7 @@ export const DOCTOR_ENDPOINTS = {
     path: '/api/v1/servers/{serial}/power',
     may: 'reader',
     summary: 'Ask the BMC for the power state',
+    description: 'An answer is good for five seconds, for everybody who asks.',
     answers: { 200: json('The power state', POWER) },
     errors: ['server-not-found', ...BMC_ERRORS],
   },
@@ -97,9 +99,9 @@ export function doctorHandlers(deps: DoctorRouteDeps): Handlers<typeof DOCTOR_EN
       return reply(200, { serial, healthy: findings.every(({ state }) => state !== 'failed'), findings })
     },
 
-    async getPower({ params, signal, reply }) {
+    async getPower({ params, reply }) {
       const server = await find(params.serial)
-      return reply(200, { serial: server.serial, power: await deps.power(server, signal) })
+      return reply(200, { serial: server.serial, power: await deps.power(server) })
     },
 
     async setPower({ params: { serial }, body: { power }, signal, reply }) {
