@@ -20,8 +20,10 @@ beforeAll(async () => {
 /** A vendor's tool is a shell script here; it gets the file as its first argument. */
 function update(script: string, change: object = {}): Promise<Awaited<ReturnType<typeof bootUnits>>> {
   const tool = { image: `oci://${REGISTRY_HOST}/vendor/tool:2`, arguments: ['/bin/sh', '-c', script, 'tool', '{file}'] }
+  // Undefined fields are not in the JSON on the medium.
+  const linux = { target_disk: undefined, oci_url: undefined, partition_layout: undefined, user_data: undefined }
   const scenario: Scenario = {
-    recipe: { ...RECIPE, firmware_tool: tool, target_disk: undefined, partition_layout: undefined, ...change },
+    recipe: { ...linux, ...RECIPE, firmware_tool: tool, ...change },
     steps: { 'vendor-firmware': OUR_PROGRAM },
     registry,
   }

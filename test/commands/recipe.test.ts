@@ -37,7 +37,7 @@ async function run(word: string, text: string, ...options: string[]) {
 const VALID = Object.entries(FIRMWARE_RECIPE)
   .map(([field, value]) => `${field}: ${JSON.stringify(value)}\n`)
   .join('')
-const DOUBTFUL = `${VALID}target_disk: /dev/sda\n`
+const DOUBTFUL = `task_target: install-image.target\ntarget_disk: /dev/sda\noci_url: oci://192.0.2.1/os@sha256:${'0'.repeat(64)}`
 
 test('a valid recipe is valid, and says so in words or as JSON', async () => {
   expect(await run('validate', VALID)).toMatchObject({ code: 0, out: expect.stringContaining('valid') })

@@ -1,11 +1,16 @@
 import type { Problem } from '../errors.ts'
 import { parseOciReference } from '../oci-reference.ts'
+import { IMAGE_TARGETS } from './rules-target.ts'
 import type { Recipe } from './schema.ts'
 
 /** What is allowed and yet seldom meant. Takes a valid recipe; warnings never stop a job. */
 export function lintRecipe(recipe: Recipe): Problem[] {
   const warnings: Problem[] = []
-  const { target_disk: disk, oci_url: url, user_data: userData } = recipe
+  const { task_target: target, target_disk: disk, oci_url: url, user_data: userData } = recipe
+  if (!IMAGE_TARGETS.some((name) => name === target)) {
+    const message = `the maintenance image of this version has no ${target}: the server would start for it and fail`
+    warnings.push({ path: '/task_target', code: 'no-such-target', message })
+  }
   if (disk !== undefined && /^\/dev\/(sd|vd|xvd|hd|nvme|mmcblk)/.test(disk)) {
     const message = `"${disk}" depends on the order in which disks are found: "disk_selector" or /dev/disk/by-id/… names the disk itself`
     warnings.push({ path: '/target_disk', code: 'unstable-disk', message })
@@ -21,7 +26,7 @@ export function lintRecipe(recipe: Recipe): Problem[] {
     const message = 'cloud-init ignores user-data whose first line is not "#cloud-config", "#!" or a MIME header'
     warnings.push({ path: '/user_data', code: 'user-data-header', message })
   }
-  if (recipe.task_target === 'install-linux.target' && userData === undefined) {
+  if (target === 'install-linux.target' && userData === undefined) {
     warnings.push({ path: '/user_data', code: 'no-user-data', message: 'the installed system gets no user and no key' })
   }
   for (const [index, partition] of (recipe.partition_layout ?? []).entries()) {

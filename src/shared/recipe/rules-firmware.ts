@@ -5,17 +5,9 @@ import type { Recipe } from './schema.ts'
 
 /** Firmware is checked by content before a vendor's tool sees it, and a tool is a definite image. Pure. */
 export function checkFirmware(recipe: Recipe): Problem[] {
-  const { firmware_url: url, firmware_sha256: sha256, firmware_tool: tool, firmware_signature: signature } = recipe
+  const { firmware_url: url, firmware_sha256: sha256, firmware_tool: tool } = recipe
   const problems: Problem[] = []
-  if (url === undefined) {
-    for (const [field, value] of Object.entries({
-      firmware_sha256: sha256,
-      firmware_tool: tool,
-      firmware_signature: signature,
-    })) {
-      if (value !== undefined) problems.push({ path: `/${field}`, code: 'unused', message: 'needs a "firmware_url"' })
-    }
-  } else if (sha256 === undefined && tool !== undefined && !namesContent(url)) {
+  if (url !== undefined && sha256 === undefined && tool !== undefined && !namesContent(url)) {
     const message =
       'is required, or a "firmware_url" with a digest (oci://HOST/NAME@sha256:…): firmware is never used unchecked'
     problems.push({ path: '/firmware_sha256', code: 'required', message })

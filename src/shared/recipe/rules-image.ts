@@ -42,27 +42,6 @@ export function fileContent({ content, content_base64: base64 }: InstalledFile):
   return base64 === undefined ? Buffer.from(content ?? '') : Buffer.from(base64, 'base64')
 }
 
-/** What nobody would carry out must not look as if somebody did. */
-export function checkUnused(recipe: Recipe): Problem[] {
-  const target = recipe.task_target
-  const isImage = target === 'install-image.target'
-  const unused: [keyof Recipe, boolean, string][] = [
-    ['partition_layout', isImage, 'the image brings its own partitions'],
-    ['kernel_arguments', isImage, 'the image brings its own boot loader'],
-    ['grow_last_partition', !isImage, 'it is for install-image.target'],
-    [
-      'files',
-      !isImage && target !== 'install-linux.target',
-      'they are for install-image.target and install-linux.target',
-    ],
-  ]
-  const problems = unused
-    .filter(([field, applies]) => applies && recipe[field] !== undefined)
-    .map(([field, , reason]) => problem(`/${field}`, 'unused', `is not used by ${target}: ${reason}`))
-  if (isImage || recipe.verify?.read_back === undefined) return problems
-  return [...problems, problem('/verify/read_back', 'unused', `is not used by ${target}: files are not read back`)]
-}
-
 function problem(path: string, code: string, message: string): Problem {
   return { path, code, message }
 }

@@ -3,22 +3,10 @@ import type { Problem } from '../errors.ts'
 import { errorText } from '../errors.ts'
 import { parseOciReference } from '../oci-reference.ts'
 import { checkFirmware } from './rules-firmware.ts'
-import { checkFiles, checkUnused, checkVerify } from './rules-image.ts'
+import { checkFiles, checkVerify } from './rules-image.ts'
 import { checkLayout } from './rules-layout.ts'
+import { checkTarget } from './rules-target.ts'
 import type { Recipe } from './schema.ts'
-
-/** What each target cannot do without. A target that is not listed is a firmware target. */
-const REQUIRED: Readonly<Record<string, readonly Need[]>> = {
-  'install-linux.target': ['disk', 'oci_url', 'partition_layout'],
-  'install-image.target': ['disk', 'oci_url'],
-  'install-bootc.target': ['disk', 'oci_url'],
-  'install-windows.target': ['disk', 'oci_url'],
-  'install-esxi.target': ['ks_cfg'],
-  'supermicro-update.target': ['firmware_url', 'firmware_tool'],
-  'firmware-update.target': ['firmware_url', 'firmware_tool'],
-}
-
-type Need = 'disk' | 'oci_url' | 'partition_layout' | 'ks_cfg' | 'firmware_url' | 'firmware_tool'
 
 /** Texts are limited in characters by the schema and in bytes here: media have bytes. */
 const BYTE_LIMITS = { unattend_xml: 1024 * 1024, ks_cfg: 256 * 1024, user_data: 1024 * 1024 } as const
@@ -26,7 +14,7 @@ const BYTE_LIMITS = { unattend_xml: 1024 * 1024, ks_cfg: 256 * 1024, user_data: 
 /** What a schema cannot say. Pure; every problem at once. */
 export function checkRules(recipe: Recipe): Problem[] {
   return [
-    ...checkNeeds(recipe),
+    ...checkTarget(recipe),
     ...checkDisk(recipe),
     ...checkSources(recipe),
     ...checkTexts(recipe),
@@ -34,26 +22,7 @@ export function checkRules(recipe: Recipe): Problem[] {
     ...checkFirmware(recipe),
     ...checkVerify(recipe),
     ...checkFiles(recipe.files ?? []),
-    ...checkUnused(recipe),
   ]
-}
-
-function checkNeeds(recipe: Recipe): Problem[] {
-  const present: Readonly<Record<Need, boolean>> = {
-    disk: recipe.target_disk !== undefined || recipe.disk_selector !== undefined,
-    oci_url: recipe.oci_url !== undefined,
-    partition_layout: recipe.partition_layout !== undefined,
-    ks_cfg: recipe.ks_cfg !== undefined,
-    firmware_url: recipe.firmware_url !== undefined,
-    firmware_tool: recipe.firmware_tool !== undefined,
-  }
-  return (REQUIRED[recipe.task_target] ?? [])
-    .filter((need) => !present[need])
-    .map((need) => {
-      const field = need === 'disk' ? 'target_disk' : need
-      const either = need === 'disk' ? '"target_disk" or "disk_selector"' : `"${need}"`
-      return problem(`/${field}`, 'required', `${either} is required for ${recipe.task_target}`)
-    })
 }
 
 function checkDisk(recipe: Recipe): Problem[] {

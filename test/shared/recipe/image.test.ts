@@ -1,7 +1,13 @@
 import { generateKeyPairSync } from 'node:crypto'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import type { Problem } from '../../../src/shared/errors.ts'
 import { isAppError } from '../../../src/shared/errors.ts'
+import { lintRecipe } from '../../../src/shared/recipe/lint.ts'
 import { parseRecipe } from '../../../src/shared/recipe/parse.ts'
+import { checkTarget } from '../../../src/shared/recipe/rules-target.ts'
+import { RECIPE_SCHEMA, type Recipe } from '../../../src/shared/recipe/schema.ts'
 
 const IMAGE = {
   task_target: 'install-image.target',
@@ -10,14 +16,18 @@ const IMAGE = {
 }
 const KEY = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ type: 'spki', format: 'pem' })
 
-function problemsOf(change: object): string[] {
+function foundIn(document: object): readonly Problem[] {
   try {
-    parseRecipe({ ...IMAGE, ...change })
+    parseRecipe(document)
     return []
   } catch (error) {
     if (!isAppError(error, 'recipe-invalid')) throw error
-    return error.problems.map(({ path, message }) => `${path} ${message}`)
+    return error.problems
   }
+}
+
+function problemsOf(change: object): string[] {
+  return foundIn({ ...IMAGE, ...change }).map(({ path, message }) => `${path} ${message}`)
 }
 
 const file = (change: object) => ({ files: [{ path: '/etc/motd', content: 'hello', ...change }] })
@@ -66,10 +76,72 @@ test.for<[string, object, string]>([
   expect(problemsOf(change)).toEqual([expect.stringContaining(problem)])
 })
 
-test.for<[object, string]>([
-  [{ grow_last_partition: true }, '/grow_last_partition is not used by install-bootc.target'],
-  [file({}), '/files is not used by install-bootc.target'],
-  [{ verify: { read_back: true } }, '/verify/read_back is not used by install-bootc.target'],
-])('%j is refused where nobody would carry it out', ([change, problem]) => {
-  expect(problemsOf({ task_target: 'install-bootc.target', ...change })).toEqual([expect.stringContaining(problem)])
+const DISK = { disk_selector: { serial: 'Z1' }, oci_url: 'oci://192.0.2.1/os:1' }
+const FIRMWARE = {
+  firmware_url: 'https://192.0.2.1/x.bin',
+  firmware_sha256: '0'.repeat(64),
+  firmware_tool: { image: 'oci://192.0.2.1/sum:1', arguments: ['{file}'] },
+}
+const LINUX = {
+  ...DISK,
+  partition_layout: [
+    { size: '64MiB', format: 'vfat', mountpoint: '/boot/efi' },
+    { size: '100%', format: 'ext4', mountpoint: '/' },
+  ],
+}
+const UNDER: Readonly<Record<string, object>> = {
+  'install-linux': LINUX,
+  'install-image': DISK,
+  'install-bootc': DISK,
+  'install-windows': DISK,
+  'install-esxi': { ks_cfg: 'vmaccepteula\n' },
+  'firmware-update': FIRMWARE,
+  'supermicro-update': FIRMWARE,
+}
+
+test.for<[string, object, string[]]>([
+  ['install-bootc', { grow_last_partition: true }, ['/grow_last_partition']],
+  ['install-bootc', file({}), ['/files']],
+  ['install-bootc', { verify: { read_back: true } }, ['/verify/read_back']],
+  ['install-linux', { ks_cfg: 'x', unattend_xml: '<a/>', wim_index: 1 }, ['/ks_cfg', '/unattend_xml', '/wim_index']],
+  ['install-linux', FIRMWARE, ['/firmware_sha256', '/firmware_tool', '/firmware_url']],
+  ['install-image', { kernel_arguments: ['quiet'] }, ['/kernel_arguments']],
+  ['install-windows', { user_data: '#cloud-config' }, ['/user_data']],
+  ['install-esxi', DISK, ['/disk_selector', '/oci_url']],
+  // Above all: firmware that looks as if it were compared with this digest.
+  ['firmware-update', { verify: { digest: `sha256:${'0'.repeat(64)}` } }, ['/verify']],
+  ['firmware-update', { verify: { read_back: true } }, ['/verify']],
+  ['firmware-update', { target_disk: '/dev/sda', require_empty: true }, ['/require_empty', '/target_disk']],
+  ['supermicro-update', { oci_url: DISK.oci_url, user_data: 'x' }, ['/oci_url', '/user_data']],
+])('what %s.target would not carry out of %j is refused', ([name, change, paths]) => {
+  const recipe = { task_target: `${name}.target`, ...UNDER[name] }
+  expect(() => parseRecipe(recipe)).not.toThrow()
+  const found = foundIn({ ...recipe, ...change })
+  expect(found.map(({ path }) => path).sort()).toEqual(paths)
+  for (const { message } of found) expect(message).toMatch(`is not used by ${name}.target, only by `)
+})
+
+test('a target that only an own image has is taken as it is, with a warning', () => {
+  const recipe = parseRecipe({ task_target: 'make-coffee.target', ks_cfg: 'x', wim_index: 1 })
+  expect(lintRecipe(recipe)).toMatchObject([{ path: '/task_target', code: 'no-such-target' }])
+})
+
+test('a target that is not in the image yet is warned of, and those that are there are not', async () => {
+  const units = await readdir(join(import.meta.dirname, '../../../assets/units'))
+  const present = units.filter((name) => name.endsWith('.target'))
+  for (const [name, rest] of Object.entries(UNDER)) {
+    const recipe = parseRecipe({ task_target: `${name}.target`, ...rest })
+    const isWarned = lintRecipe(recipe).some(({ code }) => code === 'no-such-target')
+    expect(isWarned, name).toBe(!present.includes(`${name}.target`))
+  }
+  expect(Object.keys(UNDER)).toEqual(expect.arrayContaining(present.map((name) => name.replace('.target', ''))))
+})
+
+test('every field of the schema is used by a target, or by all', () => {
+  const all = ['$schema', 'recipe_version', 'task_target', 'metadata']
+  const fields = Object.keys(RECIPE_SCHEMA.properties).filter((field) => !all.includes(field))
+  const everything = Object.fromEntries(fields.map((field) => [field, 'x']))
+  const refused = (name: string) => checkTarget({ task_target: `${name}.target`, ...everything } as unknown as Recipe)
+  const unused = new Set(Object.keys(UNDER).flatMap((name) => refused(name).map(({ path }) => path)))
+  expect([...unused].sort()).toEqual(fields.map((field) => `/${field}`).sort())
 })
