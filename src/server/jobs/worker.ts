@@ -33,8 +33,9 @@ export const WORKER_TIMES: WorkerTimes = {
   patience: PATIENCE,
 }
 
-/** All of them are read at once, in which nobody is answered; the next turn comes at once. */
+/** All of them are read in one go, in which nobody is answered; so a thousand jobs that wait are begun within seconds, not at once. */
 const LEASED_AT_ONCE = 16
+const PACE_MS = 50
 
 /** One worker at its work. */
 interface Work {
@@ -111,7 +112,8 @@ async function serveTenure(
         working.finally(() => held.delete(job.id)),
       )
     }
-    if (leased.length === 0 || room <= 0) await sleep(times.idleMs, going).catch(() => undefined)
+    const isIdle = leased.length === 0 || room <= 0
+    await sleep(isIdle ? times.idleMs : Math.min(times.idleMs, PACE_MS), going).catch(() => undefined)
   }
   await Promise.all([...held.values(), watching, tenure.ended])
 }
