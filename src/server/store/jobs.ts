@@ -19,6 +19,10 @@ import { sqliteLeases } from './leases.ts'
 
 /** Of one job; the newest logs stay. */
 export const MAX_LOG_BYTES = 32 * 1024 * 1024
+/** Of all jobs: what a failed job said is of use for some weeks, and each backup copies it. */
+const LOG_LIMITS = { maxBytes: 1024 * 1024 * 1024, maxAgeMs: 90 * 86_400_000, pruneEvery: 100 }
+/** At a time, so that no other change waits long. */
+const PRUNED_LOGS = 500
 /** Entries of a history; what the controller itself says is written beyond it too. */
 const MAX_PHASES = 500
 /** The queue moves by some jobs a second. */
@@ -34,6 +38,7 @@ export function sqliteJobStore(
   db: DatabaseSync,
   commits: Commits = directCommits(db),
   onEntry: OnEntry = () => undefined,
+  limits = LOG_LIMITS,
 ): JobStore {
   const columns = [...FIXED_COLUMNS, ...CHANGING_COLUMNS]
   const insert = db.prepare(`INSERT INTO jobs (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`)
@@ -60,6 +65,13 @@ export function sqliteJobStore(
     `DELETE FROM logs WHERE id IN (SELECT id FROM (
        SELECT id, SUM(octet_length(text)) OVER (ORDER BY id DESC) AS newer FROM logs WHERE job_id = ?) WHERE newer > ?)`,
   )
+  const dropOld = db.prepare(`DELETE FROM logs WHERE id IN (SELECT id FROM logs WHERE at < ? LIMIT ${PRUNED_LOGS})`)
+  const dropMany = db.prepare(
+    `DELETE FROM logs WHERE id IN (SELECT id FROM (
+       SELECT id, SUM(octet_length(text)) OVER (ORDER BY id DESC) AS newer FROM logs)
+     WHERE newer > ? ORDER BY id LIMIT ${PRUNED_LOGS})`,
+  )
+  let logged = 0
   const list = jobList(db)
   const logs = db.prepare('SELECT at, text FROM logs WHERE job_id = ? ORDER BY id')
 
@@ -121,6 +133,9 @@ export function sqliteJobStore(
       await commits.write(() => {
         addLog.run(id, now.toISOString(), log)
         dropLogs.run(id, MAX_LOG_BYTES)
+        if (logged++ % limits.pruneEvery !== 0) return
+        dropOld.run(new Date(now.getTime() - limits.maxAgeMs).toISOString())
+        dropMany.run(limits.maxBytes)
       })
     },
     logs: async (id) => logs.all(id).map((row) => ({ at: new Date(text(row, 'at')), text: text(row, 'text') })),

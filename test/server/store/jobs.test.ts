@@ -120,6 +120,25 @@ test('a newer database is refused rather than read', () => {
   rmSync(directory, { recursive: true })
 })
 
+test('logs of all jobs have an end: by their age, and by their size together, the oldest first', async () => {
+  const db = await withServers(openDatabase(':memory:'), 'SN1', 'SN2')
+  const limits = { maxBytes: 30, maxAgeMs: 60_000, pruneEvery: 2 }
+  const jobs = sqliteJobStore(db, undefined, undefined, limits)
+  const first = await jobs.create(sampleJob(), QUEUED)
+  const second = await jobs.create(sampleJob({ id: '01KB', serverSerial: 'SN2', mediaToken: 'other' }), QUEUED)
+  const kept = async () => [...(await jobs.logs(first.id)), ...(await jobs.logs(second.id))].map(({ text }) => text[0])
+  await jobs.addLog(first.id, 'a'.repeat(10), NOW)
+  await jobs.addLog(second.id, 'b'.repeat(10), NOW)
+  await jobs.addLog(first.id, 'c'.repeat(10), LATER)
+  await jobs.addLog(second.id, 'd'.repeat(10), LATER)
+  expect(await kept()).toEqual(['a', 'c', 'b', 'd'])
+  await jobs.addLog(first.id, 'e'.repeat(15), LATER)
+  expect(await kept()).toEqual(['e', 'd'])
+  const muchLater = new Date(LATER.getTime() + 60_001)
+  for (const letter of 'fg') await jobs.addLog(second.id, letter, muchLater)
+  expect(await kept()).toEqual(['f', 'g'])
+})
+
 test('of logs without end the newest are kept', async () => {
   const jobs = await openStore()
   const job = await jobs.create(sampleJob(), QUEUED)
