@@ -215,6 +215,7 @@ async function serveData(
     })
     const served: JobMedia = {
       ...media,
+      maintenance: maintenance?.etag ?? null,
       prepare(job, server) {
         if (maintenance === undefined) throw new StepFailure('iso.serve', NO_MAINTENANCE)
         media.prepare(job, server)

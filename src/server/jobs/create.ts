@@ -59,6 +59,7 @@ export async function createJob(
     createdAt: now,
     updatedAt: now,
     deadline: null,
+    maintenance: null,
     silentSince: null,
     version: 1,
   }

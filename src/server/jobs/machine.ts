@@ -68,6 +68,8 @@ export interface JobSummary {
   readonly updatedAt: Date
   /** When the wait for the webhook ends; set when the server is started. */
   readonly deadline: Date | null
+  /** What the maintenance image was when it was inserted; null before, and of jobs from before this was kept. */
+  readonly maintenance: string | null
   /** When the maintenance OS was last heard of, once that is too long ago. */
   readonly silentSince: Date | null
   /** Counts changes: a save of an older version is refused. */

@@ -142,6 +142,8 @@ export interface JobSecrets {
 
 /** Where a job's media are, and whether they can be made. */
 export interface JobMedia {
+  /** Changes with the bytes of the maintenance image; null when there is none. */
+  readonly maintenance: string | null
   urls(job: Job): MediaUrls
   /** Plans the task ISO, which is then served from the plan; @throws `iso-plan` */
   prepare(job: Job, server: Server): void

@@ -23,6 +23,7 @@ export async function bootMaintenance(job: Job, server: Server, deps: HeldDeps, 
   const limited = withTimeout(signal, deps.budgets.mountMs)
   try {
     if (isBooted(job)) {
+      if (job.phase === 'booting') checkImage(job, deps)
       step.name = 'redfish.reset'
       if (job.phase === 'booting') await resumeBoot(job, server, deps, limited)
       return
@@ -34,6 +35,12 @@ export async function bootMaintenance(job: Job, server: Server, deps: HeldDeps, 
     if (signal.aborted || error instanceof StepFailure) throw error
     throw new StepFailure(step.name, explain(error, limited), { cause: error })
   }
+}
+
+/** A server that starts from an image is not given the rest of another one. */
+function checkImage({ maintenance }: Job, { media }: HeldDeps): void {
+  if (maintenance === null || maintenance === media.maintenance) return
+  throw new StepFailure('iso.serve', 'the server started from a maintenance image that is not served any more')
 }
 
 /** False once only the maintenance OS can go on: then waiting is all there is to do. */
@@ -62,7 +69,7 @@ async function mountAndStart(
 ): Promise<void> {
   await deps.note(job.id, 'bmc', `${facts.vendor} ${facts.model}, firmware ${facts.firmware}`)
   // From here on the server is touched. A job that ended meanwhile never gets there.
-  const mounting = await deps.record.enter(job.id, 'mounting')
+  const mounting = await deps.record.enter(job.id, 'mounting', { maintenance: deps.media.maintenance })
   if (mounting.status !== 'provisioning' || mounting.phase !== 'mounting') return
   deps.assertHeld()
   await bmc.insertMedia(deps.media.urls(job), (name) => (step.name = name), signal)

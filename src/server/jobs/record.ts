@@ -8,7 +8,7 @@ import type { JobStore, NewEntry } from './ports.ts'
 export interface JobRecord {
   /** @throws `job-transition` when the job may not do that any more */
   apply(id: string, event: JobEvent): Promise<Job>
-  enter(id: string, phase: JobPhase, patch?: Partial<Pick<Job, 'deadline'>>): Promise<Job>
+  enter(id: string, phase: JobPhase, patch?: Partial<Pick<Job, 'deadline' | 'maintenance'>>): Promise<Job>
   /** `isEvent`: its message stays in the history. */
   progress(id: string, phase: JobPhase, progress: Progress, isEvent?: boolean): Promise<Job>
   /** Progress of a boot, seen from outside: it changes no phase, and nothing of a job that is not booting. */

@@ -30,7 +30,7 @@ export interface JobMediaDeps {
 const MAX_TASK_BYTES = 10 * 1024 * 1024
 
 /** Task media that exist only as plans. They are planned again, byte for byte the same, when they are not in memory. */
-export interface TaskPlans extends JobMedia {
+export interface TaskPlans extends Omit<JobMedia, 'maintenance'> {
   /** Undefined when it is not in memory. */
   known(job: Job): IsoPlan | undefined
   plan(job: Job, server: Server): IsoPlan

@@ -31,6 +31,9 @@ export function servedMedia(deps: ServedMediaDeps): (job: Job, name: string) => 
   return async (job, name) => {
     const part = NAME.exec(name)?.[1] as 'maintenance' | 'task' | 'combined' | undefined
     if (part === undefined) return undefined
+    // Its URL is as old as the job, and its bytes must be too.
+    const isOther = job.maintenance !== null && job.maintenance !== maintenance?.etag
+    if (isOther && part !== 'task') return undefined
     const task = part === 'maintenance' ? undefined : await taskOf(job)
     const both = maintenance && task && combinedMedium(maintenance, task)
     const medium = { maintenance, task, combined: both }[part]

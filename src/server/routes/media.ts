@@ -68,7 +68,8 @@ export function mediaHandlers(deps: MediaRouteDeps): Handlers<typeof MEDIA_ENDPO
     async getMedium({ c, params: { token, name } }) {
       const job = await deps.jobs.byMediaToken(token)
       const medium = job !== undefined && isActive(job) ? await deps.medium(job, name) : undefined
-      if (medium === undefined) throw new AppError('not-found', 'Cannot find this medium: its job has ended')
+      if (medium === undefined)
+        throw new AppError('not-found', 'Cannot find this medium: its job has ended, or the image is another one now')
       return answer(c, medium)
     },
   }

@@ -26,6 +26,7 @@ export const CHANGING_COLUMNS = [
   'updated_at',
   'deadline',
   'silent_since',
+  'maintenance',
   'version',
 ] as const
 
@@ -47,6 +48,7 @@ export function changingValues(job: JobSummary): Value[] {
     job.updatedAt.toISOString(),
     job.deadline?.toISOString() ?? null,
     job.silentSince?.toISOString() ?? null,
+    job.maintenance,
     job.version,
   ]
 }
@@ -73,6 +75,7 @@ export function summaryFromRow(row: Row): JobSummary {
     createdAt: new Date(text(row, 'created_at')),
     updatedAt: new Date(text(row, 'updated_at')),
     deadline: timeFrom(optional(row, 'deadline')),
+    maintenance: optional(row, 'maintenance'),
     silentSince: timeFrom(optional(row, 'silent_since')),
     version: Number(row['version']),
   }

@@ -146,4 +146,8 @@ export const MIGRATIONS: readonly string[] = [
   -- A search compares every server: in an index that holds what is compared it reads a tenth.
   CREATE INDEX servers_by_text ON servers (serial, bmc_url, vendor);
   `,
+  `
+  -- What the maintenance image was when it was inserted: another one under the same URL is served to no job.
+  ALTER TABLE jobs ADD COLUMN maintenance TEXT;
+  `,
 ]

@@ -60,7 +60,7 @@ export async function startLife({ jobs, servers, bmcUrl, mortal, cut, worker, sk
     changes,
     connectBmc: (address: Parameters<typeof connect>[0], signal: AbortSignal) =>
       connect({ ...address, url: proxy.url }, signal),
-    media: { urls, prepare: () => undefined, forget: () => undefined },
+    media: { urls, maintenance: 'image', prepare: () => undefined, forget: () => undefined },
     bootWatch: { summary: async () => 'nothing is known', check: async () => undefined, forget: () => undefined },
     budgets: { ...BUDGETS, lateStartMs: 0 },
     clock,

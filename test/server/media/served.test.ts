@@ -31,6 +31,7 @@ const clock = systemClock
 let app: Hono
 let jobs: JobStore
 let saves: number
+let medium: ReturnType<typeof servedMedia>
 
 beforeEach(async () => {
   const db = openDatabase(':memory:')
@@ -52,7 +53,7 @@ beforeEach(async () => {
   const regions = await regionsOf(maintenance, new AbortController().signal)
   const sensor = mediaSensor({ jobs, record, clock, log: pino({ level: 'silent' }), regions }, maintenance.size)
   app = new Hono()
-  const medium = servedMedia({ maintenance, plans, servers, sensor })
+  medium = servedMedia({ maintenance, plans, servers, sensor })
   mount(app, MEDIA_ENDPOINTS, mediaHandlers({ jobs, medium }), NO_GATE)
 })
 
@@ -109,4 +110,15 @@ test('the combined medium is both media', async () => {
   expect(combined.subarray(-task.length).equals(task)).toBe(true)
   expect(combined.length).toBe(maintenance.size + task.length)
   expect((await get('combined.img', 'bytes=-2048')).equals(task.subarray(-2048))).toBe(true)
+})
+
+test('another maintenance image has no URL in jobs that began with the one before', async () => {
+  const began = { status: 'provisioning', phase: 'booting', maintenance: '"sha256:before"' } as const
+  const job = await jobs.create(sampleJob(began), { type: 'status', message: 'queued' })
+  expect(await medium(job, 'maintenance.iso')).toBeUndefined()
+  expect(await medium(job, 'combined.img')).toBeUndefined()
+  expect(await medium(job, 'task.iso')).toBeDefined()
+  const again = { ...job, maintenance: maintenance.etag }
+  expect(await medium(again, 'maintenance.iso')).toBeDefined()
+  expect(await medium(again, 'combined.img')).toBeDefined()
 })

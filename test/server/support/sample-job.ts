@@ -30,6 +30,7 @@ export function sampleJob(change: Partial<Job> = {}): Job {
     createdAt: AT,
     updatedAt: AT,
     deadline: null,
+    maintenance: null,
     silentSince: null,
     version: 1,
     ...change,

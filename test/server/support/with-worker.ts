@@ -28,6 +28,8 @@ export interface Core {
   readonly stored: Map<string, number>
   /** Sets the wall clock forward. */
   setClock(aheadMs: number): void
+  /** Puts another maintenance image in the place of the first. */
+  setImage(name: string): void
   create(serial?: string): Promise<Job>
   /** Starts a worker; `kill` stops it between two awaits, as kill -9 would, and `ended` is when it has let go. */
   run(
@@ -62,6 +64,7 @@ export async function openCore(path: string): Promise<Core> {
   const servers = sqliteServerStore(db, PLAIN_SEAL)
   const changes = createChanges(sleep)
   let ahead = 0
+  let image = 'image'
   const clock = { now: () => new Date(systemClock.now().getTime() + ahead) }
   const record = jobRecord(jobs, clock, changes.publish)
   const machine = fakeMachine()
@@ -79,7 +82,14 @@ export async function openCore(path: string): Promise<Core> {
     record,
     changes,
     connectBmc: connectFake(machine),
-    media: { urls, prepare: () => undefined, forget: () => undefined },
+    media: {
+      urls,
+      get maintenance() {
+        return image
+      },
+      prepare: () => undefined,
+      forget: () => undefined,
+    },
     bootWatch: { summary: async () => 'nothing is known', check: async () => undefined, forget: () => undefined },
     clock,
     log: pino({ level: 'silent' }),
@@ -93,6 +103,9 @@ export async function openCore(path: string): Promise<Core> {
     stored,
     setClock(aheadMs) {
       ahead = aheadMs
+    },
+    setImage(name) {
+      image = name
     },
     async create(serial = 'SN1') {
       return (

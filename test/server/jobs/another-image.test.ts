@@ -1,0 +1,35 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { Core } from '../support/with-worker.ts'
+import { openCore } from '../support/with-worker.ts'
+
+let core: Core
+
+beforeEach(async () => {
+  core = await openCore(':memory:')
+})
+
+afterEach(() => core.close())
+
+test.for([
+  ['booting', { outcome: 'failed', failedStep: 'iso.serve' }],
+  ['running:image-linux', { outcome: 'success' }],
+] as const)('a controller that comes back with another maintenance image finds a job in %s', async ([phase, end]) => {
+  const job = await core.create()
+  const first = core.run()
+  const booted = await core.until(job.id, (now) => now.phase === 'booting' && core.machine.power === 'on')
+  expect(booted.maintenance).toBe('image')
+  if (phase !== 'booting') {
+    const progress = { step: 'image-linux', bytes: 1, totalBytes: 2, rate: null, message: null, at: new Date() }
+    await core.record.progress(job.id, phase, progress)
+  }
+  first.kill()
+  await first.ended
+  core.setImage('another')
+  const second = core.run()
+  if (phase !== 'booting') await core.record.apply(job.id, { type: 'reported-success' })
+  const done = await core.until(job.id, ({ status }) => status === 'complete')
+  second.kill()
+  await second.ended
+  expect(done).toMatchObject(end)
+  expect(core.machine.media).toBeUndefined()
+})
