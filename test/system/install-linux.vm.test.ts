@@ -65,7 +65,7 @@ test(
 
 test.for<[string, object, string, RegExp]>([
   ['no such disk', { target_disk: '/dev/disk/by-id/nothing' }, 'partition.service', /by-id\/nothing/],
-  ['an unknown image', { oci_url: 'oci://HOST/os/debian:nothing' }, 'image-linux.service', /nothing/],
+  ['an unknown image', { oci_url: 'oci://HOST/os/debian:nothing' }, 'partition.service', /nothing/],
   ['an unknown target', { task_target: 'make-coffee.target' }, 'provision-dispatcher.service', /make-coffee\.target/],
 ])(
   '%s ends in a failure that names the unit and shows the last lines of its log',

@@ -1,5 +1,6 @@
 import { realpath } from 'node:fs/promises'
 import { join } from 'node:path'
+import { chooseRootfs } from '../../oci/manifest.ts'
 import { AppError } from '../../shared/errors.ts'
 import { retry } from '../../shared/time.ts'
 import { readText } from '../block-devices.ts'
@@ -11,7 +12,7 @@ import { claimDisk, planErase } from './interlock.ts'
 import type { Slot } from './layout.ts'
 import { layoutDisk } from './layout.ts'
 import { identityOf } from './prepared-disk.ts'
-import type { Step } from './step.ts'
+import type { Step, StepContext } from './step.ts'
 
 /** Erases the target disk and makes the partitions and file systems of the recipe. */
 export const partition: Step = {
@@ -21,8 +22,7 @@ export const partition: Step = {
     const { recipe, programs, signal } = context
     const disk = await findDisk(context)
     const slots = layoutDisk(recipe, disk.bytes)
-    // Not by the step that unpacks it: nothing is erased for an artifact that nobody trusted has signed.
-    if (recipe.verify?.public_key !== undefined) await openArtifact(context)
+    await checkArtifact(context)
     const old = await claimDisk(disk, context)
     for (const command of planTable(disk, slots, old)) await programs.run(command, signal)
     await waitForNodes(disk, slots, (command) => programs.run(command, signal), signal)
@@ -34,6 +34,17 @@ export const partition: Step = {
     await programs.run(SETTLE, signal)
     return { disk: identityOf(disk), partitions: slots }
   },
+}
+
+/**
+ * The step that unpacks it would be too late: nothing is erased for an artifact that is not there, is another one than the recipe
+ * demands, or has no root file system.
+ */
+async function checkArtifact(context: StepContext): Promise<void> {
+  const { recipe } = context
+  if (recipe.oci_url === undefined) return
+  const { artifact } = await openArtifact(context)
+  if (recipe.task_target === 'install-linux.target') chooseRootfs(artifact.layers)
 }
 
 const SETTLE: Command = { argv: ['udevadm', 'settle', '--timeout=60'] }

@@ -16,6 +16,7 @@ const PREPARED = `echo '{"status": "done", "disk": {"path": "/dev/vdzz", "bytes"
 
 const image = (layer: Buffer, sent?: Buffer) => artifact('os/debian', '13', layer, sent)
 const file = (name: string, kib: number) => tar(name, Buffer.alloc(kib * 1024, name))
+const GOOD = image(file('etc/big', 200))
 
 /** tar tells of the first file that it was written in part, of the second why. */
 function twoFiles(): Buffer {
@@ -26,13 +27,13 @@ export const STEP_CASES: readonly FailureCase[] = [
   failing('tool-image', 'the tool image is neither in the medium nor at the controller', {}, [
     'pinging container registry 127.0.0.1:8099: StatusCode: 404',
   ]),
-  failing('partition', 'a program is missing in the tool image', {}, [
+  failing('partition', 'a program is missing in the tool image', { registry: GOOD }, [
     'Cannot finish "sgdisk": there is no such program',
   ]),
   failing(
     'partition',
     'the disk has an error',
-    { programs: { sgdisk: 'echo "Unable to write: Input/output error" >&2; exit 4' } },
+    { registry: GOOD, programs: { sgdisk: 'echo "Unable to write: Input/output error" >&2; exit 4' } },
     ['Cannot finish "sgdisk": it ended with exit code 4', 'Input/output error'],
   ),
   failing('partition', 'there is no such disk', { recipe: { target_disk: '/dev/nvme7n1' } }, [
@@ -41,14 +42,14 @@ export const STEP_CASES: readonly FailureCase[] = [
   failing('partition', 'the disk is too small', { recipe: { partition_layout: layout('8GiB') } }, [
     'Cannot lay out the partitions: they need',
   ]),
-  failing('image-linux', 'the registry cannot be reached', { recipe: { oci_url: 'oci://127.0.0.1:9/os/debian:13' } }, [
+  failing('partition', 'the registry cannot be reached', { recipe: { oci_url: 'oci://127.0.0.1:9/os/debian:13' } }, [
     'connect ECONNREFUSED 127.0.0.1:9',
   ]),
-  failing('image-linux', 'the registry has no such image', {}, ['404']),
+  failing('partition', 'the registry has no such image', {}, ['404']),
   failing(
-    'image-linux',
+    'partition',
     'the image is not the one the recipe demands',
-    { recipe: { verify: { digest: `sha256:${'0'.repeat(64)}` } }, registry: image(file('etc/big', 200)) },
+    { recipe: { verify: { digest: `sha256:${'0'.repeat(64)}` } }, registry: GOOD },
     [`the recipe demands sha256:${'0'.repeat(64)}`],
   ),
   failing(
