@@ -1,6 +1,7 @@
 import { AppError } from '../shared/errors.ts'
 import type { HttpRequest } from '../shared/http-client.ts'
 import { readBody, sendRequest } from '../shared/http-client.ts'
+import { isLater, reached } from './reached.ts'
 
 export interface Credentials {
   readonly username: string
@@ -65,11 +66,17 @@ async function fetchToken(
   signal: AbortSignal,
 ): Promise<string> {
   const headers = credentials === undefined ? {} : { authorization: basicHeader(credentials) }
-  const answer = await sendRequest({ ...template, url, headers }, signal)
-  const body = await readBody(answer, MAX_TOKEN_BYTES)
-  const token = answer.status === 200 ? tokenOf(body.toString('utf8')) : undefined
+  const ask = async () => {
+    const answer = await sendRequest({ ...template, url, headers }, signal)
+    return { status: answer.status, text: (await readBody(answer, MAX_TOKEN_BYTES)).toString('utf8') }
+  }
+  const { status, text } = await reached(`the token endpoint ${url.origin}`, ask, signal)
+  const token = status === 200 ? tokenOf(text) : undefined
   if (token !== undefined) return token
-  throw new AppError('registry-answer', `Cannot log in at ${url.origin}: it answered ${answer.status} without a token`)
+  // No `status` among the facts: a 404 of this server says nothing about what was asked of the registry.
+  throw new AppError('registry-answer', `Cannot log in at ${url.origin}: it answered ${status} without a token`, {
+    facts: { transient: isLater(status) },
+  })
 }
 
 function tokenOf(text: string): string | undefined {

@@ -4,6 +4,7 @@ import { readBody, sendRequest } from '../shared/http-client.ts'
 import type { OciReference } from '../shared/oci-reference.ts'
 import type { Credentials } from './auth.ts'
 import { answerChallenge, parseChallenges } from './auth.ts'
+import { isLater, reached } from './reached.ts'
 
 /** How a registry is reached. */
 export interface RegistryAccess {
@@ -60,14 +61,14 @@ export function openRepository(reference: OciReference, access: RegistryAccess):
       const silence = request.idleMs === undefined ? {} : { idleMs: request.idleMs }
       return sendRequest({ ...template, ...silence, url, method, headers, body: request.body?.() }, signal)
     }
-    let answer = await reached(reference.host, sendNow, signal)
+    let answer = await reached(`the registry ${reference.host}`, sendNow, signal)
     // The host of a blob that was redirected to may not name a realm: the login would go there.
     if (answer.status === 401 && trusted && answer.url.origin === origin) {
       const challenges = parseChallenges(answer.headers['www-authenticate'])
       answer.body.destroy()
       // A token that has expired in the middle of a transfer is answered like none at all.
       authorization = await answerChallenge(challenges, credentials, scopeOf(reference, method), template, signal)
-      if (authorization !== undefined) answer = await reached(reference.host, sendNow, signal)
+      if (authorization !== undefined) answer = await reached(`the registry ${reference.host}`, sendNow, signal)
     }
     if (expected.includes(answer.status)) return answer
     throw await refusal(reference, method, request.target, answer)
@@ -102,16 +103,6 @@ function scopeOf({ repository }: OciReference, method: RepositoryRequest['method
   return `repository:${repository}:${method === 'GET' || method === 'HEAD' ? 'pull' : 'pull,push'}`
 }
 
-async function reached<T>(host: string, send: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  try {
-    return await send()
-  } catch (cause) {
-    signal.throwIfAborted()
-    if (cause instanceof AppError) throw cause
-    throw new AppError('registry-answer', `Cannot reach the registry ${host}`, { cause, facts: { transient: true } })
-  }
-}
-
 async function refusal(
   { host, repository }: OciReference,
   method: RepositoryRequest['method'],
@@ -120,13 +111,12 @@ async function refusal(
 ): Promise<AppError> {
   const detail = await readBody(answer, MAX_ERROR_BYTES).then(ociMessage, () => '')
   const { status } = answer
-  const transient = status >= 500 || status === 429 || status === 408
   const said = detail === '' ? `the registry answered ${status}` : `the registry answered ${status}, ${detail}`
   // An upload's URL may carry the registry's own signature: only its path is shown.
   const path = target instanceof URL ? target.pathname.replace(`/v2/${repository}/`, '') : target
   const verb = method === 'GET' || method === 'HEAD' ? 'get' : method.toLowerCase()
   return new AppError('registry-answer', `Cannot ${verb} ${path} of ${host}/${repository}: ${said}`, {
-    facts: { transient, status },
+    facts: { transient: isLater(status), status },
   })
 }
 

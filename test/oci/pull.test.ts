@@ -98,6 +98,23 @@ test('a Bearer token is fetched from the realm with service and scope', async ()
   expect(registry.requests[1]).toBe('GET /token?service=reg&scope=repository%3Aos%2Fdebian%3Apull')
 })
 
+test('a token endpoint that breaks off or is busy is asked again', async () => {
+  await using registry = await tinyRegistry()
+  registry.manifest({ layers: [LAYER] }, '13')
+  let asked = 0
+  registry.intercept = (request, response) => {
+    if (request.headers.authorization === 'Bearer T1') return false
+    if (!request.url?.startsWith('/token')) {
+      response.writeHead(401, { 'www-authenticate': `Bearer realm="http://${registry.host}/token"` }).end()
+    } else if (++asked === 1) response.destroy()
+    else if (asked === 2) response.writeHead(503).end()
+    else response.writeHead(200).end(JSON.stringify({ token: 'T1' }))
+    return true
+  }
+  expect(await resolve(registry.host)).toMatchObject({ layers: [{ size: 5 }] })
+  expect(asked).toBe(3)
+})
+
 test('a redirect is followed, and credentials stay at home', async () => {
   await using registry = await tinyRegistry()
   await using elsewhere = await tinyRegistry()

@@ -37,6 +37,9 @@ const IDLE_MS = 15_000
 /** An upstream that cannot be reached is not tried again for this long: without a network, pulls must not wait. */
 const DOWN_MS = 15_000
 
+/** Codes of what is the upstream's failure, its token endpoint's included. */
+const UNUSABLE = ['registry-answer', 'size-exceeded']
+
 /** Repositories of a mirror whose logins are remembered. */
 const MAX_LOGINS = 1000
 
@@ -77,12 +80,13 @@ export function createUpstreams(log: Logger, clock: Clock): Upstreams {
     } catch (error) {
       const status = refusedStatus(error)
       if (status === 404) throw unknown
-      // Registries say 401 and 403 of what does not exist as well; which, is not the client's business.
-      const known = isTransient(error) || status !== undefined
-      if (!known) throw asOciError(error)
-      if (status === undefined) downUntil.set(mirror, clock.now().getTime() + DOWN_MS)
+      if (!(error instanceof AppError) || !UNUSABLE.includes(error.code)) throw asOciError(error)
+      const isDown = status === undefined && isTransient(error)
+      if (isDown) downUntil.set(mirror, clock.now().getTime() + DOWN_MS)
       log.warn({ upstream: mirror.upstream, reason: errorText(error) }, 'upstream registry did not answer as it should')
-      throw unavailable(mirror, status === undefined ? 'it did not answer' : `it answered ${status}`, error)
+      // Registries say 401 and 403 of what does not exist as well; which, is not the client's business.
+      const state = status === undefined ? 'it gave no usable answer' : `it answered ${status}`
+      throw unavailable(mirror, isDown ? 'it did not answer' : state, error)
     }
   }
 

@@ -171,6 +171,27 @@ test('without the upstream it serves what it has, and says that a tag may be old
   expect([unknown.status, await codes(unknown)]).toEqual([502, ['UPSTREAM_UNAVAILABLE']])
 })
 
+test.for([
+  ['cannot be reached', undefined],
+  ['knows nothing', 404],
+] as const)('so it does when the token endpoint of the upstream %s', async ([, status]) => {
+  const upstream = await tiny()
+  image(upstream, '13', Buffer.from('content'))
+  const { registry } = await mirrorOf(upstream.url, { tagTtlMs: 0 })
+  expect((await registry.request('GET', '/v2/up/os/debian/manifests/13')).status).toBe(200)
+  upstream.intercept = (request, response) => {
+    if (!request.url?.startsWith('/token')) {
+      response.writeHead(401, { 'www-authenticate': `Bearer realm="${upstream.url}/token"` }).end()
+    } else if (status === undefined) response.destroy()
+    else response.writeHead(status).end()
+    return true
+  }
+  const tag = await registry.request('GET', '/v2/up/os/debian/manifests/13')
+  expect([tag.status, tag.headers.get('warning')]).toEqual([200, '110 - "Response is Stale"'])
+  const unknown = await registry.request('GET', '/v2/up/os/debian/manifests/14')
+  expect([unknown.status, await codes(unknown)]).toEqual([502, ['UPSTREAM_UNAVAILABLE']])
+})
+
 test('what the upstream does not know is unknown here', async () => {
   const upstream = await tiny()
   const { registry } = await mirrorOf(upstream.url)
