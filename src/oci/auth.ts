@@ -31,13 +31,14 @@ export function parseChallenges(header: string | undefined): Challenge[] {
 
 /**
  * The `Authorization` header that answers a 401, or undefined when nothing can answer it. Bearer is a token fetched from
- * the realm the registry names, anonymously without credentials ("Token Authentication Specification" of distribution).
+ * the realm the registry names, anonymously without credentials ("Token Authentication Specification" of distribution). `own` is asked for when the
+ * challenge names no scope, `more` always.
  * @throws `registry-answer` when the realm gives no token
  */
 export async function answerChallenge(
   challenges: readonly Challenge[],
   credentials: Credentials | undefined,
-  scope: string,
+  scopes: { readonly own: string; readonly more: readonly string[] },
   template: Pick<HttpRequest, 'trust' | 'idleMs' | 'connections'>,
   signal: AbortSignal,
 ): Promise<string | undefined> {
@@ -47,7 +48,8 @@ export async function answerChallenge(
     const url = new URL(realm)
     const service = bearer.parameters['service']
     if (service !== undefined) url.searchParams.set('service', service)
-    url.searchParams.set('scope', bearer.parameters['scope'] ?? scope)
+    for (const scope of [bearer.parameters['scope'] ?? scopes.own, ...scopes.more])
+      url.searchParams.append('scope', scope)
     return `Bearer ${await fetchToken(url, credentials, template, signal)}`
   }
   const basic = challenges.some(({ scheme }) => scheme === 'basic')

@@ -35,6 +35,8 @@ export interface RepositoryRequest {
   /** Called again when the request has to be repeated with a login. */
   readonly body?: () => Uint8Array | StreamedBody
   readonly expected: readonly number[]
+  /** Another repository of the registry that this reads: a challenge names only the scope of the one that is written. */
+  readonly mountFrom?: string
   /** For an answer that takes its time; default as the access says. */
   readonly idleMs?: number
 }
@@ -67,7 +69,9 @@ export function openRepository(reference: OciReference, access: RegistryAccess):
       const challenges = parseChallenges(answer.headers['www-authenticate'])
       answer.body.destroy()
       // A token that has expired in the middle of a transfer is answered like none at all.
-      authorization = await answerChallenge(challenges, credentials, scopeOf(reference, method), template, signal)
+      const more = request.mountFrom === undefined ? [] : [`repository:${request.mountFrom}:pull`]
+      const scopes = { own: scopeOf(reference, method), more }
+      authorization = await answerChallenge(challenges, credentials, scopes, template, signal)
       if (authorization !== undefined) answer = await reached(`the registry ${reference.host}`, sendNow, signal)
     }
     if (expected.includes(answer.status)) return answer

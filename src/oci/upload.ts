@@ -109,8 +109,10 @@ async function startSession(
   }
   if (digestAlgorithm(digest) !== 'sha256') query.set('digest-algorithm', digestAlgorithm(digest))
   const target = `blobs/uploads/${query.size > 0 ? `?${query}` : ''}`
-  const empty = () => new Uint8Array()
-  const answer = await drained(repository.send({ method: 'POST', target, body: empty, expected: [201, 202] }, signal))
+  const body = () => new Uint8Array()
+  const source = mountFrom === undefined ? {} : { mountFrom }
+  const request = { method: 'POST', target, body, expected: [201, 202], ...source } as const
+  const answer = await drained(repository.send(request, signal))
   return answer.status === 201 ? 'mounted' : { url: locationOf(answer), offset: 0 }
 }
 
