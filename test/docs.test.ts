@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { environmentName } from '../src/commands/parse.ts'
 import { SERVE_OPTIONS } from '../src/config.ts'
+import { BUDGETS } from '../src/server/jobs/budgets.ts'
+import { CONTROLLER_STEPS } from '../src/server/jobs/machine.ts'
 import { ERRORS } from '../src/shared/errors.ts'
 import { recipeSchemaText } from '../src/shared/task/contents.ts'
 import { apiTable } from './server/support/api-table.ts'
@@ -36,4 +38,23 @@ test('docs/api.md has the table of the endpoints, row by row', () => {
     .split('\n')
     .filter((line) => line.startsWith('|'))
   expect(rows).toEqual(apiTable().split('\n'))
+})
+
+test('docs/configuration.md has the budgets of the code, in minutes', () => {
+  const [, section = ''] = /^## `budgets`\n(.*?)^## /ms.exec(page('configuration.md')) ?? []
+  const told = [...section.matchAll(/`([a-z]+)` (\d+)/g)].map(([, name, minutes]) => [
+    `${name}Ms`,
+    Number(minutes) * 60_000,
+  ])
+  // How late a BMC may start a server is nobody's to set.
+  const { lateStartMs: _, ...budgets } = BUDGETS
+  expect(Object.fromEntries(told)).toEqual(budgets)
+})
+
+test('docs/contracts.md names exactly the keys that the controller fails jobs with', () => {
+  const [, section = ''] = /^\*\*failed_step values\.\*\*(.*?)\n\n/ms.exec(page('contracts.md')) ?? []
+  const told = [...section.matchAll(/`([a-z.-]+)`/g)]
+    .map(([, key = '']) => key)
+    .filter((key) => !key.endsWith('.service'))
+  expect(told.sort()).toEqual([...CONTROLLER_STEPS].sort())
 })

@@ -34,7 +34,9 @@ export const install: Command = {
     if (listen === undefined)
       throw new AppError('config-invalid', `Cannot use "${paths.config}": listen "${address}" is not ADDR:PORT`)
     await perform(planInstall({ paths, present, template, listen, start: !invocation.flag('no-start') }), invocation)
-    if (!dryRun) invocation.io.err(`Installed. First admin token: ${paths.data}/admin-token\n`)
+    // Of an upgrade the accounts are older than this.
+    const token = present.config === undefined ? ` First admin token: ${paths.data}/admin-token` : ''
+    if (!dryRun) invocation.io.err(`Installed.${token}\n`)
     return 0
   },
 }

@@ -9,7 +9,7 @@ import { startServer } from '../shared/http-server.ts'
 import type { Logger } from '../shared/log.ts'
 import { createLoginThrottle } from '../shared/passwords/login-throttle.ts'
 import { reloadOnHangup } from '../shared/reload.ts'
-import { sleep, systemClock } from '../shared/time.ts'
+import { systemClock } from '../shared/time.ts'
 import { openAccounts } from './accounts/accounts.ts'
 import { certificateSource, endpointsOf, hostOf } from './addresses.ts'
 import { controllerApp } from './app.ts'
@@ -21,7 +21,7 @@ import { budgetsWith } from './jobs/budgets.ts'
 import { createChanges } from './jobs/changes.ts'
 import { createJobFeed } from './jobs/feed.ts'
 import type { Job } from './jobs/machine.ts'
-import type { JobMedia, JobStore } from './jobs/ports.ts'
+import type { EntryType, JobMedia, JobStore } from './jobs/ports.ts'
 import { StepFailure } from './jobs/provision.ts'
 import type { JobRecord } from './jobs/record.ts'
 import { jobRecord } from './jobs/record.ts'
@@ -120,7 +120,7 @@ async function serveData(
   const users = sqliteUserStore(db)
   const throttle = createLoginThrottle(clock)
   const accounts = openAccounts({ users, tokens, throttle, clock })
-  const changes = createChanges(sleep)
+  const changes = createChanges()
   const metrics = createControllerMetrics()
   const record = jobRecord(jobs, clock, (job) => {
     changes.publish(job)
@@ -148,7 +148,7 @@ async function serveData(
     },
   })
   const sensor = await openSensor(maintenance, { jobs, record, log }, signal)
-  const note = (id: string, type: string, message: string) => jobs.note(id, { type, message }, clock.now())
+  const note = (id: string, type: EntryType, message: string) => jobs.note(id, { type, message }, clock.now())
 
   const tests = testMedia(endpoints.mediaUrl)
   const profiles = sqliteLearnedProfiles(changing.db, clock, changing.commits)

@@ -60,7 +60,7 @@ async function site(status: 'queued' | 'complete'): Promise<void> {
   const bmc = { url: 'https://192.0.2.7', username: 'root', password: 'hunter2', verifyTls: false }
   const none = { uuid: null, vendor: null, network: null, createdAt: new Date(0) }
   await sqliteServerStore(db, seal).add({ serial: 'SN1', bmc, ...none })
-  await sqliteJobStore(db).create(sampleJob({ status }), { type: 'state', message: 'queued' })
+  await sqliteJobStore(db).create(sampleJob({ status }), { type: 'status', message: 'queued' })
   db.close()
 }
 

@@ -11,7 +11,7 @@ import { StepFailure } from './provision.ts'
 const LATE_LOOK_MS = 2_000
 
 /** The last thing done to a server. From then on it is its owner's: a restarted controller must not switch it off again. */
-const HAND_OVER = { type: 'bmc', message: 'switching on into the installed system' }
+const HAND_OVER = { type: 'bmc', message: 'switching on into the installed system' } as const
 
 /**
  * Leaves the server as its outcome wants it: off, media out, boot order its own; then on again when the installation

@@ -2,7 +2,7 @@ import type { Logger } from '../../shared/log.ts'
 import type { Backoff, Clock } from '../../shared/time.ts'
 import type { ConnectBmc } from './bmc-ports.ts'
 import type { Changes } from './changes.ts'
-import type { BootWatch, Budgets, JobMedia, JobStore, ServerStore } from './ports.ts'
+import type { BootWatch, Budgets, EntryType, JobMedia, JobStore, ServerStore } from './ports.ts'
 import type { JobRecord } from './record.ts'
 
 /** What working on jobs needs. */
@@ -17,7 +17,7 @@ export interface WorkerDeps {
   readonly budgets: Budgets
   readonly clock: Clock
   readonly log: Logger
-  note(jobId: string, type: string, message: string): Promise<void>
+  note(jobId: string, type: EntryType, message: string): Promise<void>
   /** Told of each turn of the loop that takes jobs: a sign of life. */
   turned?(): void
   /** Told of each worker whose jobs were taken over. */

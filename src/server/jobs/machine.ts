@@ -6,6 +6,22 @@ export type JobOutcome = 'success' | 'failed' | 'timeout' | 'cancelled'
 /** The fine grain inside `provisioning` and after it. `running:<step>` carries the step's name. */
 export type JobPhase = 'preparing' | 'mounting' | 'booting' | 'dispatching' | `running:${string}` | 'cleaning-up'
 
+/** Parts of a job that the controller does itself, as the API names them when they fail; the steps' names are units. */
+export const CONTROLLER_STEPS = [
+  'iso.build',
+  'iso.serve',
+  'redfish.discover',
+  'redfish.mount.maintenance',
+  'redfish.mount.task',
+  'redfish.boot-override',
+  'redfish.reset',
+  'webhook.wait',
+  'cleanup.unmount',
+  'cleanup.reset',
+] as const
+
+export type ControllerStep = (typeof CONTROLLER_STEPS)[number]
+
 /** What can happen to a job. */
 export type JobEvent =
   | { readonly type: 'claimed' }

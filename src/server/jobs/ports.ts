@@ -60,16 +60,24 @@ export interface ServerRegistry {
   ): Promise<VersionedServer | undefined>
 }
 
+/** What the lines of a history are about. `step`: what the maintenance OS said and is to stay. */
+export const ENTRY_TYPES = ['status', 'phase', 'step', 'media', 'bmc', 'note'] as const
+
+export type EntryType = (typeof ENTRY_TYPES)[number]
+
 /** One line of a job's history. */
 export interface HistoryEntry {
   readonly seq: number
   readonly at: Date
-  /** `status`, `phase`, `media`, `bmc`, `report`, `note`. */
+  /** One of `ENTRY_TYPES`, or of those of an earlier version. */
   readonly type: string
   readonly message: string
 }
 
-export type NewEntry = Pick<HistoryEntry, 'type' | 'message'>
+export interface NewEntry {
+  readonly type: EntryType
+  readonly message: string
+}
 
 /** What is promised here is on the disk when the promise is kept. */
 export interface JobStore {

@@ -4,7 +4,7 @@ import type { Bmc, BmcFacts } from './bmc-ports.ts'
 import { mayPass, withBmc } from './bmc-session.ts'
 import { webhookBudget } from './budgets.ts'
 import type { HeldDeps } from './deps.ts'
-import type { Job } from './machine.ts'
+import type { ControllerStep, Job } from './machine.ts'
 import { isBooted } from './machine.ts'
 import type { Server } from './ports.ts'
 
@@ -19,7 +19,7 @@ const MAX_MESSAGE = 8 * 1024
  * controller never reboots a machine in mid-install.
  */
 export async function bootMaintenance(job: Job, server: Server, deps: HeldDeps, signal: AbortSignal): Promise<void> {
-  const step = { name: 'iso.build' }
+  const step: { name: ControllerStep } = { name: 'iso.build' }
   const limited = withTimeout(signal, deps.budgets.mountMs)
   try {
     if (isBooted(job)) {
@@ -51,9 +51,9 @@ export function needsBmc(job: Job): boolean {
 /** A failure of the controller's own part, under the key that the API reports as `failed_step`. */
 export class StepFailure extends Error {
   override readonly name = 'StepFailure'
-  readonly step: string
+  readonly step: ControllerStep
 
-  constructor(step: string, message: string, options?: ErrorOptions) {
+  constructor(step: ControllerStep, message: string, options?: ErrorOptions) {
     super(message, options)
     this.step = step
   }
@@ -63,7 +63,7 @@ async function mountAndStart(
   job: Job,
   bmc: Bmc,
   facts: BmcFacts,
-  step: { name: string },
+  step: { name: ControllerStep },
   deps: HeldDeps,
   signal: AbortSignal,
 ): Promise<void> {

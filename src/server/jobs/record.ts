@@ -19,14 +19,18 @@ export interface JobRecord {
   heldBy(worker: string): JobRecord
 }
 
+/** What a job becomes, and what its history says of it. */
+interface Decision {
+  readonly job: Job
+  readonly entry?: NewEntry | undefined
+  readonly event?: NewEntry | undefined
+}
+
 /** More collisions than this on one job are a bug, not bad luck. */
 const MAX_COLLISIONS = 50
 
 export function jobRecord(store: JobStore, clock: Clock, changed: (job: Job) => void, worker?: string): JobRecord {
-  async function change(
-    id: string,
-    decide: (job: Job, now: Date) => { job: Job; entry?: NewEntry | undefined; event?: NewEntry | undefined },
-  ): Promise<Job> {
+  async function change(id: string, decide: (job: Job, now: Date) => Decision): Promise<Job> {
     for (let collision = 0; collision < MAX_COLLISIONS; collision++) {
       const before = await store.find(id)
       if (before === undefined) throw new AppError('job-not-found', `Cannot find job "${id}"`)
@@ -76,14 +80,15 @@ export function jobRecord(store: JobStore, clock: Clock, changed: (job: Job) => 
       }),
     heldBy: (holder) => jobRecord(store, clock, changed, holder),
     progress: (id, phase, progress, isEvent = false) =>
-      change(id, (job, now) => {
+      change(id, (job, now): Decision => {
         const next = enterPhase(job, phase, now)
         if (next.status !== 'provisioning') return { job }
-        const entry = next.phase === job.phase ? undefined : { type: 'phase', message: phase }
+        const entry: NewEntry | undefined = next.phase === job.phase ? undefined : { type: 'phase', message: phase }
         const { step, message } = progress
         // A report whose answer was lost comes again.
         const isKnown = job.progress?.step === step && job.progress.message === message
-        const event = isEvent && message !== null && !isKnown ? { type: 'step', message } : undefined
+        const event: NewEntry | undefined =
+          isEvent && message !== null && !isKnown ? { type: 'step', message } : undefined
         return { job: { ...next, progress, silentSince: null, updatedAt: now }, entry, event }
       }),
   }

@@ -20,7 +20,7 @@ export interface BootWatchDeps {
 
 /** Media that tell what is read of them. */
 export interface MediaSensor extends BootWatch {
-  /** The medium of a job, watched. `offset`: where its bytes lie in maintenance and task medium laid behind each other. */
+  /** The medium of a job, watched. `part`: which one it is; the combined one is both, laid behind each other. */
   watched(job: Job, medium: Medium, part: 'maintenance' | 'task' | 'combined'): Medium
 }
 

@@ -42,7 +42,7 @@ export const JOB_ENDPOINTS = {
     headers: { 'idempotency-key': IDEMPOTENCY_KEY },
     body: documentBody(NEW_JOB, MAX_RECIPE_BYTES),
     answers: { 202: json('The new job', JOB), 200: json('The job that was made before with this key', JOB) },
-    errors: ['recipe-invalid', 'server-not-found', 'job-active'],
+    errors: ['recipe-invalid', 'server-not-found', 'job-active', 'queue-full'],
   },
   listJobs: {
     method: 'GET',
@@ -96,7 +96,7 @@ export const JOB_ENDPOINTS = {
     may: 'operator',
     summary: 'Run the recipe of a job again, as a new job',
     answers: { 202: json('The new job', JOB) },
-    errors: ['job-not-found', 'job-active', 'server-not-found', 'recipe-invalid'],
+    errors: ['job-not-found', 'job-active', 'server-not-found', 'recipe-invalid', 'queue-full'],
   },
 } as const satisfies Endpoints
 

@@ -1,4 +1,5 @@
 import { listOf, record } from '../http/schema.ts'
+import { ENTRY_TYPES } from '../jobs/ports.ts'
 
 /** What the API answers with; views.ts fills these, and the client's types are made of them. */
 
@@ -51,7 +52,7 @@ export const PROGRESS = record('Progress', {
 export const EVENT = record('Event', {
   seq: { type: 'integer', minimum: 1 },
   at: TIME,
-  type: { type: 'string', description: 'one of status, phase, media, bmc, report, note' },
+  type: { type: 'string', description: `one of ${ENTRY_TYPES.join(', ')}` },
   message: TEXT,
 })
 

@@ -3,12 +3,11 @@ import { PATIENCE } from '../../../src/server/jobs/bmc-session.ts'
 import { BUDGETS } from '../../../src/server/jobs/budgets.ts'
 import { createChanges } from '../../../src/server/jobs/changes.ts'
 import type { Job } from '../../../src/server/jobs/machine.ts'
-import type { JobStore, ServerStore } from '../../../src/server/jobs/ports.ts'
+import type { EntryType, JobStore, ServerStore } from '../../../src/server/jobs/ports.ts'
 import type { JobRecord } from '../../../src/server/jobs/record.ts'
 import { jobRecord } from '../../../src/server/jobs/record.ts'
 import { runWorker } from '../../../src/server/jobs/worker.ts'
 import { bmcConnector } from '../../../src/server/redfish/bmc.ts'
-import { sleep } from '../../../src/shared/time.ts'
 import { QUICK } from '../../simulators/simulated.ts'
 import type { Mortal } from './death.ts'
 import type { Cut } from './mortal-proxy.ts'
@@ -46,7 +45,7 @@ export async function startLife({ jobs, servers, bmcUrl, mortal, cut, worker, sk
   const store = mortalStore(jobs, mortal)
   const proxy = await mortalProxy(bmcUrl, mortal, cut)
   const clock = { now: () => new Date(Date.now() + skewMs) }
-  const changes = createChanges(sleep)
+  const changes = createChanges()
   const record = jobRecord(store, clock, changes.publish)
   const connect = bmcConnector(QUICK)
   const urls = ({ mediaToken }: Job) => {
@@ -65,7 +64,7 @@ export async function startLife({ jobs, servers, bmcUrl, mortal, cut, worker, sk
     budgets: { ...BUDGETS, lateStartMs: 0 },
     clock,
     log: pino({ level: 'silent' }),
-    note: (id: string, type: string, message: string) => store.note(id, { type, message }, clock.now()),
+    note: (id: string, type: EntryType, message: string) => store.note(id, { type, message }, clock.now()),
   }
   const stop = new AbortController()
   const ended = runWorker(worker, 4, deps, stop.signal, TIMES)

@@ -9,7 +9,7 @@ import { sampleJob } from '../support/sample-job.ts'
 
 const NOW = new Date('2026-01-02T03:04:05Z')
 const LATER = new Date('2026-01-02T03:05:05Z')
-const QUEUED = { type: 'status', message: 'queued' }
+const QUEUED = { type: 'status', message: 'queued' } as const
 
 async function openStore() {
   return sqliteJobStore(
@@ -150,7 +150,7 @@ test('of logs without end the newest are kept', async () => {
 test('phases without end do not keep the end of a job out of its history', async () => {
   const jobs = await openStore()
   let job = await jobs.create(sampleJob(), QUEUED)
-  const phases = Array.from({ length: 600 }, (_, index) => ({ type: 'phase', message: `running:${index}` }))
+  const phases = Array.from({ length: 600 }, (_, index) => ({ type: 'phase' as const, message: `running:${index}` }))
   job = (await jobs.save(job, phases, NOW)) ?? job
   await jobs.save(job, [{ type: 'status', message: 'complete' }], NOW)
   await jobs.note(job.id, { type: 'note', message: 'after' }, NOW)

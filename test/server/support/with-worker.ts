@@ -5,7 +5,7 @@ import { BUDGETS } from '../../../src/server/jobs/budgets.ts'
 import { createChanges } from '../../../src/server/jobs/changes.ts'
 import { createJob } from '../../../src/server/jobs/create.ts'
 import type { Job } from '../../../src/server/jobs/machine.ts'
-import type { Budgets, JobSecrets, JobStore } from '../../../src/server/jobs/ports.ts'
+import type { Budgets, EntryType, JobSecrets, JobStore } from '../../../src/server/jobs/ports.ts'
 import type { JobRecord } from '../../../src/server/jobs/record.ts'
 import { jobRecord } from '../../../src/server/jobs/record.ts'
 import type { WorkerTimes } from '../../../src/server/jobs/worker.ts'
@@ -62,7 +62,7 @@ export async function openCore(path: string): Promise<Core> {
   const stored = new Map<string, number>()
   const jobs = faulty(sqliteJobStore(db), faults, stored)
   const servers = sqliteServerStore(db, PLAIN_SEAL)
-  const changes = createChanges(sleep)
+  const changes = createChanges()
   let ahead = 0
   let image = 'image'
   const clock = { now: () => new Date(systemClock.now().getTime() + ahead) }
@@ -93,7 +93,7 @@ export async function openCore(path: string): Promise<Core> {
     bootWatch: { summary: async () => 'nothing is known', check: async () => undefined, forget: () => undefined },
     clock,
     log: pino({ level: 'silent' }),
-    note: (id: string, type: string, message: string) => jobs.note(id, { type, message }, clock.now()),
+    note: (id: string, type: EntryType, message: string) => jobs.note(id, { type, message }, clock.now()),
   }
   return {
     machine,
