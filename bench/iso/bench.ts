@@ -51,7 +51,7 @@ async function benchMany(directory: string): Promise<void> {
     { name: 'tar', run: () => rival('tar') },
   ]
   for (let times = 0; times < 3; times++) await createHere(from, to) // warm
-  printTurns('20,000 files in 462 directories', contestants, await inTurns(7, contestants, clearing(directory)))
+  printTurns('20,000 files in 462 directories', contestants, await inTurns(5, contestants, clearing(directory)))
 }
 
 async function benchLarge(directory: string, size: number): Promise<void> {
