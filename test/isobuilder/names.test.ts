@@ -103,17 +103,11 @@ test('any names become distinct, allowed, sorted identifiers, whatever their ord
       const identifiers = primary(...list)
       expect(identifiers).toEqual(primary(...list.toReversed()))
       expect(new Set(identifiers).size).toBe(list.length)
-      for (const identifier of identifiers) {
-        expect(identifier).toMatch(/^[A-Z0-9_]+\.[A-Z0-9_]*;1$/)
-        expect(identifier.length).toBeLessThanOrEqual(33)
-      }
+      expect(identifiers.filter((one) => !/^[A-Z0-9_]+\.[A-Z0-9_]*;1$/.test(one) || one.length > 33)).toEqual([])
       const wide = joliet(...list)
       expect(wide).toEqual([...wide].sort())
       expect(new Set(wide).size).toBe(list.length)
-      for (const identifier of wide) {
-        expect(identifier).toMatch(/^[^/*:;?\\"<>|]{1,64}$/)
-        expect(identifier).not.toMatch(/[. ]$/)
-      }
+      expect(wide.filter((one) => !/^[^/*:;?\\"<>|]{1,64}$/.test(one) || /[. ]$/.test(one))).toEqual([])
     }),
   )
 })
