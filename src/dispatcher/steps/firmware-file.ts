@@ -41,8 +41,8 @@ export async function fetchFirmware(path: string, context: StepContext): Promise
     const isWorthAgain = (error: unknown) => !(error instanceof AppError) || error.code === 'registry-answer'
     return await retry(() => download(path, context), BACKOFF, isWorthAgain, signal)
   } catch (error) {
-    signal.throwIfAborted()
     await rm(path, { force: true })
+    signal.throwIfAborted()
     if (error instanceof AppError) throw error
     throw new AppError('step-failed', `Cannot download ${recipe.firmware_url}`, { cause: error })
   }

@@ -3,12 +3,18 @@ import { join } from 'node:path'
 import { formatBytes } from '../../shared/byte-size.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { Command } from '../exec.ts'
+import type { FirmwareFile } from './firmware-file.ts'
 import { fetchFirmware } from './firmware-file.ts'
 import { imageName, pullImage } from './podman.ts'
-import type { Step } from './step.ts'
+import type { Step, StepContext } from './step.ts'
 
-/** In the memory of the live system, not in /run: that is a fifth of it at most. */
-const DIRECTORY = '/var/tmp/provision-firmware'
+/**
+ * Memory that is large enough: the tmpfs of var-lib-containers.mount takes three quarters of it. Everything else that can be
+ * written is the overlay of the live root, whose upper directory is in /run (dracut.cmdline(7), rd.live.overlay.overlayfs): a fifth.
+ */
+const DIRECTORY = '/var/lib/containers/provision-firmware'
+/** Of the hour that its unit has, the rest is the tool's: it must not be ended because a download was slow. */
+const PREPARATION_MS = 20 * 60_000
 /** Where the vendor's tool finds the file. */
 const INSIDE = '/firmware'
 /** In the arguments of the recipe, it stands for the file's path. */
@@ -23,28 +29,51 @@ export const vendorFirmware: Step = {
   name: 'vendor-firmware',
   prefix: 'firmware',
   async run(context) {
-    const { recipe, programs, progress, say, signal } = context
+    const { recipe, programs, progress, say } = context
     const { firmware_url: url, firmware_tool: tool } = recipe
     if (url === undefined || tool === undefined) {
       throw new AppError('step-failed', 'Cannot update firmware: the recipe names no file or no tool for it')
     }
-    await rm(DIRECTORY, { recursive: true, force: true })
-    await mkdir(DIRECTORY, { recursive: true, mode: 0o700 })
-    const file = await fetchFirmware(join(DIRECTORY, 'download'), context)
-    await rename(join(DIRECTORY, 'download'), join(DIRECTORY, file.name))
-    say(`${file.name}, ${formatBytes(file.bytes)}, sha256 ${file.sha256}: as the recipe demands`)
-
-    await pullImage(tool.image, context)
+    const file = await beforeTheTool(context, PREPARATION_MS, async (limited) => {
+      const fetched = await fetchInto(DIRECTORY, limited)
+      await pullImage(tool.image, limited)
+      return fetched
+    })
     const command = planTool(imageName(tool.image), tool.arguments ?? [], DIRECTORY, file.name)
     say(`running ${command.argv.slice(command.argv.indexOf(imageName(tool.image))).join(' ')}`)
     progress.message(`running ${tool.image}`)
     const output: string[] = []
-    await programs.run(command, signal, (line) => {
+    await programs.run(command, context.signal, (line) => {
       output.push(line)
       if (output.length > KEPT_LINES) output.shift()
     })
     return { firmware_url: url, ...file, tool: tool.image, arguments: tool.arguments ?? [], output }
   },
+}
+
+/** What comes before the tool, within a limit of its own. @throws `step-failed` when that is over */
+export async function beforeTheTool<T>(
+  context: StepContext,
+  ms: number,
+  prepare: (limited: StepContext) => Promise<T>,
+): Promise<T> {
+  const limit = AbortSignal.timeout(ms)
+  try {
+    return await prepare({ ...context, signal: AbortSignal.any([context.signal, limit]) })
+  } catch (cause) {
+    if (context.signal.aborted || !limit.aborted) throw cause
+    const state = `file and tool have not arrived within ${ms / 60_000} min, and the tool was not started`
+    throw new AppError('step-failed', `Cannot update firmware: ${state}`, { cause })
+  }
+}
+
+async function fetchInto(directory: string, context: StepContext): Promise<FirmwareFile> {
+  await rm(directory, { recursive: true, force: true })
+  await mkdir(directory, { recursive: true, mode: 0o700 })
+  const file = await fetchFirmware(join(directory, 'download'), context)
+  await rename(join(directory, 'download'), join(directory, file.name))
+  context.say(`${file.name}, ${formatBytes(file.bytes)}, sha256 ${file.sha256}: as the recipe demands`)
+  return file
 }
 
 /**

@@ -9,7 +9,7 @@ import { runPaths } from '../../../src/dispatcher/paths.ts'
 import { fetchFirmware, fileName } from '../../../src/dispatcher/steps/firmware-file.ts'
 import { planPull } from '../../../src/dispatcher/steps/podman.ts'
 import type { StepContext } from '../../../src/dispatcher/steps/step.ts'
-import { planTool } from '../../../src/dispatcher/steps/vendor-firmware.ts'
+import { beforeTheTool, planTool } from '../../../src/dispatcher/steps/vendor-firmware.ts'
 import type { Recipe } from '../../../src/shared/recipe/schema.ts'
 import { JOB } from '../task-medium.ts'
 
@@ -35,12 +35,15 @@ afterEach(async () => {
   await rm(at, { recursive: true, force: true })
 })
 
-function fetchWith(change: Partial<Recipe>) {
+function contextOf(change: Partial<Recipe> = {}): StepContext {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/bios/X11.bin`
   const recipe = { task_target: 'firmware-update.target', firmware_url: url, ...change }
   const progress = { message: () => undefined, bytes: () => undefined, flush: async () => undefined }
-  const context = { recipe, job: JOB, progress, signal: new AbortController().signal } as unknown as StepContext
-  return fetchFirmware(join(at, 'file'), context)
+  return { recipe, job: JOB, progress, signal: new AbortController().signal } as unknown as StepContext
+}
+
+function fetchWith(change: Partial<Recipe>) {
+  return fetchFirmware(join(at, 'file'), contextOf(change))
 }
 
 test('firmware that is what the recipe says is kept, under the name its URL gives it', async () => {
@@ -66,6 +69,24 @@ test.for<[string, Partial<Recipe>, string]>([
 ])('firmware that %s is not kept', async ([, change, code]) => {
   await expect(fetchWith(change)).rejects.toMatchObject({ code })
   expect(await readdir(at)).toEqual([])
+})
+
+test('a server that trickles does not take the time of the tool: the step ends before it is started', async () => {
+  server.removeAllListeners('request').on('request', (_, response) => {
+    const trickle = setInterval(() => response.write('x'), 5)
+    response.on('close', () => clearInterval(trickle))
+  })
+  const preparing = beforeTheTool(contextOf(), 60, (limited) => fetchFirmware(join(at, 'file'), limited))
+  await expect(preparing).rejects.toThrow(
+    'file and tool have not arrived within 0.001 min, and the tool was not started',
+  )
+  expect(await readdir(at)).toEqual([])
+})
+
+test('what ends before the limit is given on, its failure too', async () => {
+  await expect(beforeTheTool(contextOf(), 60_000, async () => 'fetched')).resolves.toBe('fetched')
+  const failing = beforeTheTool(contextOf(), 60_000, ({ recipe }) => Promise.reject(new TypeError(recipe.task_target)))
+  await expect(failing).rejects.toThrow(TypeError)
 })
 
 test('a name that is none is replaced', () => {
