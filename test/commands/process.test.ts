@@ -4,7 +4,7 @@ import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
 const QUIET = '--disable-warning=ExperimentalWarning'
@@ -34,13 +34,14 @@ test('a controller whose log cannot be written serves all the same, and stops wh
   const argv = [QUIET, MAIN, 'serve', '--no-tls', '--listen', '127.0.0.1:0', '--data', data, '--admin-token-file', file]
   const full = openSync('/dev/full', 'w')
   const child = spawn(process.execPath, argv, { stdio: ['ignore', full, 'inherit'] })
+  onTestFinished(() => void child.kill('SIGKILL'))
   const ended = new Promise((resolve) => child.once('close', resolve))
-  await expect.poll(() => existsSync(file) || child.exitCode !== null, { timeout: 15_000 }).toBe(true)
+  await expect.poll(() => existsSync(file) || child.exitCode !== null, { timeout: 40_000 }).toBe(true)
   child.kill('SIGTERM')
   expect(await ended).toBe(0)
   closeSync(full)
   rmSync(directory, { recursive: true })
-}, 30_000)
+}, 60_000)
 
 test('a reader that leaves early ends the program without a word', () => {
   const { stderr } = shell('"$NODE" "$QUIET" "$MAIN" recipe schema | true')
@@ -57,13 +58,14 @@ test('a second signal ends a controller at once, however long its clients take',
   const [data, file] = [join(directory, 'data'), join(directory, 'token')]
   const argv = [QUIET, MAIN, 'serve', '--no-tls', '--listen', '127.0.0.1:0', '--data', data, '--admin-token-file', file]
   const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'ignore'] })
+  onTestFinished(() => void child.kill('SIGKILL'))
   const ended = new Promise((resolve) => child.once('close', (code, signal) => resolve([code, signal])))
   let said = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     said += text
   })
   const port = () => Number(/"port":(\d+)/.exec(said)?.[1])
-  await expect.poll(port, { timeout: 15_000 }).toBeGreaterThan(0)
+  await expect.poll(port, { timeout: 40_000 }).toBeGreaterThan(0)
   // A body that never comes: stopping waits for it.
   const slow = connect(port(), '127.0.0.1')
   slow.on('error', () => undefined)
@@ -72,11 +74,11 @@ test('a second signal ends a controller at once, however long its clients take',
   const begun = performance.now()
   child.kill('SIGTERM')
   // It does not listen any more, so the first signal has arrived.
-  await expect.poll(() => isListening(port()), { timeout: 15_000 }).toBe(false)
+  await expect.poll(() => isListening(port()), { timeout: 40_000 }).toBe(false)
   expect(child.exitCode).toBeNull()
   child.kill('SIGTERM')
   expect(await ended).toEqual([null, 'SIGTERM'])
   expect(performance.now() - begun, 'less than it waits for clients').toBeLessThan(9_000)
   slow.destroy()
   rmSync(directory, { recursive: true })
-}, 30_000)
+}, 60_000)
