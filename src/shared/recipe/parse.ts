@@ -1,8 +1,9 @@
 import type { ErrorObject } from 'ajv'
 import type { Document } from 'yaml'
-import { isScalar, parseDocument, visit } from 'yaml'
+import { isScalar, LineCounter, parseDocument, visit } from 'yaml'
 import type { Problem } from '../errors.ts'
 import { AppError } from '../errors.ts'
+import { excessOf } from './bounds.ts'
 import type { Validate } from './compile.ts'
 import { checkRules } from './rules.ts'
 import type { Recipe } from './schema.ts'
@@ -10,6 +11,9 @@ import { recipeValidator } from './validator.ts'
 
 /** A recipe is texts for one machine; more is a mistake or an attack. */
 export const MAX_RECIPE_BYTES = 4 * 1024 * 1024
+
+/** What is no YAML at all is wrong everywhere. */
+const MAX_SYNTAX_PROBLEMS = 100
 
 /**
  * Reads a recipe written as YAML or JSON (JSON is YAML 1.2).
@@ -24,10 +28,17 @@ export function parseRecipeDocument(text: string): unknown {
   if (Buffer.byteLength(text) > MAX_RECIPE_BYTES) {
     throw new AppError('recipe-invalid', `Cannot read the recipe: it is larger than ${MAX_RECIPE_BYTES} bytes`)
   }
-  if (isTooDeep(text)) throw new AppError('recipe-invalid', 'Cannot read the recipe: it is nested too deeply')
-  // The library compares every key with every other: half a megabyte of keys would take a minute.
-  const document = parseDocument(text, { uniqueKeys: false, prettyErrors: true, version: '1.2' })
-  const messages = [...document.errors.map(({ message }) => message.split('\n')[0] ?? ''), ...repeatedKeys(document)]
+  const excess = excessOf(text)
+  if (excess !== undefined) throw new AppError('recipe-invalid', `Cannot read the recipe: ${excess}`)
+  const lines = new LineCounter()
+  // The library compares every key with every other, and shows for every error the whole line: both may take minutes.
+  const options = { uniqueKeys: false, prettyErrors: false, version: '1.2', lineCounter: lines } as const
+  const document = parseDocument(text, options)
+  const errors = document.errors.slice(0, MAX_SYNTAX_PROBLEMS).map(({ message, pos: [at] }) => {
+    const { line, col } = lines.linePos(at)
+    return `${message} at line ${line}, column ${col}`
+  })
+  const messages = [...errors, ...repeatedKeys(document)]
   if (messages.length > 0) {
     const problems = messages.map((message) => ({ path: '', code: 'syntax', message }))
     throw new AppError('recipe-invalid', 'Cannot read the recipe: it is neither YAML nor JSON', { problems })
@@ -37,18 +48,6 @@ export function parseRecipeDocument(text: string): unknown {
   } catch (cause) {
     throw new AppError('recipe-invalid', 'Cannot read the recipe: it has too many aliases', { cause })
   }
-}
-
-/** Brackets that are open at once; more than any text in a recipe has, and few enough for a recursive parser. */
-const MAX_OPEN = 500
-
-function isTooDeep(text: string): boolean {
-  let open = 0
-  for (const [bracket] of text.matchAll(/[[\]{}]/g)) {
-    open = Math.max(0, open + (bracket === '[' || bracket === '{' ? 1 : -1))
-    if (open > MAX_OPEN) return true
-  }
-  return false
 }
 
 /** YAML 1.2.2 section 3.2.1.3: keys of a mapping are unique. */
