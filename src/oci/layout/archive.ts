@@ -70,6 +70,10 @@ async function scan(file: FileHandle, name: string): Promise<Map<string, Place>>
     if (entry === undefined) break
     const offset = at + BLOCK
     const size = entry.type === 'file' ? (named.size ?? entry.size) : entry.size
+    // A negative size leads back to a header that was read.
+    if (size < 0 || ![size, offset + padded(size)].every(Number.isSafeInteger)) {
+      throw new AppError('layout-invalid', `Cannot use ${name}: the size of "${entry.name}" is no number`)
+    }
     if (entry.type === 'pax' || entry.type === 'gnu-long-name') {
       if (size > MAX_HEADER_BYTES) throw new AppError('layout-invalid', `Cannot use ${name}: a header is too large`)
       const content = await readAt(file, offset, size)
