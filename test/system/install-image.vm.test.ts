@@ -15,7 +15,7 @@ let site: Site
 
 beforeAll(async () => {
   directory = await labScratch('test-image')
-  site = await startSite(directory, () => undefined, { network: PLAN })
+  site = await startSite(directory, () => undefined, { network: PLAN, embedTools: false })
 }, 15 * MINUTE)
 
 afterAll(async () => {
@@ -23,7 +23,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
-test('over a static address a whole-disk image is written, read back, grown, and boots with the hostname of its user-data and the file of its recipe', {
+test('over a static address, with a tool image from the controller, a whole-disk image is written, read back, grown, and boots with the hostname of its user-data and the file of its recipe', {
   timeout: 30 * MINUTE,
 }, async () => {
   const id = await site.createJob({
@@ -45,6 +45,7 @@ test('over a static address a whole-disk image is written, read back, grown, and
   ).toHaveLength(1)
   const journal = (await site.controller.run(['job', 'logs', id])).stdout
   expect(journal).toContain('static network: 10.0.2.77/24 on 52:54:00:12:34:56')
+  expect(journal).toContain('"pulled": true')
   // What the screen of the server has shown.
   const consoles = await readFile(join(directory, 'console.log'), 'utf8')
   expect(consoles).toMatch(/PROVISIONING SUCCEEDED[\s\S]*addresses {3}\S+ 10\.0\.2\.77\/24\s*\n/)

@@ -12,7 +12,7 @@ let site: Site
 beforeAll(async () => {
   directory = await labScratch('test-one-slot')
   const slots = [{ id: 'Cd1', mediaTypes: ['CD', 'DVD'] }]
-  site = await startSite(directory, () => undefined, { slots, embedTools: false })
+  site = await startSite(directory, () => undefined, { slots })
 }, 15 * MINUTE)
 
 afterAll(async () => {
@@ -20,15 +20,15 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
-test('a BMC of one slot gets one medium, the dispatcher finds its task behind the medium it runs from, the tool image is pulled, and the job tells what was read', {
-  timeout: 15 * MINUTE,
+test('a BMC of one slot gets one medium, the dispatcher finds its task behind the medium it runs from, and the job tells what was read', {
+  timeout: 10 * MINUTE,
 }, async () => {
   // Without an image the first step fails: that it runs at all, for this job, is what the medium has to do.
   const recipe = linuxRecipe(`oci://${site.controller.registryHost}/os/debian:nothing`)
   const id = await site.createJob(recipe)
   await site.until(id, ({ phase }) => phase === 'booting', 2 * MINUTE)
   expect(site.bmc.images()['Cd1']).toMatch(/\/media\/[a-z0-9-]+\/combined\.iso$/i)
-  const job = await site.until(id, ({ status }) => status === 'complete', 12 * MINUTE)
+  const job = await site.until(id, ({ status }) => status === 'complete', 8 * MINUTE)
   expect(job).toMatchObject({ outcome: 'failed', failed_step: 'image-linux.service' })
   const media = job.events.filter(({ type }) => type === 'media').map(({ message }) => message)
   expect(media).toEqual([
@@ -40,5 +40,4 @@ test('a BMC of one slot gets one medium, the dispatcher finds its task behind th
     'task medium is being read',
   ])
   expect(site.bmc.images()).toEqual({ Cd1: undefined })
-  expect((await site.controller.run(['job', 'logs', id])).stdout).toContain('"pulled": true')
 })
