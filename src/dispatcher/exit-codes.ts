@@ -27,7 +27,7 @@ export const ADVICE: Readonly<Record<number, string>> = {
   17: 'The dispatcher was started by hand: run it as root, or with --no-start.',
   18: 'The medium is for another server: check which BMC the controller has for this serial number.',
   19: 'Do not trust this medium. If it is the right controller, build the image with its keys/task.pub.',
-  20: 'This is a bug: send the output of "provisioner collect-logs --print".',
+  20: 'If it was stopped, retry the job; else this is a bug: send the output of "provisioner collect-logs --print".',
 }
 
 export const HANDED_OVER = 0

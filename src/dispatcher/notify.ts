@@ -9,6 +9,7 @@ import { VERSION } from '../shared/version.ts'
 import type { DispatcherState } from './dispatcher-state.ts'
 import { readDispatcherState } from './dispatcher-state.ts'
 import type { Programs } from './exec.ts'
+import { UNEXPECTED } from './exit-codes.ts'
 import { failedUnit, readUnits } from './failed-unit.ts'
 import { lastLines, redact, sendLogs } from './logs.ts'
 import { outcomeNotice, unreachedNotice } from './outcome-notice.ts'
@@ -138,17 +139,18 @@ async function findFailure(
   deps: NotifyDeps,
   signal: AbortSignal,
 ): Promise<{ failed_step: string; message: string }> {
-  if (dispatched?.status === 'failed') {
-    return { failed_step: DISPATCHER_UNIT, message: redact(dispatched.message ?? '', job) }
-  }
   const { programs, monitorUnit } = deps
+  const endingOf = (unit: string) =>
+    readEnding(unit, programs, signal).then((known) => [describeEnding(unit, known)], tell(deps, []))
+  if (dispatched?.status === 'failed') {
+    // Of one that was stopped systemd knows why: by its time limit, for one.
+    const ending = dispatched.exit_code === UNEXPECTED ? await endingOf(DISPATCHER_UNIT) : []
+    return { failed_step: DISPATCHER_UNIT, message: redact([...ending, dispatched.message ?? ''].join('\n'), job) }
+  }
   const target = dispatched?.task_target
   const units = target === undefined ? [] : await readUnits(target, programs, signal).catch(tell(deps, []))
   const failed_step = failedUnit(units, monitorUnit)
-  const ending = await readEnding(failed_step, programs, signal).then(
-    (known) => [describeEnding(failed_step, known)],
-    tell(deps, []),
-  )
+  const ending = await endingOf(failed_step)
   const lines = await lastLines(failed_step, job, programs, signal).catch(tell(deps, ''))
   return { failed_step, message: [...ending, ...(lines === '' ? [] : [lines])].join('\n') }
 }

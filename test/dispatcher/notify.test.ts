@@ -205,6 +205,23 @@ test('a failure is told although nothing can be kept of it, a success is not: it
   expect(said.join('\n')).toContain('Cannot claim the outcome')
 })
 
+test('of twenty long lines how the unit ended is in what the controller keeps, the last 8 KiB', async () => {
+  const read = async (command: Command) =>
+    command.argv.includes('--unit=image-linux.service') ? `${'x'.repeat(900)}\n`.repeat(20) : answerOf(command)
+  await notify('failed', { ...deps, programs: { ...deps.programs, read } }, never)
+  const kept: string = webhooks()[0].message.slice(-8 * 1024)
+  expect(kept).toMatch(/^image-linux.service failed with exit code 1\n/)
+})
+
+test('of a dispatcher that its time limit ended the report says so', async () => {
+  await dispatched({ status: 'failed', exit_code: 20, message: 'Cannot go on: stopped by SIGTERM' })
+  const read = async () => 'Result=timeout\nExecMainStatus=20\nTimeoutStartUSec=5min\n'
+  await notify('failed', { ...deps, programs: { ...deps.programs, read } }, never)
+  expect(webhooks()[0].message).toBe(
+    'provision-dispatcher.service was ended: it took longer than its limit of 5min\nCannot go on: stopped by SIGTERM',
+  )
+})
+
 test('without a task there is nobody to tell, and that is no error to repeat', async () => {
   await rm(join(at, 'task'), { recursive: true })
   await notify('failed', deps, never)

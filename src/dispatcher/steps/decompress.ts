@@ -1,5 +1,6 @@
 import { pipeline, Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
+import { AppError } from '../../shared/errors.ts'
 import { zstdDecompressed } from '../../shared/zstd.ts'
 
 export type Compression = 'gzip' | 'zstd' | 'none'
@@ -13,17 +14,43 @@ export function compressionOf(head: Uint8Array): Compression {
   return 'none'
 }
 
-/** The content, decompressed by what its first bytes say. Its chunks are the reader's to keep. */
+/**
+ * The content, decompressed by what its first bytes say. Its chunks are the reader's to keep.
+ * @throws `image-unusable` when it is cut off or damaged; an error of `source` stays what it is
+ */
 export async function* decompressed(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const { head, whole } = await peek(source, 4)
   // Several gzip members or zstd frames in a row are one content (RFC 1952 2.2, RFC 8878 3.1).
-  switch (compressionOf(head)) {
+  const compression = compressionOf(head)
+  switch (compression) {
     case 'gzip':
-      return yield* gunzipped(whole)
+      return yield* ofContent(compression, whole, gunzipped)
     case 'zstd':
-      return yield* zstdDecompressed(whole)
+      return yield* ofContent(compression, whole, zstdDecompressed)
     case 'none':
       return yield* whole
+  }
+}
+
+async function* ofContent(
+  compression: Compression,
+  source: AsyncIterable<Uint8Array>,
+  decompress: (source: AsyncIterable<Uint8Array>) => AsyncGenerator<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  const failures = new Set<unknown>()
+  async function* watched(): AsyncGenerator<Uint8Array> {
+    try {
+      yield* source
+    } catch (error) {
+      failures.add(error)
+      throw error
+    }
+  }
+  try {
+    yield* decompress(watched())
+  } catch (cause) {
+    if (failures.has(cause)) throw cause
+    throw new AppError('image-unusable', `Cannot decompress the content: it is damaged ${compression}`, { cause })
   }
 }
 

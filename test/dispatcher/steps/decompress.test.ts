@@ -40,5 +40,16 @@ test.for<[string, Uint8Array]>([
   ['gzip', gzipSync(CONTENT)],
   ['zstd', compress(CONTENT)],
 ])('%s that was cut off is an error', async ([, bytes]) => {
-  await expect(unpacked([bytes.subarray(0, -100)])).rejects.toThrow()
+  await expect(unpacked([bytes.subarray(0, -100)])).rejects.toMatchObject({ code: 'image-unusable' })
+})
+
+test.for<[string, Uint8Array]>([
+  ['gzip', gzipSync(CONTENT)],
+  ['zstd', compress(CONTENT)],
+])('an error of where %s comes from stays what it is', async ([, bytes]) => {
+  async function* source() {
+    yield bytes.subarray(0, 1000)
+    throw new RangeError('connection lost')
+  }
+  await expect(Array.fromAsync(decompressed(source()))).rejects.toThrow(RangeError)
 })
