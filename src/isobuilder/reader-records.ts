@@ -12,11 +12,14 @@ export interface RawRecord extends Section {
 /** Bytes of a record with an identifier of one byte (ECMA-119 9.1). */
 export const ROOT_RECORD = 34
 
+/** More than any image we know; each record takes memory here. */
+export const MAX_ENTRIES = 500_000
+
 /**
  * The records of a directory, "." and ".." included. @throws `iso-read` when one is shorter than its parts or leaves its
- * sector.
+ * sector, or when there are more than `limit`.
  */
-export function parseRecords(bytes: Buffer, path: string): RawRecord[] {
+export function parseRecords(bytes: Buffer, path: string, limit = MAX_ENTRIES): RawRecord[] {
   const records: RawRecord[] = []
   for (let at = 0; at < bytes.length; ) {
     const length = bytes[at] ?? 0
@@ -26,6 +29,7 @@ export function parseRecords(bytes: Buffer, path: string): RawRecord[] {
       continue
     }
     if (at + length > Math.min(sectorEnd, bytes.length)) throw unreadable(`a record of "/${path}" leaves its sector`)
+    if (records.length > limit) throw unreadable(`it has more than ${limit} files`)
     records.push(parseRecord(bytes.subarray(at, at + length), path))
     at += length
   }

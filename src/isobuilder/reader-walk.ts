@@ -2,7 +2,7 @@ import { FLAG, MAX_DEPTH, MODE_TYPE, SECTOR } from './constants.ts'
 import type { Medium, Section } from './reader-medium.ts'
 import { checkInside, unreadable } from './reader-medium.ts'
 import type { RawRecord } from './reader-records.ts'
-import { parseRecords } from './reader-records.ts'
+import { MAX_ENTRIES, parseRecords } from './reader-records.ts'
 import type { RockRidge } from './reader-rock-ridge.ts'
 import { readRockRidge } from './reader-rock-ridge.ts'
 
@@ -29,9 +29,6 @@ export interface Walk {
   readonly root: Section
   readonly names: Names
 }
-
-/** More than any image we know; each entry takes memory here. */
-const MAX_ENTRIES = 500_000
 
 /** One directory is held in memory while it is read. */
 const MAX_DIRECTORY_BYTES = 64 * 1024 * 1024

@@ -3,8 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { extractIso, linksLeadingOut } from '../../src/isobuilder/extract.ts'
+import { createReport } from '../../src/isobuilder/lint/finding.ts'
+import { lintRecords } from '../../src/isobuilder/lint/records.ts'
 import type { IsoFile, IsoImage } from '../../src/isobuilder/reader.ts'
 import { openIso } from '../../src/isobuilder/reader.ts'
+import { parseRecords } from '../../src/isobuilder/reader-records.ts'
 import { file, imageOf, mediumOf } from './image-bytes.ts'
 import { lintBytes } from './lint/lint-image.ts'
 
@@ -69,4 +72,17 @@ test('links that lead through thousands of names each are given up, soon', () =>
     return { path: `l${index}`, kind: 'symlink', size: 0, mode: 0o777, target }
   })
   expect(() => linksLeadingOut(links)).toThrow(/go on for ever/)
+})
+
+test('the records of a directory are not all held before their number is looked at', () => {
+  const record = Buffer.alloc(34)
+  record.writeUInt8(34, 0)
+  record.writeUInt8(1, 32)
+  const sector = Buffer.alloc(SECTOR)
+  for (let at = 0; at + 34 <= SECTOR; at += 34) record.copy(sector, at)
+  const bytes = Buffer.concat(Array.from({ length: 100 }, () => sector))
+  expect(() => parseRecords(bytes, 'a', 1000)).toThrow('more than 1000 files')
+  const records = lintRecords(createReport(), { bytes, offset: 0 }, 'a', 1000)
+  expect(records.length).toBeGreaterThan(1000)
+  expect(records.length).toBeLessThan(1100)
 })

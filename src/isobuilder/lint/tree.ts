@@ -33,13 +33,18 @@ export async function lintTree(lint: Lint, volume: Volume): Promise<Tree | undef
   const queue: Opening[] = [{ node: { ...base, rockRidge: undefined }, parent: undefined, depth: 1 }]
   for (const opening of queue) {
     const block = await readDirectory(lint, style, opening.node)
-    const records = block === undefined ? [] : lintRecords(report, block, opening.node.path)
+    const room = MAX_NODES - nodes
+    const records = block === undefined ? [] : lintRecords(report, block, opening.node.path, room)
+    if (records.length > room) {
+      report.add('limit', opening.node.offset, 'there are more files than can be gone through', opening.node.path)
+      break
+    }
     if (opening.parent === undefined) hasRockRidge = style === PRIMARY && (records[0]?.systemUse.bytes.length ?? 0) > 0
     const directory = await lintDirectory(lint, { style, hasRockRidge, opening, records })
     directories.push(directory)
     nodes += directory.children.length
-    if (directories.length > MAX_DIRECTORIES || nodes > MAX_NODES) {
-      report.add('limit', directory.offset, 'there are more directories or files than can be gone through')
+    if (directories.length > MAX_DIRECTORIES) {
+      report.add('limit', directory.offset, 'there are more directories than can be gone through')
       break
     }
     queue.push(...openings(lint, style, directory, seen))
