@@ -26,8 +26,8 @@ export async function mediumCandidates(roots: DeviceRoots): Promise<string[]> {
 
 async function isRemovable(device: string): Promise<boolean> {
   if ((await readText(join(device, 'removable'))) === '1') return true
-  // The link leads through the bus: …/pci0000:00/…/usb1/1-2/…/block/sdb.
-  return (await realpath(device)).split('/').some((part) => /^usb[0-9]+$/.test(part))
+  // The link leads through the bus: …/pci0000:00/…/usb1/1-2/…/block/sdb. A device that has just gone leads nowhere.
+  return (await realpath(device).catch(() => '')).split('/').some((part) => /^usb[0-9]+$/.test(part))
 }
 
 /**

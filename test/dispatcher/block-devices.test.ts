@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { mountedDevices } from '../../src/dispatcher/block-devices.ts'
+import { mediumCandidates, mountedDevices } from '../../src/dispatcher/block-devices.ts'
 
 let sys = ''
 
@@ -22,6 +22,12 @@ function device(number: string, path: string, below: readonly string[] = []): vo
   mkdirSync(dirname(link), { recursive: true })
   symlinkSync(at, link)
 }
+
+test('a device that goes while it is looked at is no candidate, and the others are still found', async () => {
+  mkdirSync(join(sys, 'block/sr0'), { recursive: true })
+  symlinkSync('../devices/usb1/gone', join(sys, 'block/sda'))
+  expect(await mediumCandidates({ sys, dev: '/dev' })).toEqual(['/dev/sr0'])
+})
 
 const mount = (number: string) => `36 35 ${number} / /somewhere ro - ext4 /dev/x ro`
 

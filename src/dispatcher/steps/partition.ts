@@ -8,6 +8,7 @@ import type { Command } from '../exec.ts'
 import { openArtifact } from './artifact.ts'
 import type { Disk } from './disk.ts'
 import { findDisk, partitionPath } from './disk.ts'
+import { SETTLE } from './disk-table.ts'
 import { claimDisk, planErase } from './interlock.ts'
 import type { Slot } from './layout.ts'
 import { layoutDisk } from './layout.ts'
@@ -46,8 +47,6 @@ async function checkArtifact(context: StepContext): Promise<void> {
   const { artifact } = await openArtifact(context)
   if (recipe.task_target === 'install-linux.target') chooseRootfs(artifact.layers)
 }
-
-const SETTLE: Command = { argv: ['udevadm', 'settle', '--timeout=60'] }
 
 /** udev may hold a new node for a moment; this is more than a slow array ever took. */
 const NODE_WAIT = { firstMs: 100, maxMs: 1000, attempts: 40 }
