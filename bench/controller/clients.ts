@@ -78,9 +78,11 @@ async function follow(
       () => true,
       () => false,
     )
-    if (streams || signal.aborted) continue
-    seen.polled++
-    await api.call('GET', `/api/v1/jobs/${id}/events`)
+    if (!streams && !signal.aborted) {
+      seen.polled++
+      await api.call('GET', `/api/v1/jobs/${id}/events`)
+    }
+    // The stream of a job that is over ends at once: without a pause these would ask a thousand times a second.
     await delay(THINK_MS)
   }
 }
