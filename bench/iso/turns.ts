@@ -35,7 +35,7 @@ export function printTurns(title: string, contestants: readonly Contestant[], ru
   console.log('| | best | median | CPU | ours by best | by median | by CPU |\n|---|---|---|---|---|---|---|')
   for (const [index, { name }] of contestants.entries()) {
     const theirs = runs[index] ?? []
-    const ratio = (of: (runs: readonly Run[]) => number) => (of(ours ?? []) / of(theirs)).toFixed(2)
+    const ratio = (of: (runs: readonly Run[]) => number) => (of(ours ?? []) / of(theirs)).toPrecision(2)
     const ratios = index === 0 ? ['', '', ''] : [ratio(best), ratio(median), ratio(cpu)]
     console.log(`| ${[name, ...[best, median, cpu].map((of) => seconds(of(theirs))), ...ratios].join(' | ')} |`)
   }
