@@ -7,9 +7,21 @@ import type { Server } from './ports.ts'
 /** A BMC that restarts or is busy: how it is asked again, for as long as the part of the job may take. */
 export const PATIENCE: Backoff = { firstMs: 1_000, maxMs: 30_000, attempts: Number.POSITIVE_INFINITY }
 
+/** Logins that are refused before we give up: a BMC that restarts refuses some, and some lock an account after five. */
+const MAX_REFUSALS = 4
+
 /** What a BMC that restarts or is busy fails with; anything else is the same at the next try. */
 export function mayPass(error: unknown): boolean {
   return isAppError(error, 'redfish-unreachable') || isAppError(error, 'redfish-answer')
+}
+
+/** The same for many tries of one conversation, to be asked once for each: a wrong password does not become right. */
+export function patientWith(): (error: unknown) => boolean {
+  let refusals = 0
+  return (error) => {
+    if (isAppError(error, 'redfish-answer') && error.facts['status'] === 401) refusals++
+    return refusals < MAX_REFUSALS && mayPass(error)
+  }
 }
 
 /**

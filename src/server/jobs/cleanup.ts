@@ -1,7 +1,7 @@
 import { AppError, errorText } from '../../shared/errors.ts'
 import { retry, sleep, withTimeout } from '../../shared/time.ts'
 import type { Bmc, RedfishStep } from './bmc-ports.ts'
-import { mayPass, withBmc } from './bmc-session.ts'
+import { mayPass, patientWith, withBmc } from './bmc-session.ts'
 import type { HeldDeps } from './deps.ts'
 import type { Job } from './machine.ts'
 import { isTouched } from './machine.ts'
@@ -70,9 +70,14 @@ async function patiently(
       return action(bmc, limited)
     })
   }
-  const passes = (error: unknown) => mayPass(reasonOf(error))
+  const isPatient = patientWith()
   try {
-    await retry(() => once().catch(remember), deps.patience, passes, limited)
+    await retry(
+      () => once().catch(remember),
+      deps.patience,
+      (error) => isPatient(reasonOf(error)),
+      limited,
+    )
   } catch (error) {
     if (signal.aborted) throw error
     const failure = last ?? error
@@ -84,7 +89,7 @@ async function patiently(
   async function remember(error: unknown): Promise<never> {
     if (!limited.aborted) {
       const text = `${stepOf(error)} does not succeed, trying on: ${errorText(reasonOf(error))}`
-      if (last === undefined && passes(error)) await deps.note(job.id, 'note', text)
+      if (last === undefined && mayPass(reasonOf(error))) await deps.note(job.id, 'note', text)
       last = error
     }
     throw error

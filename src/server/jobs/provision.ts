@@ -1,7 +1,7 @@
 import { errorText, isAppError } from '../../shared/errors.ts'
 import { retry, withTimeout } from '../../shared/time.ts'
 import type { Bmc, BmcFacts } from './bmc-ports.ts'
-import { mayPass, withBmc } from './bmc-session.ts'
+import { patientWith, withBmc } from './bmc-session.ts'
 import { webhookBudget } from './budgets.ts'
 import type { HeldDeps } from './deps.ts'
 import type { ControllerStep, Job } from './machine.ts'
@@ -106,7 +106,7 @@ async function resumeBoot(job: Job, server: Server, deps: HeldDeps, signal: Abor
       },
     )
   }
-  await retry(look, deps.patience, mayPass, limited)
+  await retry(look, deps.patience, patientWith(), limited)
 }
 
 async function startUnlessOn(job: Job, bmc: Bmc, deps: HeldDeps, signal: AbortSignal): Promise<void> {

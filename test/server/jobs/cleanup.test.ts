@@ -46,6 +46,17 @@ test.for([
   expect(await notes(job.id)).toEqual([expect.stringMatching(/^cleanup\.\w+ does not succeed, trying on: Cannot do /)])
 })
 
+test('an account that the BMC refuses is not tried until it is locked', async () => {
+  const { job, worker, before } = await booted()
+  core.machine.broken.add('login')
+  await core.record.apply(job.id, { type: 'cancelled' })
+  await core.until(job.id, ({ status }) => status === 'complete')
+  worker.kill()
+  await worker.ended
+  expect(times('login', before)).toBe(4)
+  expect((await notes(job.id)).at(-1)).toBe('cleanup.reset failed: Cannot log in to the fake BMC')
+})
+
 test('media stay in a server that cannot be switched off, and the job says so', async () => {
   const { job, worker } = await booted(100)
   core.machine.broken.add('powerOff')

@@ -14,7 +14,7 @@ export interface FakeMachine {
   /** How often it was switched on. */
   starts: number
   readonly calls: string[]
-  /** Methods that fail, by name. */
+  /** Methods that fail, by name; `login`: the account is refused. */
   readonly broken: Set<string>
   /** Called when it starts from our media. */
   onBoot: ((media: MediaUrls) => void) | undefined
@@ -38,7 +38,11 @@ export function fakeMachine(): FakeMachine {
 }
 
 export function connectFake(machine: FakeMachine): ConnectBmc {
-  return async () => fakeBmc(machine)
+  return async () => {
+    if (!machine.broken.has('login')) return fakeBmc(machine)
+    machine.calls.push('login')
+    throw new AppError('redfish-answer', 'Cannot log in to the fake BMC', { facts: { status: 401 } })
+  }
 }
 
 function fakeBmc(machine: FakeMachine): Bmc {
