@@ -23,13 +23,13 @@ afterAll(async () => {
 test('a BMC of one slot gets one medium, the dispatcher finds its task behind the medium it runs from, and the job tells what was read', {
   timeout: 10 * MINUTE,
 }, async () => {
-  // Without an image the first step fails: that it runs at all, for this job, is what the medium has to do.
+  // Without an image the partition step fails: that it runs at all, for this job, is what the medium has to do.
   const recipe = linuxRecipe(`oci://${site.controller.registryHost}/os/debian:nothing`)
   const id = await site.createJob(recipe)
   await site.until(id, ({ phase }) => phase === 'booting', 2 * MINUTE)
   expect(site.bmc.images()['Cd1']).toMatch(/\/media\/[a-z0-9-]+\/combined\.iso$/i)
   const job = await site.until(id, ({ status }) => status === 'complete', 8 * MINUTE)
-  expect(job).toMatchObject({ outcome: 'failed', failed_step: 'image-linux.service' })
+  expect(job).toMatchObject({ outcome: 'failed', failed_step: 'partition.service' })
   const media = job.events.filter(({ type }) => type === 'media').map(({ message }) => message)
   expect(media).toEqual([
     'volume header read',

@@ -27,7 +27,7 @@ test('a BMC that shows both media as USB disks: the maintenance OS starts from o
   const recipe = linuxRecipe(`oci://${site.controller.registryHost}/os/debian:nothing`)
   const id = await site.createJob(recipe)
   const job = await site.until(id, ({ status }) => status === 'complete', 10 * MINUTE)
-  expect(job).toMatchObject({ outcome: 'failed', failed_step: 'image-linux.service' })
+  expect(job).toMatchObject({ outcome: 'failed', failed_step: 'partition.service' })
   const journal = (await site.controller.run(['job', 'logs', id])).stdout
   expect(journal).toMatch(/maintenance-init: \/dev\/sd[ab] holds/)
   expect(journal).toMatch(/found TASK_\w+ in \/dev\/sd[ab]/)

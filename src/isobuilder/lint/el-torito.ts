@@ -69,7 +69,8 @@ function lintImage(lint: Lint, entry: Block, platform: number, images: BootImage
   const { report, sectors, medium } = lint
   const tell = (at: number, state: string) => report.add('boot-image', entry.offset + at, `a boot image ${state}`)
   const indicator = byteAt(entry, 0)
-  if (indicator !== BOOTABLE && indicator !== 0) tell(0, `has the indicator 0x${indicator.toString(16)}`)
+  // 0 is legal, and firmware passes such an entry by: nobody makes an image to have one.
+  if (indicator !== BOOTABLE) tell(0, `has the indicator 0x${indicator.toString(16)}: nothing starts from it`)
   if (byteAt(entry, 1) > 4) tell(1, `has the media type ${byteAt(entry, 1)}`)
   else if (byteAt(entry, 1) !== 0) report.add('descriptor-unknown', entry.offset + 1, 'a boot image emulates a disk')
   if (platform === EFI && le16(entry, 2) !== 0) tell(2, 'for UEFI has a load segment')

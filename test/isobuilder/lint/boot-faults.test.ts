@@ -23,6 +23,7 @@ const BOOT: readonly Fault[] = [
   ['55 AA of the catalog', (b) => b.writeUInt8(0, catalog(b) + 30), 'boot-catalog'],
   ['platform', (b) => b.writeUInt8(7, catalog(b) + 1), 'boot-catalog'],
   ['an entry that does not boot', (b) => b.writeUInt8(0x80, catalog(b) + 32), 'boot-image'],
+  ['an entry that firmware passes by', (b) => b.writeUInt8(0, catalog(b) + 32), 'boot-image'],
   ['an entry that emulates', (b) => b.writeUInt8(9, catalog(b) + 33), 'boot-image'],
   ['an image outside', (b) => b.writeUInt32LE(99_999, catalog(b) + 40), 'boot-image'],
   ['an image over a directory', (b) => b.writeUInt32LE(26, catalog(b) + 40), 'extent-overlap'],
