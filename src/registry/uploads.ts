@@ -76,12 +76,10 @@ async function mount(call: Call, { metadata, quotas, clock }: RegistryDeps): Pro
     if (!(await call.may(candidate, 'pull'))) continue
     const blob = await metadata.findBlob(candidate, digest)
     if (blob === undefined) continue
-    let mounted = false
-    await quotas.adding({ repository: call.repository, bytes: blob.size, from: candidate }, async () => {
-      mounted = await metadata.mountBlob(digest, candidate, call.repository, clock.now())
-      return mounted
-    })
-    if (!mounted) continue
+    const isMounted = await quotas.adding({ repository: call.repository, bytes: blob.size, from: candidate }, () =>
+      metadata.mountBlob(digest, candidate, call.repository, clock.now()),
+    )
+    if (!isMounted) continue
     call.c.facts.change = { what: 'blob mounted', repository: call.repository, digest, from: candidate }
     return digest
   }

@@ -18,8 +18,8 @@ export interface Addition {
 export interface Quotas {
   /** @throws DENIED when `bytes` more do not fit below a prefix that covers `repository` */
   ensure(repository: string, bytes: number): Promise<void>
-  /** Counts the addition while `store` runs, and from then on when it tells that it was stored. @throws DENIED */
-  adding(addition: Addition, store: () => Promise<boolean>): Promise<void>
+  /** Counts the addition while `store` runs, and from then on when it tells that it was stored, as this does. @throws DENIED */
+  adding(addition: Addition, store: () => Promise<boolean>): Promise<boolean>
   /** Counts what an upload holds from now on, in place of what it held before. @throws DENIED */
   hold(upload: string, addition: Addition): Promise<void>
   /** The same for what lies on the disk already, whether it fits or not. */
@@ -92,6 +92,7 @@ export function createQuotas(policy: PolicySource, usedBytes: UsedBytes, clock: 
       let stored = false
       try {
         stored = await store()
+        return stored
       } finally {
         settle(name, stored)
       }
