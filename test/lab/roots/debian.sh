@@ -11,13 +11,22 @@ die() {
   exit 1
 }
 
-# need PROGRAM [PACKAGE]: installs the package that brings the program when it is not there.
+# Waits five minutes for another apt: a machine that has just started updates itself.
+debian_install() {
+  DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "$1" >&2
+}
+
+# need PROGRAM [PACKAGE]: installs the package that brings the program when it is not there. Roots are made side by side, so
+# one of them installs while the others wait.
 need() {
-  command -v "$1" >/dev/null && return
-  echo "lab: installing ${2:-$1}" >&2
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${2:-$1}" >&2 ||
-    { apt-get update -qq >&2 && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${2:-$1}" >&2; } ||
-    die "cannot install ${2:-$1}: install it by hand"
+  local package=${2:-$1}
+  (
+    flock 9
+    command -v "$1" >/dev/null && exit
+    echo "lab: installing $package" >&2
+    debian_install "$package" || { apt-get update -qq >&2 && debian_install "$package"; } ||
+      die "cannot install $package: install it by hand"
+  ) 9<"${BASH_SOURCE[0]}"
 }
 
 # The archive's address as apt knows it. `Label: Debian` is the main archive; security has a label of its own.
