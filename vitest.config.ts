@@ -2,9 +2,6 @@ import { statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
-/** Written, and never seen to the end yet (docs/status.md). `vitest run --project unproven` runs them; script/test says so. */
-const UNPROVEN = ['test/system/install-image.vm.test.ts']
-
 /**
  * Fast tests make hundreds of databases, each of which flushes the disk: in memory that costs nothing. What a loss of power
  * leaves is tried with faults of our own making, not by that.
@@ -46,13 +43,11 @@ export default defineConfig({
         test: {
           name: 'vm',
           include: ['test/**/*.vm.test.ts'],
-          exclude: UNPROVEN,
           testTimeout: 600_000,
           hookTimeout: 900_000,
           fileParallelism: false,
         },
       },
-      { test: { name: 'unproven', include: UNPROVEN, hookTimeout: 900_000, fileParallelism: false } },
     ],
   },
 })
