@@ -10,7 +10,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   isobuilder: ['shared'],
   oci: ['shared'],
   'registry/mirror': ['shared', 'oci', 'registry'],
-  maintenance: ['shared', 'isobuilder', 'oci', 'dispatcher/exec.ts', 'dispatcher/steps/decompress.ts'],
+  maintenance: ['shared', 'isobuilder', 'oci'],
   registry: ['shared', 'registry/mirror'],
   dispatcher: ['shared', 'isobuilder', 'oci'],
   simulators: ['shared', 'isobuilder', 'dispatcher'],
@@ -66,7 +66,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'server/app.ts': ['shared', 'registry', 'server'],
   'server/compose.ts': ['shared', 'config.ts', 'registry', 'server'],
   backup: ['shared', 'config.ts', 'registry/control.ts', 'registry/storage'],
-  install: ['shared', 'commands/command.ts', 'dispatcher/exec.ts'],
+  install: ['shared', 'commands/command.ts'],
   'config.ts': ['shared', 'commands/command.ts'],
   commands: [
     'shared',
@@ -88,7 +88,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 }
 
 /** The command line is main.ts's; a child's environment and the places for a native addon are process facts too. */
-const MAY_SEE_PROCESS = ['main.ts', 'dispatcher/exec.ts', 'shared/native-addon.ts']
+const MAY_SEE_PROCESS = ['main.ts', 'shared/exec.ts', 'shared/native-addon.ts']
 
 const files = globSync('**/*.ts', { cwd: ROOT }).sort()
 

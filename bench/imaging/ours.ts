@@ -1,10 +1,10 @@
-import { programs } from '../../src/dispatcher/exec.ts'
 import { openDiskImage } from '../../src/dispatcher/imaging/disk-image.ts'
 import { takeIn } from '../../src/dispatcher/imaging/intake.ts'
 import { writeImage } from '../../src/dispatcher/imaging/write-image.ts'
 import { unpackInto } from '../../src/dispatcher/steps/image-linux.ts'
 import { openRepository } from '../../src/oci/registry.ts'
 import { parseDigest } from '../../src/shared/digest.ts'
+import { programs } from '../../src/shared/exec.ts'
 import { parseOciReference } from '../../src/shared/oci-reference.ts'
 
 /**

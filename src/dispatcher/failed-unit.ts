@@ -1,4 +1,4 @@
-import type { Programs } from './exec.ts'
+import type { Programs } from '../shared/exec.ts'
 import { DISPATCHER_UNIT } from './paths.ts'
 
 /** One service of the target, as `systemctl show` tells of it. */

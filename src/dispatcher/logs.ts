@@ -1,9 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errorText } from '../shared/errors.ts'
+import type { Programs } from '../shared/exec.ts'
 import type { JobFile } from '../shared/task/job-file.ts'
 import { jobUrl } from '../shared/task/job-file.ts'
-import type { Programs } from './exec.ts'
 import type { RunPaths } from './paths.ts'
 import { post } from './report.ts'
 

@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os'
+import { programs } from '../shared/exec.ts'
 import { systemClock } from '../shared/time.ts'
 import type { DispatchDeps } from './dispatch.ts'
-import { programs } from './exec.ts'
 import { readMounts } from './host.ts'
 import { MEDIUM_WAIT_MS } from './medium.ts'
 import { NETWORK_DIRECTORY } from './network.ts'

@@ -1,7 +1,7 @@
 import { AppError } from '../shared/errors.ts'
+import { programs } from '../shared/exec.ts'
 import { systemClock } from '../shared/time.ts'
 import { readDispatcherState } from './dispatcher-state.ts'
-import { programs } from './exec.ts'
 import { speaker } from './machine.ts'
 import { runPaths } from './paths.ts'
 import { progressReporter } from './progress.ts'

@@ -1,5 +1,5 @@
 import { constants } from 'node:os'
-import type { Programs } from './exec.ts'
+import type { Programs } from '../shared/exec.ts'
 
 /** How a unit's main process ended, as `systemctl show` tells of it. */
 export interface UnitEnding {

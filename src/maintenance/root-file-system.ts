@@ -1,7 +1,7 @@
 import { access, constants } from 'node:fs/promises'
 import { join } from 'node:path'
-import { programs } from '../dispatcher/exec.ts'
 import { AppError } from '../shared/errors.ts'
+import { programs } from '../shared/exec.ts'
 
 export type FileSystem = 'erofs' | 'squashfs'
 

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach } from 'vitest'
 import { type DispatchDeps, dispatch } from '../../src/dispatcher/dispatch.ts'
-import type { Command } from '../../src/dispatcher/exec.ts'
 import type { Notice } from '../../src/dispatcher/screen.ts'
+import type { Command } from '../../src/shared/exec.ts'
 import { KEYS, type MediumParts, taskImage } from './task-medium.ts'
 
 type Changes = Partial<DispatchDeps> & { readonly start?: boolean; readonly serial?: string }

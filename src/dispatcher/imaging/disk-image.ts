@@ -1,6 +1,6 @@
 import { readTar } from '../../oci/tar/tar-read.ts'
+import { compressionOf, decompressed, peek } from '../../shared/decompress.ts'
 import { AppError } from '../../shared/errors.ts'
-import { compressionOf, decompressed, peek } from '../steps/decompress.ts'
 import type { Intake } from './intake.ts'
 import { TABLE_HEAD_BYTES, type TableFacts, tableFacts } from './partition-table.ts'
 import { isQcow2, parseQcow2Header, QCOW2_HEADER_BYTES } from './qcow2/header.ts'

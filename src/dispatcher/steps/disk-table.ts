@@ -1,6 +1,6 @@
 import { AppError } from '../../shared/errors.ts'
+import type { Command } from '../../shared/exec.ts'
 import { ESP_TYPE } from '../../shared/recipe/roles.ts'
-import type { Command } from '../exec.ts'
 import type { Disk } from './disk.ts'
 
 /** A partition as sfdisk(8) tells of it; in sectors. */

@@ -1,5 +1,5 @@
 import { AppError } from '../../shared/errors.ts'
-import type { Command, Programs } from '../exec.ts'
+import type { Command, Programs } from '../../shared/exec.ts'
 
 /** What to run to make a file system as large as its partition: on the device, and then on where it is mounted. */
 export interface GrowPlan {

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Command } from '../exec.ts'
+import type { Command } from '../../shared/exec.ts'
 
 /** The GRUB that a root file system brings: Debian and SUSE call it so, Fedora and its kin with a 2. */
 export interface Grub {

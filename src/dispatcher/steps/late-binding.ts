@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { AppError } from '../../shared/errors.ts'
+import type { Command } from '../../shared/exec.ts'
 import { DATA_TYPE } from '../../shared/recipe/roles.ts'
-import type { Command } from '../exec.ts'
 import type { Disk } from './disk.ts'
 import { partitionPath } from './disk.ts'
 import type { DiskTable, TablePartition } from './disk-table.ts'

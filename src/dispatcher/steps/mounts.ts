@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Command, Programs } from '../exec.ts'
+import type { Command, Programs } from '../../shared/exec.ts'
 import type { Disk } from './disk.ts'
 import { partitionPath } from './disk.ts'
 import type { Slot } from './layout.ts'

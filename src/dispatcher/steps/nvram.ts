@@ -2,7 +2,7 @@ import { access, readFile } from 'node:fs/promises'
 import { arch } from 'node:os'
 import { join } from 'node:path'
 import { errorText } from '../../shared/errors.ts'
-import type { Command } from '../exec.ts'
+import type { Command } from '../../shared/exec.ts'
 import type { StepContext } from './step.ts'
 
 /** Where the kernel shows the firmware's variables; not there when the server was booted by a BIOS. */

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { isAppError } from '../../shared/errors.ts'
+import type { Command } from '../../shared/exec.ts'
 import { parseOciReference } from '../../shared/oci-reference.ts'
 import { retry } from '../../shared/time.ts'
-import type { Command } from '../exec.ts'
 import type { StepContext } from './step.ts'
 
 /** A registry that restarts is there by then; podman tries each time three times by itself (containers.conf(5), retry). */

@@ -1,10 +1,10 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { errorText } from '../../shared/errors.ts'
+import type { Programs } from '../../shared/exec.ts'
 import { writeFileAtomic } from '../../shared/files.ts'
 import type { Recipe } from '../../shared/recipe/schema.ts'
 import type { JobFile } from '../../shared/task/job-file.ts'
 import type { Clock } from '../../shared/time.ts'
-import type { Programs } from '../exec.ts'
 import type { RunPaths } from '../paths.ts'
 import type { ProgressReporter } from '../progress.ts'
 

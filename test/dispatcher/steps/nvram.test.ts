@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { Command } from '../../../src/dispatcher/exec.ts'
 import type { Disk } from '../../../src/dispatcher/steps/disk.ts'
 import { bindImage } from '../../../src/dispatcher/steps/late-binding.ts'
 import { makeBootEntry, ownEntries, planBootEntry } from '../../../src/dispatcher/steps/nvram.ts'
+import type { Command } from '../../../src/shared/exec.ts'
 
 const GIB = 1024 ** 3
 const DISK: Disk = {

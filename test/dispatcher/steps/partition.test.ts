@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Command } from '../../../src/dispatcher/exec.ts'
 import { runPaths } from '../../../src/dispatcher/paths.ts'
 import { partition } from '../../../src/dispatcher/steps/partition.ts'
+import type { Command } from '../../../src/shared/exec.ts'
 import type { Recipe } from '../../../src/shared/recipe/schema.ts'
 import { systemClock } from '../../../src/shared/time.ts'
 import { type TinyRegistry, tinyRegistry } from '../../oci/tiny-registry.ts'

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
 import { planConfigDrive } from '../../../src/dispatcher/steps/config-drive.ts'
-import { compressionOf } from '../../../src/dispatcher/steps/decompress.ts'
 import type { Disk } from '../../../src/dispatcher/steps/disk.ts'
 import { fstab } from '../../../src/dispatcher/steps/fstab.ts'
 import { GRUBS, grubDefaults, planGrub } from '../../../src/dispatcher/steps/grub.ts'
@@ -8,6 +7,7 @@ import { planEmpty, planUnpack } from '../../../src/dispatcher/steps/image-linux
 import { layoutDisk } from '../../../src/dispatcher/steps/layout.ts'
 import { planMounts } from '../../../src/dispatcher/steps/mounts.ts'
 import { planFormat, planTable } from '../../../src/dispatcher/steps/partition.ts'
+import { compressionOf } from '../../../src/shared/decompress.ts'
 import type { Partition, Recipe } from '../../../src/shared/recipe/schema.ts'
 
 const GIB = 1024 ** 3

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs'
-import { programs } from '../../../src/dispatcher/exec.ts'
 import { unpackInto } from '../../../src/dispatcher/steps/image-linux.ts'
+import { programs } from '../../../src/shared/exec.ts'
 
 /** Runs in the tool image: an archive in a file goes the way of a layer, decompression and tar. */
 const [archive = '', root = ''] = process.argv.slice(2)

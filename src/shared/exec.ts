@@ -1,8 +1,8 @@
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
-import { giveBack } from '../shared/chunk-memory.ts'
-import { AppError } from '../shared/errors.ts'
+import { giveBack } from './chunk-memory.ts'
+import { AppError } from './errors.ts'
 
 /** A program and its arguments; never a shell line. */
 export interface Command {

@@ -1,8 +1,8 @@
 import { execPath } from 'node:process'
 import { Readable } from 'node:stream'
 import { expect, test } from 'vitest'
-import { type Command, programs } from '../../src/dispatcher/exec.ts'
 import { AppError } from '../../src/shared/errors.ts'
+import { type Command, programs } from '../../src/shared/exec.ts'
 
 const never = new AbortController().signal
 const node = (script: string, stdin?: string): Command => ({

@@ -1,7 +1,7 @@
 import { pipeline, Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
-import { AppError } from '../../shared/errors.ts'
-import { zstdDecompressed } from '../../shared/zstd.ts'
+import { AppError } from './errors.ts'
+import { zstdDecompressed } from './zstd.ts'
 
 export type Compression = 'gzip' | 'zstd' | 'none'
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { compress } from 'zstd-napi'
-import { decompressed } from '../../../src/dispatcher/steps/decompress.ts'
+import { decompressed } from '../../src/shared/decompress.ts'
 
 async function unpacked(chunks: readonly Uint8Array[]): Promise<Buffer> {
   async function* source() {
