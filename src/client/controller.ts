@@ -71,7 +71,7 @@ async function accessOf({ io, text }: Invocation): Promise<Access> {
 }
 
 /** @throws `usage` */
-function checkAddress(base: string): void {
+export function checkAddress(base: string): void {
   if (!/^https?:\/\//.test(base) || !URL.canParse(base))
     throw new AppError(
       'usage',
@@ -113,7 +113,8 @@ export function connectController(
   async function exchangeOnce(method: Method, path: string, body: unknown, headers: object) {
     const signal = withTimeout(stop, answerMs)
     const whole = async () => {
-      const answer = await sendRequest(request(method, path, body, headers), signal)
+      // A BMC is asked before the first byte of an answer comes: silence is no sign until the time is over.
+      const answer = await sendRequest({ ...request(method, path, body, headers), idleMs: answerMs }, signal)
       return { ...answer, content: await readBody(answer, MAX_ANSWER) }
     }
     const answer = await whole().catch(unreachable)

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os'
-import { connectController } from '../client/controller.ts'
+import { checkAddress, connectController } from '../client/controller.ts'
 import { readSecret, removeLogin, writeLogin } from '../client/stored-login.ts'
 import { fetchOfferedCa } from '../client/trust.ts'
 import { AppError } from '../shared/errors.ts'
@@ -32,6 +32,7 @@ export const login: Command = {
   async run(invocation) {
     const { io } = invocation
     const controller = invocation.required('controller').replace(/\/+$/, '')
+    checkAddress(controller)
     const caPem = await trustedCa(invocation, controller)
     const { authorization, token: given } = await credentials(invocation)
     const access = { controller, caPem: caPem ?? undefined, authorization }

@@ -1,6 +1,6 @@
-import { createServer } from 'node:http'
+import { ClientRequest, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { connectController } from '../../src/client/controller.ts'
 import { post } from '../../src/dispatcher/report.ts'
 import { isAppError } from '../../src/shared/errors.ts'
@@ -76,6 +76,15 @@ test('a web server that is no controller is told so', async () => {
   expect(() =>
     connectController({ controller: 'ftp://192.0.2.1', caPem: undefined, authorization: '' }, never),
   ).toThrow('as --controller')
+})
+
+test('a controller that asks a BMC for minutes may be silent for as long', async () => {
+  const limits = vi.spyOn(ClientRequest.prototype, 'setTimeout')
+  onTestFinished(() => limits.mockRestore())
+  const { url } = await refusing([])
+  const access = { controller: url, caPem: undefined, authorization: 'Bearer x' }
+  await connectController(access, never, 240_000).post('/servers/SN1/doctor')
+  expect(limits.mock.calls.map(([ms]) => ms)).toEqual([240_000])
 })
 
 test('the report of a maintenance OS waits as long as the controller asks, within its own longest wait', async () => {
