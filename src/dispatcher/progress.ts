@@ -1,4 +1,4 @@
-import { errorText } from '../shared/errors.ts'
+import { AppError, errorText, isAppError } from '../shared/errors.ts'
 import type { JobFile, ProgressReport } from '../shared/task/job-file.ts'
 import { retry, withTimeout } from '../shared/time.ts'
 import { postProgress } from './report.ts'
@@ -9,7 +9,7 @@ export interface ProgressReporter {
   message(text: string): void
   /**
    * A sentence that the controller must have among the events of the job before the step goes on. It alone delays the step, and fails it.
-   * @throws `controller-unreachable` after two minutes
+   * @throws `controller-unreachable` after two minutes, `job-transition` when the controller does not run the job any more
    */
   announce(text: string): Promise<void>
   /** Bytes read of the artifact; at most one a second is sent. */
@@ -29,6 +29,7 @@ export function progressReporter(
   step: string,
   say: (line: string) => void,
   signal: AbortSignal,
+  announceMs = ANNOUNCE_MS,
 ): ProgressReporter {
   let queue: Promise<void> = Promise.resolve()
   let busy = false
@@ -53,7 +54,7 @@ export function progressReporter(
     message: (message) => send({ step, message }),
     async announce(message) {
       await queue
-      await postPatiently(job, { step, message, event: true }, ANNOUNCE_MS, signal)
+      await announceEvent(job, { step, message, event: true }, announceMs, signal)
     },
     bytes(done, total) {
       if (busy || performance.now() - sentAt < PACE_MS) return
@@ -65,13 +66,38 @@ export function progressReporter(
 }
 
 /** The network may still be coming up when the first step starts. */
+const PACE = { firstMs: 250, maxMs: 1000, attempts: Number.POSITIVE_INFINITY }
+
 function postPatiently(job: JobFile, progress: ProgressReport, ms: number, signal: AbortSignal): Promise<void> {
   const limit = withTimeout(signal, ms)
-  const pace = { firstMs: 250, maxMs: 1000, attempts: Number.POSITIVE_INFINITY }
   return retry(
     () => postProgress(job, progress, limit),
-    pace,
+    PACE,
     () => !limit.aborted,
     limit,
   )
+}
+
+async function announceEvent(job: JobFile, event: ProgressReport, ms: number, signal: AbortSignal): Promise<void> {
+  const limit = withTimeout(signal, ms)
+  let last: unknown
+  const send = () =>
+    postProgress(job, event, limit).catch((error: unknown) => {
+      // The end of the time says nothing of why it was over.
+      if (!limit.aborted || last === undefined) last = error
+      throw error
+    })
+  await retry(send, PACE, (error) => !limit.aborted && !isRefusal(error), limit).catch(() => {
+    signal.throwIfAborted()
+    const [code, state] = isRefusal(last)
+      ? (['job-transition', 'it does not run this job any more'] as const)
+      : (['controller-unreachable', `it was tried for ${Math.ceil(ms / 1000)} s`] as const)
+    const message = `Cannot go on before the controller knows of "${event.message}", so nothing was written: ${state}`
+    throw new AppError(code, message, { cause: last })
+  })
+}
+
+/** A job that is over, another job's secret, and no such job: no later try is answered otherwise. */
+function isRefusal(error: unknown): boolean {
+  return isAppError(error, 'controller-unreachable') && [401, 404, 409].includes(Number(error.facts['status']))
 }

@@ -13,7 +13,7 @@ const MAX_ANSWER_BYTES = 64 * 1024
 
 /**
  * Posts to the controller with the job's secret.
- * @throws `controller-unreachable` for anything but a 2xx answer, with what its `Retry-After` asks for
+ * @throws `controller-unreachable` for anything but a 2xx answer, with its status among the facts and what its `Retry-After` asks for
  */
 export async function post(
   job: JobFile,
@@ -35,7 +35,7 @@ export async function post(
     throw new AppError('controller-unreachable', `Cannot reach the controller at ${request.url.origin}`, { cause })
   })
   if (status >= 200 && status < 300) return
-  const options = retryAfter === undefined ? {} : { retryAfterSeconds: retryAfter }
+  const options = { facts: { status }, ...(retryAfter !== undefined && { retryAfterSeconds: retryAfter }) }
   throw new AppError('controller-unreachable', `Cannot report to ${request.url.origin}: it answered ${status}`, options)
 }
 

@@ -9,7 +9,10 @@ export interface JobRecord {
   /** @throws `job-transition` when the job may not do that any more */
   apply(id: string, event: JobEvent): Promise<Job>
   enter(id: string, phase: JobPhase, patch?: Partial<Pick<Job, 'deadline' | 'maintenance'>>): Promise<Job>
-  /** `isEvent`: its message stays in the history. */
+  /**
+   * `isEvent`: its message stays in the history.
+   * @throws `job-transition` for an event of a job that is not provisioning; other progress of it is forgotten
+   */
   progress(id: string, phase: JobPhase, progress: Progress, isEvent?: boolean): Promise<Job>
   /** Progress of a boot, seen from outside: it changes no phase, and nothing of a job that is not booting. */
   bootProgress(id: string, progress: Progress): Promise<Job>
@@ -82,7 +85,11 @@ export function jobRecord(store: JobStore, clock: Clock, changed: (job: Job) => 
     progress: (id, phase, progress, isEvent = false) =>
       change(id, (job, now): Decision => {
         const next = enterPhase(job, phase, now)
-        if (next.status !== 'provisioning') return { job }
+        if (next.status !== 'provisioning') {
+          // Whoever asks for it to be kept goes on to something that cannot be undone once it is.
+          if (isEvent) throw new AppError('job-transition', `Cannot keep an event of job ${id}: it is ${next.status}`)
+          return { job }
+        }
         const entry: NewEntry | undefined = next.phase === job.phase ? undefined : { type: 'phase', message: phase }
         const { step, message } = progress
         // A report whose answer was lost comes again.

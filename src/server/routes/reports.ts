@@ -89,9 +89,10 @@ export const REPORT_ENDPOINTS = {
     path: '/api/v1/jobs/{id}/progress',
     may: 'job',
     summary: 'Report how far a step is',
+    description: 'Progress of a job that is over changes nothing; an `event` of it is refused with 409.',
     body: jsonBody(PROGRESS_REPORT, MAX_REPORT),
     answers: { 200: json('Stored', OK) },
-    errors: ['job-not-found'],
+    errors: ['job-not-found', 'job-transition'],
   },
   sendLogs: {
     method: 'POST',

@@ -34,6 +34,8 @@ export interface Scenario {
   /** Units that are masked, and Quadlets that the image does not have. */
   readonly masked?: readonly string[]
   readonly missing?: readonly string[]
+  /** The controller does not run the job any more: events are refused. */
+  readonly over?: boolean
   /** Paths of the receiver, which is a registry too: `/v2/…` → body, a character a byte. */
   readonly registry?: Readonly<Record<string, string>>
 }
@@ -108,6 +110,7 @@ async function prepare(shared: string, names: readonly string[], scenario: Scena
   )
   await cp(join(import.meta.dirname, 'receiver.mjs'), join(shared, 'receiver.mjs'))
   await put(join(shared, 'registry.json'), JSON.stringify(scenario.registry ?? {}))
+  if (scenario.over) await put(join(shared, 'over'), '')
   await put(join(shared, 'missing'), missing.map((name) => `${name}\n`).join(''))
 
   const root = join(shared, 'root')

@@ -2,12 +2,13 @@
 // first report, or after a reporter had nobody to report to. It lives until the very end of the shutdown, so a report that
 // is sent only then is seen too.
 import { spawnSync } from 'node:child_process'
-import { appendFileSync, openSync, readFileSync } from 'node:fs'
+import { appendFileSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 
 const GRACE_MS = 1500
 const LIMIT_MS = 200_000
 const registry = JSON.parse(readFileSync('/t/registry.json', 'utf8'))
+const isOver = existsSync('/t/over')
 let ending = false
 
 createServer((request, response) => {
@@ -22,7 +23,7 @@ createServer((request, response) => {
   })
   request.on('end', () => {
     appendFileSync('/t/posts.jsonl', `${JSON.stringify({ path: request.url, body })}\n`)
-    response.writeHead(200).end()
+    response.writeHead(isOver && body.includes('"event":true') ? 409 : 200).end()
     if (request.url?.includes('status-webhook')) end()
   })
 }).listen(8099, '127.0.0.1')

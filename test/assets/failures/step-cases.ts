@@ -52,6 +52,9 @@ export const STEP_CASES: readonly FailureCase[] = [
     { recipe: { verify: { digest: `sha256:${'0'.repeat(64)}` } }, registry: GOOD },
     [`the recipe demands sha256:${'0'.repeat(64)}`],
   ),
+  failing('partition', 'the job was cancelled meanwhile', { registry: GOOD, over: true }, [
+    'Cannot go on before the controller knows of "erasing /dev/vdzz (4.0 GiB, virtio, serial FAKE)", so nothing was written: it does not run this job any more',
+  ]),
   failing(
     'image-linux',
     'the registry sends other bytes than it promised',

@@ -115,3 +115,22 @@ test('a message that is an event stays among the events, once, also when it is s
   const { events } = (await (await api.call('GET', `/api/v1/jobs/${id}`)).json()) as { events: { message: string }[] }
   expect(events.map(({ message }) => message).slice(-2)).toEqual(['running:image-disk', 'erasing /dev/sda (serial Z1)'])
 })
+
+test('an event of a job that is over is refused, for what it announces must not happen; progress of it is forgotten', async () => {
+  await addServer(api.call)
+  const { job_id: id } = await addJob(api.call)
+  const headers = { 'x-webhook-secret': `webhook-${id}`, authorization: '' }
+  const post = (report: object) => api.call('POST', `/api/v1/jobs/${id}/progress`, report, headers)
+  await api.record.apply(id, { type: 'claimed' })
+  await api.record.apply(id, { type: 'cancelled' })
+  const before = await (await api.call('GET', `/api/v1/jobs/${id}`)).json()
+  for (const status of ['failed', 'complete']) {
+    const refused = await post({ step: 'partition', message: 'erasing /dev/sda', event: true })
+    expect([refused.status, await refused.json()]).toMatchObject([409, { code: 'job-transition' }])
+    expect((await post({ step: 'partition', message: 'started' })).status).toBe(200)
+    if (status === 'failed') {
+      expect(await (await api.call('GET', `/api/v1/jobs/${id}`)).json()).toEqual(before)
+      await api.record.apply(id, { type: 'cleaned-up' })
+    }
+  }
+})

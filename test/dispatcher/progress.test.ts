@@ -1,0 +1,73 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { progressReporter } from '../../src/dispatcher/progress.ts'
+import { JOB } from './task-medium.ts'
+
+const never = new AbortController().signal
+const ERASING = 'erasing /dev/vda'
+
+let server: Server
+let answers: number[]
+let posts: unknown[]
+
+beforeEach(async () => {
+  answers = []
+  posts = []
+  server = createServer((request, response) => {
+    let body = ''
+    request.setEncoding('utf8').on('data', (text) => {
+      body += text
+    })
+    request.on('end', () => {
+      posts.push(JSON.parse(body))
+      response.writeHead(answers.shift() ?? 200).end()
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+})
+
+afterEach(() => {
+  server.closeAllConnections()
+  server.close()
+})
+
+function announce(ms = 5000, signal = never): Promise<void> {
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo)?.port ?? 9}`
+  const job = { ...JOB, controller: { url, ca_pem: null } }
+  return progressReporter(job, 'partition', () => undefined, signal, ms).announce(ERASING)
+}
+
+test('an announcement is sent until the controller has stored it', async () => {
+  answers = [503]
+  await announce()
+  expect(posts).toEqual([0, 1].map(() => ({ step: 'partition', message: ERASING, event: true })))
+})
+
+test.for([401, 404, 409])(
+  'a controller that answers %i does not run the job any more: it is asked once',
+  async (status) => {
+    answers = [status]
+    await expect(announce()).rejects.toMatchObject({
+      code: 'job-transition',
+      message: `Cannot go on before the controller knows of "${ERASING}", so nothing was written: it does not run this job any more`,
+    })
+    expect(posts).toHaveLength(1)
+  },
+)
+
+test('a controller that is not there in time is told as that, with what the last try met', async () => {
+  server.close()
+  await new Promise((resolve) => server.once('close', resolve))
+  await expect(announce(300)).rejects.toMatchObject({
+    code: 'controller-unreachable',
+    cause: { message: expect.stringContaining('Cannot reach the controller') },
+  })
+})
+
+test('a step that is stopped meanwhile ends with what has stopped it', async () => {
+  answers = [503]
+  const stop = new AbortController()
+  setTimeout(() => stop.abort(new Error('stopped by SIGTERM')), 20)
+  await expect(announce(5000, stop.signal)).rejects.toThrow('stopped by SIGTERM')
+})
