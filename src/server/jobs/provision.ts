@@ -1,12 +1,12 @@
 import { errorText, isAppError } from '../../shared/errors.ts'
 import { retry, withTimeout } from '../../shared/time.ts'
 import type { Bmc, BmcFacts } from './bmc-ports.ts'
-import { patientWith, withBmc } from './bmc-session.ts'
+import { mayPass, patientWith, withBmc } from './bmc-session.ts'
 import { webhookBudget } from './budgets.ts'
 import type { HeldDeps } from './deps.ts'
 import type { ControllerStep, Job } from './machine.ts'
 import { isBooted } from './machine.ts'
-import type { Server } from './ports.ts'
+import type { Budgets, Server } from './ports.ts'
 
 /** Of a failure: parts of it are what the BMC says. */
 const MAX_MESSAGE = 8 * 1024
@@ -19,22 +19,38 @@ const MAX_MESSAGE = 8 * 1024
  * controller never reboots a machine in mid-install.
  */
 export async function bootMaintenance(job: Job, server: Server, deps: HeldDeps, signal: AbortSignal): Promise<void> {
-  const step: { name: ControllerStep } = { name: 'iso.build' }
-  const limited = withTimeout(signal, deps.budgets.mountMs)
+  const { budgets } = deps
+  const stage: Stage = { step: 'iso.build', limit: withTimeout(signal, budgets.mountMs) }
   try {
     if (isBooted(job)) {
-      if (job.phase === 'booting') checkImage(job, deps)
-      step.name = 'redfish.reset'
-      if (job.phase === 'booting') await resumeBoot(job, server, deps, limited)
+      if (job.phase !== 'booting') return
+      checkImage(job, deps)
+      enterReset(stage, signal, budgets)
+      await startPatiently(job, server, deps, stage.limit, RESTARTED)
       return
     }
     deps.media.prepare(job, server)
-    step.name = 'redfish.discover'
-    await withBmc(server, deps, limited, (bmc, facts) => mountAndStart(job, bmc, facts, step, deps, limited))
+    stage.step = 'redfish.discover'
+    const refusal = await withBmc(server, deps, stage.limit, (bmc, facts) =>
+      mountAndStart(job, bmc, facts, stage, deps, signal),
+    )
+    if (refusal !== undefined) await startPatiently(job, server, deps, stage.limit, refusal)
   } catch (error) {
     if (signal.aborted || error instanceof StepFailure) throw error
-    throw new StepFailure(step.name, explain(error, limited), { cause: error })
+    throw new StepFailure(stage.step, explain(error, stage.limit), { cause: error })
   }
+}
+
+/** What is done now, and until when it has to be done. */
+interface Stage {
+  step: ControllerStep
+  limit: AbortSignal
+}
+
+/** Off and on have a time of their own, however long the media took. */
+function enterReset(stage: Stage, signal: AbortSignal, { resetMs }: Budgets): void {
+  stage.step = 'redfish.reset'
+  stage.limit = withTimeout(signal, resetMs)
 }
 
 /** A server that starts from an image is not given the rest of another one. */
@@ -59,62 +75,97 @@ export class StepFailure extends Error {
   }
 }
 
+/** Gives why the server could not be switched on, when that may pass. */
 async function mountAndStart(
   job: Job,
   bmc: Bmc,
   facts: BmcFacts,
-  step: { name: ControllerStep },
+  stage: Stage,
   deps: HeldDeps,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Stall | undefined> {
   await deps.note(job.id, 'bmc', `${facts.vendor} ${facts.model}, firmware ${facts.firmware}`)
   // From here on the server is touched. A job that ended meanwhile never gets there.
   const mounting = await deps.record.enter(job.id, 'mounting', { maintenance: deps.media.maintenance })
   if (mounting.status !== 'provisioning' || mounting.phase !== 'mounting') return
   deps.assertHeld()
-  await bmc.insertMedia(deps.media.urls(job), (name) => (step.name = name), signal)
-  step.name = 'redfish.boot-override'
-  await bmc.bootOnceFromCd(signal)
-  step.name = 'redfish.reset'
+  await bmc.insertMedia(deps.media.urls(job), (name) => (stage.step = name), stage.limit)
+  stage.step = 'redfish.boot-override'
+  await bmc.bootOnceFromCd(stage.limit)
+  enterReset(stage, signal, deps.budgets)
   const before = await deps.jobs.find(job.id)
   // Whoever else was faster has started the server: it is not switched off under the maintenance OS.
   if (before?.status !== 'provisioning' || isBooted(before)) return
   deps.assertHeld()
-  await bmc.powerOff(signal)
+  await bmc.powerOff(stage.limit)
   const booting = await deps.record.enter(job.id, 'booting', { deadline: newDeadline(job, deps) })
   if (booting.status !== 'provisioning' || booting.phase !== 'booting') return
   deps.assertHeld()
-  await bmc.powerOn(withTimeout(signal, deps.budgets.resetMs))
+  try {
+    await bmc.powerOn(stage.limit)
+  } catch (error) {
+    if (stage.limit.aborted || !mayPass(error)) throw error
+    await deps.note(job.id, 'note', `the server is not switched on, trying on: ${errorText(error)}`)
+    return { isOn: 'the server is on, so the job waits on', isOff: undefined, error }
+  }
+}
+
+/** Why a server that is to start is looked at once more, and what is noted of how it was found. */
+interface Stall {
+  readonly isOn: string
+  readonly isOff: string | undefined
+  readonly error?: unknown
+}
+
+const RESTARTED: Stall = {
+  isOn: 'the controller was restarted; the server is on, so the job waits on',
+  isOff: 'the controller was restarted before the server was started',
 }
 
 /**
  * Asks the BMC until it answers: a server that works must not be failed, and switched off, because its BMC is busy. Ends
  * as soon as the maintenance OS is heard of.
  */
-async function resumeBoot(job: Job, server: Server, deps: HeldDeps, signal: AbortSignal): Promise<void> {
-  const limited = withTimeout(signal, deps.budgets.resetMs)
-  let noted = false
+async function startPatiently(
+  job: Job,
+  server: Server,
+  deps: HeldDeps,
+  limit: AbortSignal,
+  stall: Stall,
+): Promise<void> {
+  let last = stall.error
+  const noted = new Set<string>()
+  const note = async (text: string) => {
+    if (!noted.has(text)) await deps.note(job.id, 'note', text)
+    noted.add(text)
+  }
   const look = async () => {
     const now = await deps.jobs.find(job.id)
     if (now?.status !== 'provisioning' || now.phase !== 'booting') return
-    await withBmc(server, deps, limited, (bmc) => startUnlessOn(job, bmc, deps, limited)).catch(
-      async (error: unknown) => {
-        if (!noted && !limited.aborted)
-          await deps.note(job.id, 'note', `the BMC cannot be asked, trying on: ${errorText(error)}`)
-        noted = true
-        throw error
-      },
-    )
+    await withBmc(server, deps, limit, (bmc) => startUnlessOn(job, bmc, deps, { stall, note }, limit))
   }
-  await retry(look, deps.patience, patientWith(), limited)
+  const remember = async (error: unknown): Promise<never> => {
+    if (!limit.aborted) {
+      if (last === undefined) await note(`the BMC cannot be asked, trying on: ${errorText(error)}`)
+      last = error
+    }
+    throw error
+  }
+  await retry(() => look().catch(remember), deps.patience, patientWith(), limit).catch((error: unknown) => {
+    // What the BMC said last tells more than that the time is over.
+    throw limit.aborted && last !== undefined ? last : error
+  })
 }
 
-async function startUnlessOn(job: Job, bmc: Bmc, deps: HeldDeps, signal: AbortSignal): Promise<void> {
-  if ((await bmc.power(signal)) === 'on') {
-    await deps.note(job.id, 'note', 'the controller was restarted; the server is on, so the job waits on')
-    return
-  }
-  await deps.note(job.id, 'note', 'the controller was restarted before the server was started')
+async function startUnlessOn(
+  job: Job,
+  bmc: Bmc,
+  deps: HeldDeps,
+  { stall, note }: { readonly stall: Stall; note(text: string): Promise<void> },
+  signal: AbortSignal,
+): Promise<void> {
+  if ((await bmc.power(signal)) === 'on') return note(stall.isOn)
+  if (stall.isOff !== undefined) await note(stall.isOff)
   // The wait begins now, however long the controller was away.
   const booting = await deps.record.enter(job.id, 'booting', { deadline: newDeadline(job, deps) })
   if (booting.status !== 'provisioning' || booting.phase !== 'booting') return
@@ -126,8 +177,8 @@ function newDeadline(job: Job, deps: HeldDeps): Date {
   return new Date(deps.clock.now().getTime() + webhookBudget(job.taskTarget, deps.budgets))
 }
 
-function explain(error: unknown, limited: AbortSignal): string {
-  if (limited.aborted && !isAppError(error)) return 'it did not end in its time'
+function explain(error: unknown, limit: AbortSignal): string {
+  if (limit.aborted && !isAppError(error)) return 'it did not end in its time'
   const problems = isAppError(error) ? error.problems.map(({ path, message }) => `${path}: ${message}`) : []
   return [errorText(error), ...problems].join('; ').slice(0, MAX_MESSAGE)
 }

@@ -166,6 +166,8 @@ async function provision(job: Job, work: Work, signal: AbortSignal): Promise<Job
     const now = await deps.jobs.find(job.id)
     if (now !== undefined && now.status !== 'queued' && now.status !== 'provisioning') return now
     if (!(error instanceof StepFailure)) throw error
+    // The maintenance OS was heard of meanwhile: what the BMC does is nothing to a server that works.
+    if (now !== undefined && !needsBmc(now)) return await vigil.outcome(job.id, signal)
     deps.log.warn({ err: error, step: error.step }, 'job failed in the controller')
     return deps.record.apply(job.id, { type: 'broke', failedStep: error.step, message: errorText(error) })
   } finally {

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { AppError } from '../../../src/shared/errors.ts'
 import type { Core } from '../support/with-worker.ts'
 import { openCore } from '../support/with-worker.ts'
 
@@ -67,7 +68,7 @@ test.for<[string, string]>([
 ])('when the BMC refuses %s the job fails in %s and is cleaned up', async ([method, step]) => {
   core.machine.broken.add(method)
   const job = await core.create()
-  const worker = core.run({ cleanupMs: 100 })
+  const worker = core.run({ resetMs: 100, cleanupMs: 100 })
   const done = await core.until(job.id, ({ status }) => status === 'complete')
   worker.kill()
   await worker.ended
@@ -275,4 +276,58 @@ test('work that fails at once is not begun again at once', async () => {
   worker.kill()
   await worker.ended
   expect(core.stored.get('save')).toBe(1)
+})
+
+test('a BMC that is away when it has switched the server on does not fail a server that works', async () => {
+  const job = await core.create()
+  core.machine.powerOnAnswer = new AppError('redfish-unreachable', 'Cannot reach the fake BMC')
+  const worker = core.run()
+  await core.until(job.id, ({ phase }) => phase === 'booting' && core.machine.power === 'on')
+  await core.record.apply(job.id, { type: 'reported-success' })
+  core.machine.powerOnAnswer = undefined
+  const done = await core.until(job.id, ({ status }) => status === 'complete')
+  worker.kill()
+  await worker.ended
+  expect(done).toMatchObject({ outcome: 'success', failedStep: null })
+  expect(core.machine.starts).toBe(2)
+})
+
+test('a BMC that refuses for good to switch on, or dies after it has, fails no job that the maintenance OS works on', async () => {
+  const job = await core.create()
+  core.machine.powerOnAnswer = new AppError('redfish-unsupported', 'Cannot read the fake BMC')
+  const progress = { step: 'image-linux', bytes: 1, totalBytes: 2, rate: null, message: null, at: new Date() }
+  core.machine.onBoot = () => core.record.progress(job.id, 'running:image-linux', progress).then(() => undefined)
+  const worker = core.run()
+  await core.until(job.id, ({ phase }) => phase === 'running:image-linux')
+  await core.until(job.id, () => core.machine.calls.includes('powerOn'))
+  core.machine.powerOnAnswer = undefined
+  await core.record.apply(job.id, { type: 'reported-success' })
+  const done = await core.until(job.id, ({ status }) => status === 'complete')
+  worker.kill()
+  await worker.ended
+  expect(done).toMatchObject({ outcome: 'success', failedStep: null })
+})
+
+test('the switch has its own time: media that took all of theirs leave it whole', async () => {
+  const job = await core.create()
+  core.machine.onAfterMs = 300
+  core.machine.onBoot = () => void core.record.apply(job.id, { type: 'reported-success' })
+  const worker = core.run({ mountMs: 150 })
+  const done = await core.until(job.id, ({ status }) => status === 'complete')
+  worker.kill()
+  await worker.ended
+  expect(done).toMatchObject({ outcome: 'success', failedStep: null })
+})
+
+test('a server that is not on when the time of the switch is over fails with what its BMC said', async () => {
+  const job = await core.create()
+  core.machine.broken.add('powerOn')
+  const worker = core.run({ resetMs: 60, cleanupMs: 60 })
+  const done = await core.until(job.id, ({ status }) => status === 'complete')
+  worker.kill()
+  await worker.ended
+  expect(done).toMatchObject({ outcome: 'failed', failedStep: 'redfish.reset' })
+  expect(done.message).toContain('the fake BMC refuses')
+  expect(core.machine.calls.filter((call) => call === 'powerOn').length).toBeGreaterThan(1)
+  expect((await messages(job.id)).filter((text) => text.includes('not switched on, trying on'))).toHaveLength(1)
 })

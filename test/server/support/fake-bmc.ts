@@ -16,8 +16,10 @@ export interface FakeMachine {
   readonly calls: string[]
   /** Methods that fail, by name; `login`: the account is refused. */
   readonly broken: Set<string>
+  /** What the order to switch on ends with once it was carried out. */
+  powerOnAnswer: Error | undefined
   /** Called when it starts from our media. */
-  onBoot: ((media: MediaUrls) => void) | undefined
+  onBoot: ((media: MediaUrls) => void | Promise<void>) | undefined
   /** Called when it starts without our media. */
   onOwnBoot: (() => void) | undefined
 }
@@ -32,6 +34,7 @@ export function fakeMachine(): FakeMachine {
     starts: 0,
     calls: [],
     broken: new Set(),
+    powerOnAnswer: undefined,
     onBoot: undefined,
     onOwnBoot: undefined,
   }
@@ -85,17 +88,18 @@ function fakeBmc(machine: FakeMachine): Bmc {
         while (machine.power === 'off') await sleep(1, signal)
         return
       }
-      switchOn()
+      await switchOn()
+      if (machine.powerOnAnswer !== undefined) throw machine.powerOnAnswer
     },
     close: async () => undefined,
   }
 
-  function switchOn(): void {
+  async function switchOn(): Promise<void> {
     machine.power = 'on'
     machine.starts += 1
     if (machine.armed && machine.media !== undefined) {
       machine.armed = false
-      machine.onBoot?.(machine.media)
+      await machine.onBoot?.(machine.media)
     } else machine.onOwnBoot?.()
   }
 }
