@@ -24,11 +24,12 @@ async function main(argv: readonly string[], io: Io, signal: AbortSignal): Promi
   const row = COMMANDS.find(({ name }) => name === word)
   if (row === undefined)
     throw new AppError('usage', `Cannot run "${word}": there is no such command. See "provisioner --help"`)
-  return runLoaded(await row.load(), rest, io, signal)
+  return runLoaded(await row.load(), row.summary, rest, io, signal)
 }
 
 async function runLoaded(
   loaded: Command | CommandGroup,
+  summary: string,
   argv: readonly string[],
   io: Io,
   signal: AbortSignal,
@@ -42,11 +43,11 @@ async function runLoaded(
   }
   const [word, ...rest] = argv
   const command = loaded.commands.find(({ name }) => name === `${loaded.name} ${word}`)
-  if (command !== undefined) return runLoaded(command, rest, io, signal)
+  if (command !== undefined) return runLoaded(command, summary, rest, io, signal)
   const isBare = word === undefined || (word.startsWith('-') && !asksForHelp([word]))
-  if (isBare && loaded.otherwise !== undefined) return runLoaded(loaded.otherwise, argv, io, signal)
+  if (isBare && loaded.otherwise !== undefined) return runLoaded(loaded.otherwise, summary, argv, io, signal)
   if (word === undefined || asksForHelp([word])) {
-    io.out(groupHelp(loaded))
+    io.out(groupHelp(loaded, summary))
     return 0
   }
   throw new AppError(

@@ -84,7 +84,6 @@ const list: Command = {
 
 export const artifact: CommandGroup = {
   name: 'artifact',
-  summary: 'OS images and other files as OCI artifacts, in any registry',
   commands: [push, pull, list, copy],
 }
 

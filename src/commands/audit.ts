@@ -40,7 +40,6 @@ const list: Command = {
 
 export const audit: CommandGroup = {
   name: 'audit',
-  summary: 'The trail of who changed what',
   commands: [list],
 }
 

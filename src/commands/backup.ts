@@ -64,7 +64,6 @@ const verify: Command = {
 
 export const backup: CommandGroup = {
   name: 'backup',
-  summary: 'Back up database, keys and registry while running; list and verify backups',
   commands: [create, list, verify],
 }
 

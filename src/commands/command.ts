@@ -1,11 +1,16 @@
 import type { Logger } from '../shared/log.ts'
 
-/** One option of a command. `--name` has the environment twin `PROVISIONER_NAME` (dashes become underscores). */
+/** One option of a command. `--name` has the environment twin `PROVISIONER_NAME` (dashes become underscores), unless `twin` is false. */
 export interface OptionSpec {
   /** What stands for the value in the help (`ADDR:PORT`); absent for a switch. */
   readonly value?: string
   readonly default?: string
   readonly required?: boolean
+  /**
+   * False where an option says what is changed, trusted or destroyed: what was exported for another command must not do
+   * that unseen.
+   */
+  readonly twin?: false
   readonly doc: string
 }
 
@@ -26,7 +31,6 @@ export interface Command {
 /** Commands that share their first word: `iso create`, `iso list` … */
 export interface CommandGroup {
   readonly name: string
-  readonly summary: string
   readonly commands: readonly Command[]
   /** What runs when options follow the first word at once. */
   readonly otherwise?: Command

@@ -14,7 +14,6 @@ const EXAMPLES: Readonly<Record<Shell, string>> = {
 export function completionOf(rows: readonly CommandRow[]): CommandGroup {
   return {
     name: 'completion',
-    summary: 'Print a shell completion script',
     commands: SHELLS.map((shell) => ({
       name: `completion ${shell}`,
       summary: `Completion for ${shell}`,

@@ -15,15 +15,15 @@ export function commandHelp(command: Command): string {
   const lines = [`${synopsis(command)}`, '', command.summary]
   const options = Object.entries(command.options)
   if (options.length > 0) lines.push('', 'Options', ...options.flatMap(([name, spec]) => optionLines(name, spec)))
-  lines.push('', 'Each option can also be given in the environment, as PROVISIONER_NAME.')
+  lines.push(...twinLines(command))
   if (command.examples.length > 0) lines.push('', 'Examples', ...command.examples.map((line) => `  ${line}`))
   return `${lines.join('\n')}\n`
 }
 
 /** What `provisioner iso --help` prints. */
-export function groupHelp(group: CommandGroup): string {
+export function groupHelp(group: CommandGroup, summary: string): string {
   const rows = group.commands.map((command) => `  ${command.name.padEnd(20)} ${command.summary}`)
-  return `${group.summary}\n\nCommands\n${rows.join('\n')}\n\nSee "provisioner ${group.name} COMMAND --help".\n`
+  return `${summary}\n\nCommands\n${rows.join('\n')}\n\nSee "provisioner ${group.name} COMMAND --help".\n`
 }
 
 /** What `provisioner` alone prints. */
@@ -37,12 +37,19 @@ Commands
 ${table}
 
 Examples
-  provisioner serve --listen 0.0.0.0:8443 --data /var/lib/provisioner --maintenance-iso maintenance.iso
+  provisioner serve --listen 192.0.2.1:8443 --data /var/lib/provisioner --maintenance-iso maintenance.iso
   provisioner recipe validate recipe.yaml
   provisioner job create --server SN123 --recipe recipe.yaml --wait
 
 See "provisioner COMMAND --help" for the options and examples of one command.
 `
+}
+
+function twinLines({ options }: Command): string[] {
+  const without = Object.keys(options).filter((name) => options[name]?.twin === false)
+  if (without.length === Object.keys(options).length) return []
+  const except = without.length === 0 ? '' : `, but ${without.map((name) => `--${name}`).join(', ')},`
+  return ['', `Each option${except} can also be given in the environment, as PROVISIONER_NAME.`]
 }
 
 function optionLines(name: string, spec: OptionSpec): string[] {

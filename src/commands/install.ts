@@ -48,7 +48,7 @@ export const uninstall: Command = {
   positionals: [],
   options: {
     prefix: PREFIX,
-    purge: { doc: 'Remove database, keys, registry and configuration too, for good' },
+    purge: { twin: false, doc: 'Remove database, keys, registry and configuration too, for good' },
     'dry-run': DRY_RUN,
   },
   examples: ['provisioner uninstall --dry-run', 'provisioner uninstall'],

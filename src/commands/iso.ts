@@ -55,7 +55,6 @@ const verify: Command = {
 
 export const iso: CommandGroup = {
   name: 'iso',
-  summary: 'Create, list, extract and verify ISO9660 images',
   commands: [create, list, extract, verify],
 }
 

@@ -15,9 +15,9 @@ const create: Command = {
   summary: 'Provision a server as a recipe (YAML or JSON) says',
   positionals: [],
   options: {
-    server: { value: 'SERIAL', required: true, doc: 'The server, by its serial number' },
-    recipe: { value: 'FILE', required: true, doc: 'The recipe' },
-    'idempotency-key': { value: 'TEXT', doc: 'Creates at most one job, however often it is sent' },
+    server: { value: 'SERIAL', required: true, twin: false, doc: 'The server, by its serial number' },
+    recipe: { value: 'FILE', required: true, twin: false, doc: 'The recipe' },
+    'idempotency-key': { value: 'TEXT', twin: false, doc: 'Creates at most one job, however often it is sent' },
     wait: { doc: 'Follow the job; exit 1 unless it succeeds' },
     ...JSON_OPTION,
     ...CONTROLLER_OPTIONS,
@@ -84,7 +84,6 @@ const retry: Command = {
 
 export const job: CommandGroup = {
   name: 'job',
-  summary: 'Create, watch and cancel jobs',
   commands: [create, jobList, show, watch, jobLogs, cancel, retry],
 }
 

@@ -24,6 +24,5 @@ const rotate: Command = {
 
 export const keys: CommandGroup = {
   name: 'keys',
-  summary: 'Keys of the controller',
   commands: [rotate],
 }

@@ -17,13 +17,18 @@ export const login: Command = {
   options: {
     controller: { value: 'URL', required: true, doc: 'The controller' },
     'token-file': { value: 'FILE', doc: 'File with an API token; "-" is standard input' },
-    username: { value: 'NAME', doc: `Log in as a user: a token for ${TOKEN_DAYS} days is made and kept` },
+    username: { value: 'NAME', twin: false, doc: `Log in as a user: a token for ${TOKEN_DAYS} days is made and kept` },
     'password-file': {
       value: 'FILE',
+      twin: false,
       doc: 'File with the password of the user, else it is asked for; "-" is standard input',
     },
     ca: { value: 'FILE', doc: "The controller's CA certificate, PEM" },
-    fingerprint: { value: 'SHA256', doc: 'The fingerprint of its CA, as the controller prints it when it starts' },
+    fingerprint: {
+      value: 'SHA256',
+      twin: false,
+      doc: 'The fingerprint of its CA, as the controller prints it when it starts',
+    },
   },
   examples: [
     'provisioner login --controller https://192.0.2.1:8443 --username ann --password-file - --fingerprint 3A:41:...',

@@ -19,9 +19,10 @@ const exportCommand: Command = {
   options: {
     'task-key': {
       value: 'FILE',
+      twin: false,
       doc: "The controller's keys/task.pub: the image boots no task that it has not signed",
     },
-    ca: { value: 'FILE', doc: 'PEM certificate of a CA that the whole system trusts' },
+    ca: { value: 'FILE', twin: false, doc: 'PEM certificate of a CA that the whole system trusts' },
   },
   examples: [
     'provisioner maintenance export context && podman build -t maintenance context',
@@ -64,7 +65,6 @@ const build: Command = {
 
 export const maintenance: CommandGroup = {
   name: 'maintenance',
-  summary: 'Export and build the maintenance OS',
   commands: [exportCommand, build],
 }
 

@@ -11,6 +11,9 @@ export function environmentName(option: string): string {
   return `PROVISIONER_${option.toUpperCase().replaceAll('-', '_')}`
 }
 
+const YES = ['1', 'true', 'yes', 'on']
+const NO = ['0', 'false', 'no', 'off']
+
 /**
  * The arguments of `command`, and what the file of its `--config` says where neither they nor the environment do.
  * @throws `usage`, `config-invalid`
@@ -63,15 +66,19 @@ export function parseInvocation(
   function found(name: string): { readonly text: string | undefined; readonly origin: string } {
     const given = values[name]
     if (given !== undefined) return { text: String(given), origin: `--${name}` }
-    const twin = io.env[environmentName(name)]
-    if (twin !== undefined && twin !== '') return { text: twin, origin: environmentName(name) }
+    const twin = command.options[name]?.twin === false ? '' : (io.env[environmentName(name)] ?? '')
+    if (twin !== '') return { text: twin, origin: environmentName(name) }
     const setting = settings?.values.get(name)
     if (setting !== undefined) return { text: setting.text, origin: `${settings?.path} line ${setting.line} ${name}` }
     return { text: command.options[name]?.default, origin: `--${name}` }
   }
   for (const [name, spec] of Object.entries(command.options)) {
-    if (spec.required && found(name).text === undefined) {
-      problems.push(`--${name} ${spec.value} is missing (or ${environmentName(name)})`)
+    const { text, origin } = found(name)
+    if (spec.required && text === undefined) {
+      problems.push(`--${name} ${spec.value} is missing${spec.twin === false ? '' : ` (or ${environmentName(name)})`}`)
+    }
+    if (spec.value === undefined && text !== undefined && switchOf(text) === undefined) {
+      problems.push(`${origin} is a switch, yes or no, not "${text}"`)
     }
   }
   if (problems.length > 0) throw usage(command, problems.join('; '))
@@ -81,7 +88,7 @@ export function parseInvocation(
     args: (name) => named.get(name) ?? [],
     text: (name) => found(name).text,
     required: (name) => found(name).text ?? '',
-    flag: (name) => isTrue(found(name).text),
+    flag: (name) => switchOf(found(name).text ?? 'no') === true,
     origin: (name) => found(name).origin,
     again: async () => parseInvocation(command, argv, io, signal, settings),
     isOption: (name) => name in command.options,
@@ -89,6 +96,7 @@ export function parseInvocation(
     signal,
   }
 }
+
 function parseOrExplain(command: Command, argv: readonly string[]) {
   const options = Object.fromEntries(
     Object.entries(command.options).map(([name, spec]) => [
@@ -110,6 +118,8 @@ function usage(command: Command, what: string): AppError<'usage'> {
   )
 }
 
-function isTrue(text: string | undefined): boolean {
-  return text === '1' || text === 'true' || text === 'yes'
+function switchOf(text: string): boolean | undefined {
+  const word = text.toLowerCase()
+  if (YES.includes(word)) return true
+  return NO.includes(word) ? false : undefined
 }

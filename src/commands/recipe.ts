@@ -42,7 +42,6 @@ const schema: Command = {
 
 export const recipe: CommandGroup = {
   name: 'recipe',
-  summary: 'Recipes without a controller',
   commands: [validate, lint, schema],
 }
 

@@ -83,7 +83,6 @@ const serve: Command = {
 /** `provisioner registry`: to run one, and to look after its data. */
 export const registry: CommandGroup = {
   name: 'registry',
-  summary: 'Run the OCI registry alone; give back space; look for rot',
   commands: [serve, registryGc, registryScrub],
   otherwise: serve,
 }

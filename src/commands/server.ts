@@ -66,7 +66,6 @@ const remove: Command = {
 
 export const server: CommandGroup = {
   name: 'server',
-  summary: 'Servers and their BMCs',
   commands: [add, list, show, set, remove, doctor, power],
 }
 

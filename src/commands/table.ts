@@ -9,7 +9,7 @@ export const COMMANDS: readonly CommandRow[] = [
   },
   {
     name: 'registry',
-    summary: 'Run the OCI registry alone',
+    summary: 'Run the OCI registry alone; give back space; look for rot',
     load: async () => (await import('./registry.ts')).registry,
   },
   {
@@ -39,7 +39,7 @@ export const COMMANDS: readonly CommandRow[] = [
   },
   {
     name: 'iso',
-    summary: 'Create, list and extract ISO9660 images',
+    summary: 'Create, list, extract and verify ISO9660 images',
     load: async () => (await import('./iso.ts')).iso,
   },
   {
@@ -59,7 +59,7 @@ export const COMMANDS: readonly CommandRow[] = [
   },
   {
     name: 'job',
-    summary: 'Create, watch and cancel jobs',
+    summary: 'Create, list, watch, cancel and retry jobs',
     load: async () => (await import('./job.ts')).job,
   },
   {

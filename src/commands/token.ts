@@ -20,10 +20,14 @@ const create: Command = {
   summary: 'Make an API token, which is printed only now',
   positionals: ['NAME'],
   options: {
-    role: { value: 'ROLE', doc: "admin, operator or reader; no more than its owner's (default: as much)" },
-    user: { value: 'NAME', doc: 'Whose it is (default: your own)' },
-    service: { doc: 'It is of no user but of a service' },
-    days: { value: 'N', doc: 'How long it lasts (default: for ever, or as long as the token that makes it)' },
+    role: { value: 'ROLE', twin: false, doc: "admin, operator or reader; no more than its owner's (default: as much)" },
+    user: { value: 'NAME', twin: false, doc: 'Whose it is (default: your own)' },
+    service: { twin: false, doc: 'It is of no user but of a service' },
+    days: {
+      value: 'N',
+      twin: false,
+      doc: 'How long it lasts (default: for ever, or as long as the token that makes it)',
+    },
     ...JSON_OPTION,
     ...CONTROLLER_OPTIONS,
   },
@@ -76,7 +80,6 @@ const revoke: Command = {
 
 export const token: CommandGroup = {
   name: 'token',
-  summary: 'API tokens of users and services',
   commands: [create, list, revoke],
 }
 

@@ -13,6 +13,7 @@ const JSON_OPTION = { json: { doc: 'Print the answer as JSON' } } as const
 const PASSWORD_FILE = {
   value: 'FILE',
   required: true,
+  twin: false,
   doc: 'File with the password, 12 characters or more; "-" is standard input',
 } as const
 
@@ -21,7 +22,7 @@ const add: Command = {
   summary: 'Add a user who logs in with a password',
   positionals: ['NAME'],
   options: {
-    role: { value: 'ROLE', required: true, doc: 'admin, operator or reader' },
+    role: { value: 'ROLE', required: true, twin: false, doc: 'admin, operator or reader' },
     'password-file': PASSWORD_FILE,
     ...JSON_OPTION,
     ...CONTROLLER_OPTIONS,
@@ -87,7 +88,7 @@ const setPassword: Command = {
   positionals: ['NAME'],
   options: {
     'password-file': PASSWORD_FILE,
-    'present-password-file': { value: 'FILE', doc: 'Your own password so far: then no admin is needed' },
+    'present-password-file': { value: 'FILE', twin: false, doc: 'Your own password so far: then no admin is needed' },
     ...JSON_OPTION,
     ...CONTROLLER_OPTIONS,
   },
@@ -125,7 +126,6 @@ const enable: Command = {
 
 export const user: CommandGroup = {
   name: 'user',
-  summary: 'People who log in to the controller',
   commands: [add, list, show, remove, setRole, setPassword, disable, enable],
 }
 

@@ -49,6 +49,31 @@ test.for<[string[], readonly string[], string]>([
   expect([args('FILE'), arg('REF')]).toEqual([files, ref])
 })
 
+test.for<[string, boolean | undefined]>([
+  ['on', true],
+  ['TRUE', true],
+  ['1', true],
+  ['Off', false],
+  ['0', false],
+  ['', false],
+  ['perhaps', undefined],
+])('a switch whose environment twin is "%s" is %s', ([text, expected]) => {
+  const flag = () => parse(['--label', 'a', 'f'], { PROVISIONER_JSON: text }).flag('json')
+  if (expected === undefined) expect(flag).toThrow('PROVISIONER_JSON is a switch, yes or no, not "perhaps"')
+  else expect(flag()).toBe(expected)
+})
+
+test('what an option changes, trusts or destroys is said on the command line alone', () => {
+  const options = { ...command.options, label: { value: 'TEXT', required: true, twin: false, doc: '' } } as const
+  const careful: Command = { ...command, options }
+  const io = { env: { PROVISIONER_LABEL: 'b' } } as unknown as Io
+  const read = (argv: string[]) => parseInvocation(careful, argv, io, new AbortController().signal)
+  expect(() => read(['f'])).toThrow('--label TEXT is missing. See')
+  expect(read(['--label', 'a', 'f']).text('label')).toBe('a')
+  expect(commandHelp(careful)).toContain('Each option, but --label, can also be given in the environment')
+  expect(commandHelp({ ...command, options: {} })).not.toContain('environment')
+})
+
 test('several mistakes are told at once', () => {
   expect(() => parse([])).toThrow(/FILE is missing; --label TEXT is missing/)
 })
