@@ -1,6 +1,6 @@
 import { link } from './paths.ts'
 import { BOOT_PROPERTIES } from './profile.ts'
-import type { BmcState } from './state.ts'
+import { type BmcState, takeOne } from './state.ts'
 
 type Document = Readonly<Record<string, unknown>>
 
@@ -21,7 +21,7 @@ export function computer(state: BmcState): Document {
     Manufacturer: system.manufacturer,
     Model: system.model,
     SerialNumber: system.serialIn === 'SerialNumber' ? serial : onBoard,
-    SKU: system.serialIn === 'SKU' ? serial : 'P19766-B21',
+    SKU: system.serialIn !== 'SKU' ? 'P19766-B21' : takeOne(state, 'serial') ? null : serial,
     UUID: uuid,
     PowerState: shownPower(state),
     Status: { Health: 'OK', State: 'Enabled' },

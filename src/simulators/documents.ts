@@ -1,7 +1,7 @@
 import { computer, settings } from './documents-system.ts'
 import { dellAttributesPath, dellImportPath } from './oem-paths.ts'
 import { link, MANAGERS, ROOT, SESSION_SERVICE, SESSIONS, SYSTEMS, TASKS } from './paths.ts'
-import type { BmcState, SlotState } from './state.ts'
+import { type BmcState, type SlotState, takeOne } from './state.ts'
 
 export type Document = Readonly<Record<string, unknown>>
 
@@ -15,7 +15,7 @@ export function documentAt(path: string, state: BmcState): Document | undefined 
     case ROOT:
       return serviceRoot(state)
     case SYSTEMS:
-      return collection(path, 'ComputerSystemCollection', [system.path])
+      return collection(path, 'ComputerSystemCollection', takeOne(state, 'systems') ? [] : [system.path])
     case MANAGERS:
       return collection(path, 'ManagerCollection', [manager.path])
     case SESSION_SERVICE:

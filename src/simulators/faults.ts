@@ -4,6 +4,7 @@ export const FAULTS = {
   'no-route': 'the BMC cannot reach the media URL',
   'never-reads': 'the BMC shows a medium as inserted and never reads it',
   'no-sessions': 'every session of the pool is taken',
+  restarting: 'the BMC has just started: it lists no system, and then does not tell its serial number, for some looks',
   busy: 'the first requests are answered 503',
   occupied: 'the first changes are refused, since the BMC is busy with another operation (Dell SYS446)',
   'still-shown': 'the BMC goes on showing an ejected medium as inserted',

@@ -42,6 +42,8 @@ const MAX_BODY = 1024 * 1024
 const MAX_LOG = 1_000
 /** Requests answered 503 by the fault `busy`. */
 const BUSY = 3
+/** Looks at the systems that find none, and at the system that find no serial number, by the fault `restarting`. */
+const STARTING = 2
 /** Changes refused by the fault `occupied`. */
 const OCCUPIED = 2
 
@@ -103,6 +105,8 @@ function initialState({ profile, faults = new Set(), serial, machine, clock, ...
     left: new Map([
       ['busy', faults.has('busy') ? BUSY : 0],
       ['occupied', faults.has('occupied') ? OCCUPIED : 0],
+      ['systems', faults.has('restarting') ? STARTING : 0],
+      ['serial', faults.has('restarting') ? STARTING : 0],
       ['post', power.postLooks ?? 0],
     ]),
     attached: !faults.has('detached'),

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Bmc } from '../../src/server/jobs/bmc-ports.ts'
+import { mayPass } from '../../src/server/jobs/bmc-session.ts'
 import { bmcConnector } from '../../src/server/redfish/bmc.ts'
 import { PROFILES } from '../../src/simulators/profiles.ts'
 import { never } from '../server/redfish/connected.ts'
@@ -268,6 +269,24 @@ test('a box that promises two slots and takes one medium gets both as one', asyn
   const bmc = await bmcConnector(QUICK)(quirky, never)
   await bmc.insertMedia(MEDIA, () => undefined, never)
   expect(simulator.images()).toEqual({ RemovableDisk: undefined, CD: MEDIA.combined })
+  await bmc.close()
+})
+
+test('a BMC that has just started is not told from a stranger: what it fails with passes', async () => {
+  const { address } = await simulated('idrac9+restarting')
+  const words: string[] = []
+  for (let tries = 0; tries < 4; tries++) {
+    await expect(bmcConnector(QUICK)(address, never)).rejects.toSatisfy((error) => {
+      words.push(String(error))
+      return mayPass(error)
+    })
+  }
+  expect([...new Set(words)]).toEqual([
+    expect.stringContaining('the BMC lists none'),
+    expect.stringContaining('does not tell its service tag'),
+  ])
+  const bmc = await bmcConnector(QUICK)(address, never)
+  expect(await bmc.facts(never)).toMatchObject({ serial: 'SN-1' })
   await bmc.close()
 })
 

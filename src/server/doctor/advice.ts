@@ -32,6 +32,10 @@ const ADVICE: readonly { readonly says: RegExp; readonly advice: string }[] = [
     says: /ValueFormat|https, a name/i,
     advice: 'The BMC does not take the URL: it may want https. Start the controller with TLS and an https --media-url.',
   },
+  {
+    says: /lists none|does not tell its service tag/,
+    advice: 'A BMC that has just started is not ready: examine it again in some minutes.',
+  },
   { says: /redfish-unsupported|has none|offers/, advice: 'Update the firmware of the BMC; this version cannot do it.' },
 ]
 

@@ -1,11 +1,15 @@
-import { AppError, isAppError } from '../../shared/errors.ts'
-import type { Backoff } from '../../shared/time.ts'
+import { AppError, errorText, isAppError } from '../../shared/errors.ts'
+import { type Backoff, retry } from '../../shared/time.ts'
 import type { Bmc, BmcFacts } from './bmc-ports.ts'
-import type { WorkerDeps } from './deps.ts'
+import type { HeldDeps, WorkerDeps } from './deps.ts'
+import type { Job } from './machine.ts'
 import type { Server } from './ports.ts'
 
 /** A BMC that restarts or is busy: how it is asked again, for as long as the part of the job may take. */
 export const PATIENCE: Backoff = { firstMs: 1_000, maxMs: 30_000, attempts: Number.POSITIVE_INFINITY }
+
+/** With the waits between them two to three minutes: what a BMC takes to start. */
+const READY_TRIES = 12
 
 /** Logins that are refused before we give up: a BMC that restarts refuses some, and some lock an account after five. */
 const MAX_REFUSALS = 4
@@ -45,6 +49,36 @@ export async function withBmc<T>(
       .close()
       .catch((error: unknown) => deps.log.warn({ err: error, serial: server.serial }, 'BMC session not closed'))
   }
+}
+
+/**
+ * As `withBmc`, and asks a BMC again that answers and is not ready: one that has just started lists no system for a minute.
+ * What `action` throws is final, and so is a refused account, which some BMCs lock.
+ */
+export async function withReadyBmc<T>(
+  job: Job,
+  server: Server,
+  deps: HeldDeps,
+  signal: AbortSignal,
+  action: (bmc: Bmc, facts: BmcFacts) => Promise<T>,
+): Promise<T> {
+  let tries = 0
+  let isReady = false
+  const mayBecomeReady = (error: unknown) =>
+    !isReady && isAppError(error, 'redfish-answer') && ![401, 403].includes(Number(error.facts['status']))
+  const attempt = async () => {
+    try {
+      return await withBmc(server, deps, signal, (bmc, facts) => {
+        isReady = true
+        return action(bmc, facts)
+      })
+    } catch (error) {
+      if (tries++ === 0 && mayBecomeReady(error) && !signal.aborted)
+        await deps.note(job.id, 'note', `the BMC is not ready, trying on: ${errorText(error)}`)
+      throw error
+    }
+  }
+  return retry(attempt, { ...deps.patience, attempts: READY_TRIES }, mayBecomeReady, signal)
 }
 
 /** @throws `redfish-unsupported` when the BMC says that it belongs to another server */

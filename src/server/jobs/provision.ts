@@ -1,7 +1,7 @@
 import { errorText, isAppError } from '../../shared/errors.ts'
 import { retry, withTimeout } from '../../shared/time.ts'
 import type { Bmc, BmcFacts } from './bmc-ports.ts'
-import { mayPass, patientWith, withBmc } from './bmc-session.ts'
+import { mayPass, patientWith, withBmc, withReadyBmc } from './bmc-session.ts'
 import { webhookBudget } from './budgets.ts'
 import type { HeldDeps } from './deps.ts'
 import type { ControllerStep, Job } from './machine.ts'
@@ -31,7 +31,7 @@ export async function bootMaintenance(job: Job, server: Server, deps: HeldDeps, 
     }
     deps.media.prepare(job, server)
     stage.step = 'redfish.discover'
-    const refusal = await withBmc(server, deps, stage.limit, (bmc, facts) =>
+    const refusal = await withReadyBmc(job, server, deps, stage.limit, (bmc, facts) =>
       mountAndStart(job, bmc, facts, stage, deps, signal),
     )
     if (refusal !== undefined) await startPatiently(job, server, deps, stage.limit, refusal)

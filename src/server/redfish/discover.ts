@@ -27,7 +27,8 @@ export interface Discovery {
 
 /**
  * ServiceRoot → Systems → the system → its managers.
- * @throws `redfish-unsupported` when there is no system, or none can be told from the others
+ * @throws `redfish-answer` while a BMC that has just started lists no system, or does not tell which one it is
+ * @throws `redfish-unsupported` when none of several can be told from the others
  */
 export async function discover(
   client: RedfishClient,
@@ -41,13 +42,23 @@ export async function discover(
   const vendor = root.vendor ?? system.manufacturer ?? ''
   const [manager] = managers
   const bmc = `${manager?.model ?? ''} ${manager?.firmware ?? ''}`
-  return { root, system, managers, vendor, quirks: quirksFor(vendor, system.model ?? '', bmc) }
+  const quirks = quirksFor(vendor, system.model ?? '', bmc)
+  checkTold(system, quirks, serial)
+  return { root, system, managers, vendor, quirks }
+}
+
+/** An iDRAC that gathers its inventory does not tell the service tag yet; SerialNumber is the board's and proves nothing. */
+function checkTold({ sku, serialNumber }: System, { serialProperty }: Quirks, serial: string | undefined): void {
+  if (serialProperty !== 'SKU' || sku !== undefined || serial === undefined || serialNumber === serial) return
+  throw new AppError('redfish-answer', 'Cannot tell which server this is: the BMC does not tell its service tag (SKU)')
 }
 
 /** The one system, or the one with this serial number (Dell's is the SKU); GPU base boards are systems too, without power. */
 export function chooseSystem(systems: readonly System[], serial: string | undefined): System {
   const [only] = systems
-  if (only !== undefined && systems.length === 1) return only
+  // An iDRAC lists none for about 70 s after its start (ironic); other BMCs do not have the collection until then.
+  if (only === undefined) throw new AppError('redfish-answer', 'Cannot find the system: the BMC lists none')
+  if (systems.length === 1) return only
   const wanted = serial?.toLowerCase()
   const named = systems.filter((system) =>
     [system.serialNumber, system.sku].some((text) => text !== undefined && text.toLowerCase() === wanted),
@@ -56,7 +67,7 @@ export function chooseSystem(systems: readonly System[], serial: string | undefi
   const [chosen] = candidates
   if (chosen !== undefined && candidates.length === 1 && (named.length > 0 || wanted === undefined)) return chosen
   const found = systems.map((system) => system.serialNumber ?? system.sku ?? system.resource.path).join(', ')
-  throw new AppError('redfish-unsupported', `Cannot tell which system of the BMC is meant: it has ${found || 'none'}`)
+  throw new AppError('redfish-unsupported', `Cannot tell which system of the BMC is meant: it has ${found}`)
 }
 
 /**

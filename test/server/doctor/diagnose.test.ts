@@ -197,6 +197,7 @@ const SEEN: Readonly<Record<Fault, string | undefined>> = {
   'no-route': 'insert failed',
   'never-reads': 'fetch failed',
   'no-sessions': 'login failed',
+  restarting: 'identity failed',
   busy: undefined,
   occupied: undefined,
   'still-shown': 'eject failed',

@@ -77,6 +77,33 @@ test.for<[string, string]>([
   expect(core.machine.calls).toContain('ejectMedia')
 })
 
+test('a BMC that has just started and lists no system yet is asked again', async () => {
+  core.machine.broken.add('system')
+  const job = await core.create()
+  core.machine.onBoot = () => void core.record.apply(job.id, { type: 'reported-success' })
+  const worker = core.run()
+  await core.until(job.id, () => core.machine.calls.length >= 3)
+  core.machine.broken.clear()
+  const done = await core.until(job.id, ({ status }) => status === 'complete')
+  worker.kill()
+  await worker.ended
+  expect(done.outcome).toBe('success')
+  expect(await messages(job.id)).toContain(
+    'the BMC is not ready, trying on: Cannot find the system: the BMC lists none',
+  )
+})
+
+test('an account that the BMC refuses is tried once by a job', async () => {
+  core.machine.broken.add('login')
+  const job = await core.create()
+  const worker = core.run()
+  const done = await core.until(job.id, ({ status }) => status === 'complete')
+  worker.kill()
+  await worker.ended
+  expect(done).toMatchObject({ outcome: 'failed', failedStep: 'redfish.discover' })
+  expect(core.machine.calls).toEqual(['login'])
+})
+
 test('silence ends in a timeout', async () => {
   const job = await core.create()
   const worker = core.run({ firmwareMs: 0 })

@@ -87,9 +87,9 @@ test.for<[string, RequestListener, RegExp]>([
     (_, response) => response.end(`${'['.repeat(1_000_000)}${']'.repeat(1_000_000)}`),
     /it is no JSON/,
   ],
-  ['arrays where objects should be', pages(() => [[[]]]), /it has none/],
-  ['null', pages(() => null), /it has none/],
-  ['texts where links should be', pages(() => ({ Systems: 'x', Managers: 7, Links: [] })), /it has none/],
+  ['arrays where objects should be', pages(() => [[[]]]), /lists none/],
+  ['null', pages(() => null), /lists none/],
+  ['texts where links should be', pages(() => ({ Systems: 'x', Managers: 7, Links: [] })), /lists none/],
   ['a collection that is its own member', pages(() => ({ ...ROOT, ...links('/s', '/s') })), /Cannot/],
   [
     'ten thousand members',

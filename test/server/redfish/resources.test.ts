@@ -117,5 +117,5 @@ test('of several systems the one with the serial number is taken, and none witho
   expect(chooseSystem([a, board], undefined)).toBe(a)
   expect(() => chooseSystem([a, b], undefined)).toThrow('it has AAA, BBB')
   expect(() => chooseSystem([a, board], 'CCC')).toThrow(expect.objectContaining({ code: 'redfish-unsupported' }))
-  expect(() => chooseSystem([], 'AAA')).toThrow('it has none')
+  expect(() => chooseSystem([], 'AAA')).toThrow(expect.objectContaining({ code: 'redfish-answer' }))
 })

@@ -14,7 +14,7 @@ export interface FakeMachine {
   /** How often it was switched on. */
   starts: number
   readonly calls: string[]
-  /** Methods that fail, by name; `login`: the account is refused. */
+  /** Methods that fail, by name; `login`: the account is refused; `system`: the BMC lists no system yet. */
   readonly broken: Set<string>
   /** What the order to switch on ends with once it was carried out. */
   powerOnAnswer: Error | undefined
@@ -42,6 +42,10 @@ export function fakeMachine(): FakeMachine {
 
 export function connectFake(machine: FakeMachine): ConnectBmc {
   return async () => {
+    if (machine.broken.has('system')) {
+      machine.calls.push('system')
+      throw new AppError('redfish-answer', 'Cannot find the system: the BMC lists none')
+    }
     if (!machine.broken.has('login')) return fakeBmc(machine)
     machine.calls.push('login')
     throw new AppError('redfish-answer', 'Cannot log in to the fake BMC', { facts: { status: 401 } })
