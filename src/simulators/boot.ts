@@ -25,14 +25,14 @@ export function importConfiguration(body: Body, state: BmcState): Reply {
   if (!wanted || /\s\s|\n/.test(buffer)) {
     return refusal(state, { status: 400, id: 'IDRAC.2.8.SYS045', text: 'The import buffer is not valid.' })
   }
-  for (const slot of state.slots) slot.bootNext = slot.rules.id === 'CD'
+  Object.assign(state.serverBoot, { once: 'Enabled', first: 'VCD-DVD' })
   return asTask(state, undefined)
 }
 
 /** What this start is from: the URL of the virtual CD, or `undefined` for the disk. `Once` is used up by it. */
 export function useOverride(state: BmcState): string | undefined {
-  const { boot, profile, slots } = state
-  const { virtualCd, slots: order, readsContinuous, oem } = profile.boot
+  const { boot, profile, slots, serverBoot } = state
+  const { virtualCd, slots: order, readsContinuous } = profile.boot
   const next = slots.find((slot) => slot.bootNext && slot.image !== undefined)
   const armed = boot.enabled !== 'Disabled' && virtualCd.includes(boot.target) && boot.mode === 'UEFI'
   const image = order
@@ -43,8 +43,9 @@ export function useOverride(state: BmcState): string | undefined {
     boot.enabled = 'Disabled'
     boot.target = 'None'
   }
-  if (oem !== undefined) return next?.image
-  return armed ? image : undefined
+  const isFirst = serverBoot.first === 'VCD-DVD'
+  if (serverBoot.once === 'Enabled') serverBoot.first = 'Normal'
+  return next?.image ?? (armed || isFirst ? image : undefined)
 }
 
 function bootOf(body: Body): Readonly<Record<string, string>> {
@@ -64,7 +65,7 @@ function checkPlace(at: 'system' | 'settings', change: Body, state: BmcState): R
     return refusal(state, { status: 400, id: 'Ami.1.0.OperationSupportedInFutureStateURI', text })
   }
   const elsewhere = Object.keys(change).find((name) => (at === 'settings') !== boot.settings?.properties.includes(name))
-  if (elsewhere === undefined || boot.settings === undefined || boot.futureState || manager.dell !== true)
+  if (elsewhere === undefined || boot.settings === undefined || boot.futureState || manager.dell === undefined)
     return undefined
   if (at === 'settings' || boot.settings.properties.includes(elsewhere)) {
     const text = `The property ${elsewhere} is a read only property and cannot be assigned a value.`

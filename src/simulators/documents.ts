@@ -45,12 +45,11 @@ export function resource(path: string, type: string, properties: Document): Docu
   return { '@odata.id': path, '@odata.type': `#${type}.${name}`, Id: path.split('/').at(-1), ...properties }
 }
 
-function attributes({ attached, slots }: BmcState): Document {
-  const once = slots.some(({ bootNext }) => bootNext)
+function attributes({ attached, serverBoot }: BmcState): Document {
   return {
     'VirtualMedia.1.Attached': attached ? 'Attached' : 'Detached',
-    'ServerBoot.1.BootOnce': once ? 'Enabled' : 'Disabled',
-    'ServerBoot.1.FirstBootDevice': once ? 'VCD-DVD' : 'Normal',
+    'ServerBoot.1.BootOnce': serverBoot.once,
+    'ServerBoot.1.FirstBootDevice': serverBoot.first,
   }
 }
 
@@ -95,7 +94,8 @@ function bmc(state: BmcState): Document {
     DateTimeLocalOffset: '+00:00',
     Links: {
       ManagerForServers: [link(system.path)],
-      ...(attributesPath !== undefined && { Oem: { Dell: { DellAttributes: [link(attributesPath)] } } }),
+      ...(attributesPath !== undefined &&
+        manager.dell === 'linked' && { Oem: { Dell: { DellAttributes: [link(attributesPath)] } } }),
     },
     ...(media.linkedFrom === 'manager' && { VirtualMedia: link(media.path) }),
     Actions: {

@@ -33,8 +33,8 @@ export interface ManagerRules {
   readonly path: string
   readonly model: string
   readonly firmware: string
-  /** Dell: the attributes that attach virtual media, and the job of an imported configuration. */
-  readonly dell?: boolean
+  /** Dell: attributes, which older ones do not link, and the job of an imported configuration. */
+  readonly dell?: 'linked' | 'unlinked'
   /** AMI: media are off until the action `EnableRMedia`. */
   readonly enableMedia?: boolean
   /** iLO: tells the state of the server's POST. */
@@ -107,8 +107,6 @@ export interface BootRules {
   readonly flipsToLegacy?: boolean
   /** A boot change after a system wrote NVRAM ends in a menu that waits for a person (Lenovo). */
   readonly restorationScreen?: boolean
-  /** How an override is set that is none of ComputerSystem: an imported configuration, the slot's own property. */
-  readonly oem?: 'dell-import' | 'hp-slot'
 }
 
 export const BOOT_PROPERTIES = [

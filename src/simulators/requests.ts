@@ -95,12 +95,7 @@ async function patch(path: string, body: Body, state: BmcState): Promise<Reply |
   const { profile } = state
   if (path === profile.system.path) return changeBoot('system', body, state)
   if (path === profile.boot.settings?.path) return changeBoot('settings', body, state)
-  if (path === dellAttributesPath(profile)) {
-    const attributes = body['Attributes'] as Body | undefined
-    state.attached = attributes?.['VirtualMedia.1.Attached'] === 'Attached' || state.attached
-    if (attributes?.['ServerBoot.1.BootOnce'] === 'Disabled') for (const slot of state.slots) slot.bootNext = false
-    return { status: 200 }
-  }
+  if (path === dellAttributesPath(profile)) return changeAttributes(body, state)
   const slot = state.slots.find((candidate) => candidate.path === path)
   if (slot === undefined) return undefined
   if (profile.media.change === 'hp-action') return bootNext(slot, body, state)
@@ -109,6 +104,15 @@ async function patch(path: string, body: Body, state: BmcState): Promise<Reply |
     return refusal(state, { status: 403, id: 'PropertyNotWritable', text: 'This slot takes no URL.' })
   }
   return body['Image'] === null ? eject(slot, body, state) : insert(slot, body, state)
+}
+
+function changeAttributes(body: Body, state: BmcState): Reply {
+  const attributes = (body['Attributes'] ?? {}) as Body
+  const { serverBoot } = state
+  state.attached = attributes['VirtualMedia.1.Attached'] === 'Attached' || state.attached
+  serverBoot.once = String(attributes['ServerBoot.1.BootOnce'] ?? serverBoot.once)
+  serverBoot.first = String(attributes['ServerBoot.1.FirstBootDevice'] ?? serverBoot.first)
+  return { status: 200 }
 }
 
 function bootNext(slot: SlotState, body: Body, state: BmcState): Reply {

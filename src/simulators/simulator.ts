@@ -76,8 +76,9 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   }
 }
 
-function isArmed({ boot, slots }: BmcState): boolean {
-  return slots.some(({ bootNext }) => bootNext) || (boot.enabled !== 'Disabled' && /cd/i.test(boot.target))
+function isArmed({ boot, slots, serverBoot }: BmcState): boolean {
+  if (slots.some(({ bootNext }) => bootNext) || serverBoot.first !== 'Normal') return true
+  return boot.enabled !== 'Disabled' && /cd/i.test(boot.target)
 }
 
 function initialState({ profile, faults = new Set(), serial, machine, clock, ...account }: SimulatorOptions): BmcState {
@@ -100,6 +101,7 @@ function initialState({ profile, faults = new Set(), serial, machine, clock, ...
       bootNext: false,
     })),
     boot: { target: 'None', enabled: 'Disabled', mode: 'UEFI' },
+    serverBoot: { once: 'Enabled', first: 'Normal' },
     sessions: new Map(),
     tasks: new Map(),
     left: new Map([

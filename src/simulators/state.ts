@@ -27,6 +27,8 @@ export interface BmcState {
   readonly slots: readonly SlotState[]
   readonly boot: Record<'target' | 'enabled' | 'mode', string>
   /** Token by the path of the session. */
+  /** Dell: `ServerBoot.1`. While `once` is Disabled the device is the first one at every start. */
+  readonly serverBoot: Record<'once' | 'first', string>
   readonly sessions: Map<string, string>
   readonly tasks: Map<string, { looks: number; failure: Reply | undefined }>
   /** How often a thing that passes by itself will still be refused. */

@@ -215,8 +215,26 @@ test.for<[string, RegExp]>([
   expect(String(failure)).not.toContain('tok-1')
 })
 
-test('virtual media that are detached in an iDRAC are attached', async () => {
-  const found = await simulated('idrac9-5+detached')
+test.for(['idrac8', 'idrac9-5'])(
+  '%s: a boot that was ordered and never happened is taken back for good',
+  async (name) => {
+    const { simulator, machine, address } = await simulated(name)
+    const bmc = await bmcConnector(QUICK)(address, never)
+    await bmc.insertMedia(MEDIA, () => undefined, never)
+    await bmc.bootOnceFromCd(never)
+    await bmc.powerOff(never)
+    await bmc.ejectMedia(never)
+    await bmc.clearBootOverride(never)
+    expect(simulator.armed()).toBe(false)
+    await bmc.insertMedia(MEDIA, () => undefined, never)
+    await bmc.powerOn(never)
+    await bmc.close()
+    expect(machine.starts).toEqual(['disk'])
+  },
+)
+
+test.for(['idrac8', 'idrac9-5'])('%s: virtual media that are detached are attached', async (name) => {
+  const found = await simulated(`${name}+detached`)
   const bmc = await bmcConnector(QUICK)(found.address, never)
   await wholeJob(bmc, found)
   await bmc.close()

@@ -1,5 +1,5 @@
 import { AppError, isAppError } from '../../shared/errors.ts'
-import { dellImport } from './boot-dell.ts'
+import { dellAttributes, dellImport } from './boot-dell.ts'
 import { hpSlot } from './boot-hp.ts'
 import type { BootMethodPart } from './boot-method.ts'
 import { standardOverride } from './boot-override.ts'
@@ -19,6 +19,7 @@ export interface BootOnce {
 const METHODS: Readonly<Record<BootMethod, (client: RedfishClient, discovery: Discovery) => BootMethodPart>> = {
   override: standardOverride,
   'dell-import': dellImport,
+  'dell-attributes': dellAttributes,
   'hp-slot': hpSlot,
 }
 

@@ -1,6 +1,7 @@
 import { AppError } from '../../shared/errors.ts'
 import { answerText, isOk, type RedfishAnswer, refused } from './answer.ts'
 import type { RedfishClient } from './client.ts'
+import { readDellAttributes } from './dell-attributes.ts'
 import type { Discovery } from './discover.ts'
 import { firstShape, type InsertShape, knownShape, nextShape, payloadOf } from './insert-ladder.ts'
 import type { Learning } from './learning.ts'
@@ -113,9 +114,8 @@ async function sendEject(client: RedfishClient, slot: Slot, signal: AbortSignal)
 }
 
 /** False when there is nothing to attach by, or it is refused. */
-async function attach(client: RedfishClient, { managers }: Discovery, signal: AbortSignal): Promise<boolean> {
-  const link = managers.find((manager) => manager.attributes !== undefined)?.attributes
-  const attributes = link === undefined ? undefined : await client.find(link, signal)
+async function attach(client: RedfishClient, discovery: Discovery, signal: AbortSignal): Promise<boolean> {
+  const attributes = await readDellAttributes(client, discovery, signal)
   if (attributes === undefined) return false
   return isOk(
     await client.patch(

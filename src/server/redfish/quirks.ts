@@ -1,5 +1,5 @@
 /** How a machine is told to start the virtual CD once: Boot of ComputerSystem, or the vendor's own way. */
-export type BootMethod = 'override' | 'dell-import' | 'hp-slot'
+export type BootMethod = 'override' | 'dell-import' | 'dell-attributes' | 'hp-slot'
 
 /** Where a BMC departs from the ComputerSystem and VirtualMedia schemas. The whole vendor table is laid as rows here. */
 export interface Quirks {
@@ -19,6 +19,8 @@ export interface Quirks {
   readonly oneMedium: boolean
   /** Ids of slots that are not listed while they are empty, best first. */
   readonly hiddenSlots: readonly string[]
+  /** Where a manager has its attributes when no link leads there. */
+  readonly attributesBeside: string | undefined
 }
 
 export const STANDARD: Quirks = {
@@ -30,7 +32,11 @@ export const STANDARD: Quirks = {
   serialProperty: 'SerialNumber',
   oneMedium: false,
   hiddenSlots: [],
+  attributesBeside: undefined,
 }
+
+/** Older iDRACs do not link their attributes (aiohmi). */
+const DELL: Partial<Quirks> = { serialProperty: 'SKU', attributesBeside: 'Attributes' }
 
 /** Supermicro shows a slot while it holds a medium, and boots virtual CDs as USB CDs. */
 const SUPERMICRO: Partial<Quirks> = {
@@ -55,12 +61,12 @@ export const QUIRKS: readonly QuirkRow[] = [
   {
     match: /^dell/i,
     bmc: /^1[3-6]G\b.* [1-5]\.\d/,
-    quirks: { serialProperty: 'SKU', oneMedium: true, bootOnce: ['dell-import'] },
+    quirks: { ...DELL, oneMedium: true, bootOnce: ['dell-import', 'dell-attributes'] },
     seen: 'iDRAC 8 and 9 before 6.00: MaxSessions=1, and Cd is the physical drive (ironic, iDRAC-Redfish-Scripting#90)',
   },
   {
     match: /^dell/i,
-    quirks: { serialProperty: 'SKU', bootOnce: ['override', 'dell-import'] },
+    quirks: { ...DELL, bootOnce: ['override', 'dell-import', 'dell-attributes'] },
     seen: 'test/fixtures/redfish/idrac9: SKU is the service tag, which DMI shows; SerialNumber is the board',
   },
   {

@@ -42,6 +42,7 @@ export interface System {
 }
 
 export interface Manager {
+  readonly path: string
   readonly model: string | undefined
   readonly firmware: string | undefined
   readonly virtualMedia: string | undefined
@@ -111,8 +112,9 @@ export function parseBoot({ body }: Resource): Boot {
   }
 }
 
-export function parseManager({ body }: Resource): Manager {
+export function parseManager({ path, body }: Resource): Manager {
   return {
+    path,
     model: textAt(body, 'Model'),
     firmware: textAt(body, 'FirmwareVersion'),
     virtualMedia: linkAt(body, 'VirtualMedia'),

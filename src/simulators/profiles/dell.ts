@@ -40,7 +40,7 @@ const OLD: Omit<Profile, 'name' | 'title' | 'manager'> = {
     eject: 'object',
     busyAfterEject: 1,
   },
-  boot: { targets: TARGETS, virtualCd: [], slots: ['CD'], oem: 'dell-import' },
+  boot: { targets: TARGETS, virtualCd: [], slots: ['CD'] },
   power: { resets: RESETS },
 }
 
@@ -51,20 +51,20 @@ export const DELL: readonly Profile[] = [
     name: 'idrac8',
     title: 'Dell iDRAC 8',
     system: { ...OLD.system, model: 'PowerEdge R630' },
-    manager: { path: MANAGER, model: '13G Monolithic', firmware: '2.75.75.75', dell: true },
+    manager: { path: MANAGER, model: '13G Monolithic', firmware: '2.75.75.75', dell: 'unlinked' },
   },
   {
     ...OLD,
     name: 'idrac9-5',
     title: 'Dell iDRAC 9, firmware before 6.00',
-    manager: { path: MANAGER, model: '14G Monolithic', firmware: '5.10.30.00', dell: true },
+    manager: { path: MANAGER, model: '14G Monolithic', firmware: '5.10.30.00', dell: 'linked' },
   },
   {
     ...OLD,
     name: 'idrac9',
     title: 'Dell iDRAC 9, firmware 6.00 and later',
     system: { ...OLD.system, model: 'PowerEdge R760' },
-    manager: { path: MANAGER, model: '16G Monolithic', firmware: '6.10.80.00', dell: true },
+    manager: { path: MANAGER, model: '16G Monolithic', firmware: '6.10.80.00', dell: 'linked' },
     media: {
       path: `${SYSTEM}/VirtualMedia`,
       linkedFrom: 'system',
@@ -92,7 +92,7 @@ export const DELL: readonly Profile[] = [
     name: 'idrac10',
     title: 'Dell iDRAC 10',
     system: { ...OLD.system, model: 'PowerEdge R770' },
-    manager: { path: MANAGER, model: '17G Monolithic', firmware: '1.20.50.50', dell: true },
+    manager: { path: MANAGER, model: '17G Monolithic', firmware: '1.20.50.50', dell: 'linked' },
     etags: 'quoted-weak',
     media: {
       ...OLD.media,

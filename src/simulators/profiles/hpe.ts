@@ -62,7 +62,7 @@ export const HPE: readonly Profile[] = [
     system: { ...ILO.system, manufacturer: 'HP', model: 'ProLiant DL380 Gen9' },
     manager: { path: '/redfish/v1/Managers/1', model: 'iLO 4', firmware: 'iLO 4 v2.82', postState: true },
     media: { ...ILO.media, change: 'hp-action', takes: [] },
-    boot: { targets: ['None', 'Floppy', 'Hdd', 'Usb', 'Pxe'], virtualCd: [], slots: ['2'], oem: 'hp-slot' },
+    boot: { targets: ['None', 'Floppy', 'Hdd', 'Usb', 'Pxe'], virtualCd: [], slots: ['2'] },
   },
   {
     ...ILO,
