@@ -3,9 +3,9 @@ import { createPublicKey } from 'node:crypto'
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openIso } from '../isobuilder/reader.ts'
-import { AppError, errorText, isAppError } from '../shared/errors.ts'
+import { AppError, isAppError } from '../shared/errors.ts'
 import { writeFileAtomic } from '../shared/files.ts'
-import { parseRecipe, parseRecipeDocument } from '../shared/recipe/parse.ts'
+import { parseRecipe } from '../shared/recipe/parse.ts'
 import type { Recipe } from '../shared/recipe/schema.ts'
 import { recipeValidator } from '../shared/recipe/validator.ts'
 import { recipeSchemaText } from '../shared/task/contents.ts'
@@ -142,10 +142,9 @@ export async function recipeOf(files: TaskContents): Promise<{ readonly recipe: 
 
 function documentOf(content: Uint8Array): unknown {
   try {
-    return parseRecipeDocument(Buffer.from(content).toString('utf8'))
-  } catch (error) {
-    if (!isAppError(error, 'recipe-invalid')) throw error
-    throw new AppError('recipe-unreadable', errorText(error), { problems: error.problems })
+    return JSON.parse(Buffer.from(content).toString('utf8'))
+  } catch (cause) {
+    throw new AppError('recipe-unreadable', 'Cannot read the recipe: it is not JSON', { cause })
   }
 }
 

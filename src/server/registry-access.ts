@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto'
 import type { Caller, Callers } from '../registry/access/callers.ts'
 import { sha256 } from '../shared/digest.ts'
 import { parseOciReference } from '../shared/oci-reference.ts'
-import { parseRecipeText } from '../shared/recipe/parse.ts'
+import { parsePrintedRecipe } from '../shared/recipe/parse.ts'
 import { TOOL_REPOSITORY } from '../shared/task/tool-image.ts'
 import type { Accounts } from './accounts/accounts.ts'
 import type { Job } from './jobs/machine.ts'
@@ -71,7 +71,7 @@ function accountCaller({ name, role }: Account, stamp: string): Caller {
 
 /** What the recipe and the maintenance OS's own tools name. */
 function repositoriesOf(job: Job): readonly string[] {
-  const { oci_url: image, firmware_url: firmware, firmware_tool: tool } = parseRecipeText(job.recipeText)
+  const { oci_url: image, firmware_url: firmware, firmware_tool: tool } = parsePrintedRecipe(job.recipeText)
   const urls = [image, firmware, tool?.image].filter((url) => url?.startsWith('oci://'))
   return [TOOL_REPOSITORY, ...urls.map((url) => parseOciReference(url ?? '').repository)]
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { AppError } from '../../shared/errors.ts'
 import { newJobId } from '../../shared/ids.ts'
 import { parseRecipe } from '../../shared/recipe/parse.ts'
@@ -34,6 +35,13 @@ export async function createJob(
   input: NewJob,
   deps: CreateDeps,
 ): Promise<{ readonly job: Job; readonly created: boolean }> {
+  const known = input.idempotencyKey === null ? undefined : await deps.jobs.byIdempotencyKey(input.idempotencyKey)
+  if (known !== undefined) {
+    // Asked before everything else: what has changed since takes nobody the job that there is.
+    checkSame(known, input)
+    await deps.jobs.flushed()
+    return { job: known, created: false }
+  }
   const recipe = parseRecipe(input.recipe)
   if ((await deps.servers.find(input.serial)) === undefined) {
     throw new AppError('server-not-found', `Cannot create a job: server "${input.serial}" is not registered`)
@@ -68,9 +76,12 @@ export async function createJob(
     throw new AppError('job-active', text)
   }
   const stored = await deps.jobs.create(job, { type: 'status', message: 'queued' }, MAX_QUEUED)
-  if (stored.serverSerial !== job.serverSerial || stored.recipeText !== job.recipeText) {
-    const text = `its idempotency key belongs to job ${stored.id}, which is for another server or recipe`
-    throw new AppError('request-invalid', `Cannot create a job: ${text}`)
-  }
+  checkSame(stored, input)
   return { job: stored, created: stored.id === id }
+}
+
+function checkSame(stored: Job, { serial, recipe }: NewJob): void {
+  if (stored.serverSerial === serial && isDeepStrictEqual(JSON.parse(stored.recipeText), recipe)) return
+  const text = `its idempotency key belongs to job ${stored.id}, which is for another server or recipe`
+  throw new AppError('request-invalid', `Cannot create a job: ${text}`)
 }

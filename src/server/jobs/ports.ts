@@ -88,6 +88,7 @@ export interface JobStore {
    */
   create(job: Job, entry: NewEntry, maxQueued?: number): Promise<Job>
   find(id: string): Promise<Job | undefined>
+  byIdempotencyKey(key: string): Promise<Job | undefined>
   /** Jobs of one server, newest first. */
   ofServer(serial: string, limit: number): Promise<readonly JobSummary[]>
   list(filter: JobFilter): Promise<readonly JobSummary[]>

@@ -3,7 +3,7 @@ import type { IsoPlan } from '../../isobuilder/plan.ts'
 import { planIso } from '../../isobuilder/plan.ts'
 import { bytesSource } from '../../isobuilder/source.ts'
 import { AppError } from '../../shared/errors.ts'
-import { parseRecipeText } from '../../shared/recipe/parse.ts'
+import { parsePrintedRecipe } from '../../shared/recipe/parse.ts'
 import { taskContents } from '../../shared/task/contents.ts'
 import type { JobFile } from '../../shared/task/job-file.ts'
 import { JOB_FILE_FORMAT, TASK_LABEL_PREFIX } from '../../shared/task/job-file.ts'
@@ -58,7 +58,7 @@ export function jobMedia(deps: JobMediaDeps): TaskPlans {
 
 /** Pure: the same job, server, keys and addresses give the same bytes. */
 function planTask(job: Job, server: Server, deps: JobMediaDeps): IsoPlan {
-  const recipe = parseRecipeText(job.recipeText)
+  const recipe = parsePrintedRecipe(job.recipeText)
   const contents = taskContents(Buffer.from(job.recipeText), recipe, jobFile(job, server, deps), deps.taskKey)
   const entries = [...contents].map(([path, bytes]) => ({ path, source: bytesSource(bytes) }))
   const result = planIso(entries, { label: `${TASK_LABEL_PREFIX}${job.id}` })

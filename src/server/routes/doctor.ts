@@ -80,13 +80,14 @@ export function doctorHandlers(deps: DoctorRouteDeps): Handlers<typeof DOCTOR_EN
   /** A job owns its server: its media and its power are not touched from the side, and no job begins meanwhile. */
   async function withIdle<T>(serial: string, what: string, action: (server: Server) => Promise<T>): Promise<T> {
     const server = await find(serial)
-    const active = (await deps.jobs.ofServer(serial, JOBS_BACK)).find(isActive)
-    if (active !== undefined)
-      throw new AppError('job-active', `Cannot ${what} server "${serial}": job ${active.id} is still active`)
     if (deps.reserved.has(serial))
       throw new AppError('job-active', `Cannot ${what} server "${serial}": it is being examined or switched just now`)
+    // First reserved, then looked: a job is created after the one or found by the other.
     deps.reserved.add(serial)
     try {
+      const active = (await deps.jobs.ofServer(serial, JOBS_BACK)).find(isActive)
+      if (active !== undefined)
+        throw new AppError('job-active', `Cannot ${what} server "${serial}": job ${active.id} is still active`)
       return await action(server)
     } finally {
       deps.reserved.delete(serial)

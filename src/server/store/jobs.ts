@@ -113,6 +113,7 @@ export function sqliteJobStore(
       }
     },
     find: async (id) => one(byId.get(id)),
+    byIdempotencyKey: async (key) => one(byKey.get(key)),
     ofServer: async (serial, limit) => byServer.all(serial, limit).map(summaryFromRow),
     list: async (filter) => list(filter),
     byMediaToken: async (token) => one(byToken.get(token)),

@@ -5,7 +5,7 @@ import { runStep } from '../../../src/dispatcher/steps/step.ts'
 import { AppError, errorText } from '../../../src/shared/errors.ts'
 import type { Command } from '../../../src/shared/exec.ts'
 import { programs } from '../../../src/shared/exec.ts'
-import { parseRecipeText } from '../../../src/shared/recipe/parse.ts'
+import { parsePrintedRecipe } from '../../../src/shared/recipe/parse.ts'
 import { systemClock } from '../../../src/shared/time.ts'
 import { JOB } from '../task-medium.ts'
 
@@ -60,7 +60,7 @@ const paths = runPaths(run)
 await mkdir(paths.state, { recursive: true })
 try {
   await runStep(imageDisk, {
-    recipe: parseRecipeText(recipe),
+    recipe: parsePrintedRecipe(recipe),
     job: { ...JOB, registry: { ...JOB.registry, host } },
     paths,
     protectedDevices: [],

@@ -71,6 +71,26 @@ test('an idempotency key is of one server and recipe; an empty one is none', asy
   expect((await api.call('POST', '/api/v1/jobs', other, { 'idempotency-key': 'x'.repeat(256) })).status).toBe(400)
 })
 
+test('an idempotency key gives its job whatever has happened since', async () => {
+  await addServer(api.call)
+  const key = { 'idempotency-key': 'k1' }
+  const { job_id: id } = await addJob(api.call, 'SN1', key)
+  await api.record.apply(id, { type: 'cancelled' })
+  await api.record.apply(id, { type: 'cleaned-up' })
+  const again = async () => {
+    const answer = await api.call('POST', '/api/v1/jobs', { server_serial: 'SN1', recipe: LINUX_RECIPE }, key)
+    return [answer.status, ((await answer.json()) as Created).job_id]
+  }
+  const { promise, resolve } = Promise.withResolvers<void>()
+  api.switching = promise
+  const order = api.call('POST', '/api/v1/servers/SN1/power', { power: 'off' })
+  expect(await again()).toEqual([200, id])
+  resolve()
+  await order
+  expect((await api.call('DELETE', '/api/v1/servers/SN1')).status).toBe(204)
+  expect(await again()).toEqual([200, id])
+})
+
 test('pages of jobs neither repeat nor leave out one while new jobs come in', async () => {
   const ids: string[] = []
   for (let n = 1; n <= 5; n++) {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { isAppError } from '../../../src/shared/errors.ts'
-import { parseRecipe, parseRecipeText } from '../../../src/shared/recipe/parse.ts'
+import { parsePrintedRecipe, parseRecipe, parseRecipeDocument } from '../../../src/shared/recipe/parse.ts'
 import type { Recipe } from '../../../src/shared/recipe/schema.ts'
 
 const LINUX: Recipe = {
@@ -26,6 +26,8 @@ function layout(sizes: readonly string[], esp: Record<string, unknown> = {}, ...
   const root = sizes.map((size, index) => ({ size, format: 'ext4', mountpoint: index === 0 ? '/' : `/data${index}` }))
   return [{ size: '64MiB', format: 'vfat', mountpoint: '/boot/efi', ...esp }, ...root, ...more]
 }
+
+const parseRecipeText = (text: string) => parseRecipe(parseRecipeDocument(text))
 
 function problemsOf(document: unknown): string[] {
   try {
@@ -96,7 +98,7 @@ test.for<[string, Partial<Recipe> | Record<string, unknown>, string[]]>([
     { partition_layout: [...layout([]), { size: '100%', format: 'vfat', mountpoint: '/' }] },
     ['/partition_layout/1/format'],
   ],
-  ['a NoCloud drive of its own', { partition_layout: layout(['100%'], {}, DRIVE) }, []],
+  ['a NoCloud drive of its own', { partition_layout: layout(['50%'], {}, DRIVE) }, []],
   ...(
     [
       ['the ESP', layout(['100%'], { label: 'cidata' }), 0],
@@ -186,6 +188,12 @@ test.for<[string, object, string[]]>([
   ],
 ])('firmware %s: %j', ([, change, paths]) => {
   expect(problemsOf({ ...FIRMWARE_OBJECT, ...change })).toEqual(paths)
+})
+
+test('what a controller has taken and printed can be read, whatever its texts have to escape', () => {
+  const recipe = { ...LINUX, user_data: `#cloud-config\n${'"\n'.repeat(150_000)}` }
+  const taken = parseRecipe({ ...recipe, partition_layout: layout(['50%'], {}, DRIVE) })
+  expect(parsePrintedRecipe(JSON.stringify(taken, null, 2))).toMatchObject({ user_data: recipe.user_data })
 })
 
 test('YAML and JSON say the same', () => {
