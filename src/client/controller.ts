@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises'
 import type { Invocation, OptionSpec } from '../commands/command.ts'
 import type { ErrorCode, Problem } from '../shared/errors.ts'
 import { AppError, ERRORS, isAppError } from '../shared/errors.ts'
+import { readTextFile } from '../shared/files.ts'
 import type { HttpAnswer } from '../shared/http-client.ts'
 import { readBody, retryAfterSeconds, sendRequest } from '../shared/http-client.ts'
 import type { Backoff, sleep } from '../shared/time.ts'
@@ -57,9 +57,9 @@ async function accessOf({ io, text }: Invocation): Promise<Access> {
   const controller = (text('controller') ?? stored?.controller ?? DEFAULT_CONTROLLER).replace(/\/+$/, '')
   const login = stored?.controller === controller ? stored : undefined
   const file = text('token-file')
-  const token = file === undefined ? io.env['PROVISIONER_TOKEN'] || login?.token : (await readText(file)).trim()
+  const token = file === undefined ? io.env['PROVISIONER_TOKEN'] || login?.token : (await readTextFile(file)).trim()
   const caFile = text('ca')
-  const caPem = caFile === undefined ? (login?.caPem ?? undefined) : await readText(caFile)
+  const caPem = caFile === undefined ? (login?.caPem ?? undefined) : await readTextFile(caFile)
   checkAddress(controller)
   if (token === undefined || token === '') {
     throw new AppError(
@@ -167,12 +167,6 @@ export function connectController(
     },
     events,
   }
-}
-
-async function readText(file: string): Promise<string> {
-  return readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new AppError('request-invalid', `Cannot read "${file}"`, { cause })
-  })
 }
 
 /** RFC 9457: `detail` is for people, `code` and `details` are ours. */

@@ -1,4 +1,4 @@
-import { readFile, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Io } from '../commands/command.ts'
 import { AppError } from '../shared/errors.ts'
@@ -39,17 +39,6 @@ export async function writeLogin(io: Pick<Io, 'env'>, login: StoredLogin): Promi
 export async function removeLogin(io: Pick<Io, 'env'>): Promise<void> {
   const path = loginPath(io)
   if (path !== undefined) await rm(path, { force: true })
-}
-
-/** A text from a file; `-` is standard input. Of a password or token the last line end is no part. */
-export async function readSecret(io: Io, file: string): Promise<string> {
-  const text =
-    file === '-'
-      ? await io.input()
-      : await readFile(file, 'utf8').catch((cause: unknown) => {
-          throw new AppError('request-invalid', `Cannot read "${file}"`, { cause })
-        })
-  return text.replace(/\r?\n$/, '')
 }
 
 function parseLogin(text: string): StoredLogin | undefined {

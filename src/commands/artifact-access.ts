@@ -7,6 +7,7 @@ import { openRepository } from '../oci/registry.ts'
 import type { UploadMemory } from '../oci/upload.ts'
 import { uploadMemory } from '../oci/upload-memory.ts'
 import { AppError } from '../shared/errors.ts'
+import { readTextFile } from '../shared/files.ts'
 import type { Connections } from '../shared/http-client.ts'
 import { openConnections } from '../shared/http-client.ts'
 import type { OciReference } from '../shared/oci-reference.ts'
@@ -44,7 +45,7 @@ export interface RegistryClients {
 /** @throws `request-invalid` when the CA cannot be read */
 export async function registryClients(invocation: Invocation): Promise<RegistryClients> {
   const caFile = invocation.text('ca')
-  const caPem = caFile === undefined ? undefined : await readText(caFile)
+  const caPem = caFile === undefined ? undefined : await readTextFile(caFile)
   let connections: Connections | undefined
   return {
     async open(reference, side) {
@@ -67,7 +68,7 @@ async function credentialsFor(
   const prefix = side === undefined ? '' : `${side}-`
   const username = invocation.text(`${prefix}username`)
   const passwordFile = invocation.text(`${prefix}password-file`)
-  const secret = passwordFile === undefined ? env['PROVISIONER_REGISTRY_PASSWORD'] : await readText(passwordFile)
+  const secret = passwordFile === undefined ? env['PROVISIONER_REGISTRY_PASSWORD'] : await readTextFile(passwordFile)
   if (username !== undefined) {
     if (secret !== undefined) return { username, password: secret.replace(/\r?\n$/, '') }
     throw new AppError('usage', `Cannot log in as "${username}": --${prefix}password-file FILE is missing`)
@@ -88,10 +89,4 @@ async function credentialsFor(
 function memoryOf({ io: { env } }: Invocation): UploadMemory | undefined {
   const cache = env['XDG_CACHE_HOME'] ?? (env['HOME'] === undefined ? undefined : join(env['HOME'], '.cache'))
   return cache === undefined ? undefined : uploadMemory(join(cache, 'provisioner', 'uploads'))
-}
-
-async function readText(file: string): Promise<string> {
-  return readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new AppError('request-invalid', `Cannot read "${file}"`, { cause })
-  })
 }

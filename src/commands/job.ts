@@ -1,10 +1,10 @@
 import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
 import type { JobView } from '../server/routes/views.ts'
+import { readTextFile } from '../shared/files.ts'
 import { parseRecipeDocument } from '../shared/recipe/parse.ts'
 import type { Command, CommandGroup, Invocation, Io } from './command.ts'
 import { jobList, jobState } from './job-list.ts'
 import { jobLogs } from './job-logs.ts'
-import { readRecipeFile } from './recipe.ts'
 import { spansOf, timelineText } from './timeline.ts'
 import { failureText, progressLine, watchJob } from './watch.ts'
 
@@ -24,7 +24,7 @@ const create: Command = {
   },
   examples: ['provisioner job create --server SN123 --recipe web.yaml --wait'],
   async run(invocation) {
-    const recipe = parseRecipeDocument(await readRecipeFile(invocation.required('recipe')))
+    const recipe = parseRecipeDocument(await readTextFile(invocation.required('recipe'), 'the recipe'))
     const controller = await openController(invocation)
     const key = invocation.text('idempotency-key')
     const headers = key === undefined ? {} : { 'idempotency-key': key }

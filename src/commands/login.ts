@@ -1,11 +1,12 @@
 import { hostname } from 'node:os'
 import { checkAddress, connectController } from '../client/controller.ts'
-import { readSecret, removeLogin, writeLogin } from '../client/stored-login.ts'
+import { removeLogin, writeLogin } from '../client/stored-login.ts'
 import { fetchOfferedCa } from '../client/trust.ts'
 import { AppError } from '../shared/errors.ts'
 import { fingerprintOf, isSameFingerprint } from '../shared/fingerprint.ts'
 import { systemClock } from '../shared/time.ts'
 import type { Command, Invocation } from './command.ts'
+import { readSecret } from './input.ts'
 
 const TOKEN_DAYS = 30
 

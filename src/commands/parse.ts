@@ -3,9 +3,6 @@ import { AppError } from '../shared/errors.ts'
 import type { Command, Invocation, Io } from './command.ts'
 import type { Settings } from './config-file.ts'
 
-/** Options every command has. */
-export const COMMON = ['help', 'version'] as const
-
 /** The environment twin of an option: `--data-dir` is `PROVISIONER_DATA_DIR`. */
 export function environmentName(option: string): string {
   return `PROVISIONER_${option.toUpperCase().replaceAll('-', '_')}`

@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises'
 import type { Problem } from '../shared/errors.ts'
-import { AppError } from '../shared/errors.ts'
+import { readTextFile } from '../shared/files.ts'
 import { inspectRecipe } from '../shared/recipe/inspect.ts'
 import { lintRecipe } from '../shared/recipe/lint.ts'
 import { parseRecipeDocument } from '../shared/recipe/parse.ts'
@@ -49,7 +48,7 @@ export const recipe: CommandGroup = {
 async function check(invocation: Invocation, lint: (recipe: Recipe) => readonly Problem[]): Promise<number> {
   const { io } = invocation
   const file = invocation.arg('FILE')
-  const text = await readRecipeFile(file)
+  const text = await readTextFile(file, 'the recipe')
   const { problems, warnings } = inspectRecipe(() => parseRecipeDocument(text), lint)
   const findings = [...problems, ...warnings]
   if (invocation.flag('json')) {
@@ -57,11 +56,4 @@ async function check(invocation: Invocation, lint: (recipe: Recipe) => readonly 
   } else if (findings.length === 0) io.out(`${file}: valid\n`)
   else io.err(findings.map(({ path, message }) => `${file}: ${path || '/'}: ${message}\n`).join(''))
   return findings.length === 0 ? 0 : 1
-}
-
-/** @throws `request-invalid` when the file cannot be read */
-export async function readRecipeFile(file: string): Promise<string> {
-  return readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new AppError('request-invalid', `Cannot read the recipe "${file}"`, { cause })
-  })
 }

@@ -1,12 +1,16 @@
 import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
 import type { ServerView } from '../server/routes/views.ts'
 import { AppError, errorText, isAppError } from '../shared/errors.ts'
+import { answer, JSON_OPTION } from './answer.ts'
 import type { Command, Invocation } from './command.ts'
+import { readSecret } from './input.ts'
+import { readNetworkFile } from './network-plan.ts'
+import { printable } from './printable.ts'
 import type { NewServer } from './server-fields.ts'
-import { readPassword, simulatedBmc } from './server-fields.ts'
+import { simulatedBmc } from './server-fields.ts'
 import { readServerFile } from './server-file.ts'
 
-const OF_ONE = ['bmc', 'username', 'password-file', 'simulate', 'uuid', 'vendor'] as const
+const OF_ONE = ['bmc', 'username', 'password-file', 'simulate', 'uuid', 'vendor', 'network'] as const
 
 /** `provisioner server add` */
 export const add: Command = {
@@ -29,17 +33,23 @@ export const add: Command = {
     'verify-tls': { twin: false, doc: "Refuse the BMC's certificate unless a trusted CA signed it" },
     uuid: { value: 'UUID', twin: false, doc: 'System UUID' },
     vendor: { value: 'NAME', twin: false, doc: 'Vendor, when the BMC does not tell' },
+    network: {
+      value: 'FILE',
+      twin: false,
+      doc: 'YAML with the static addresses of its maintenance OS, else DHCP: mac, addresses, gateway, dns, vlan, mtu',
+    },
     file: {
       value: 'FILE',
       twin: false,
-      doc: 'Many: a .csv with a header, or a .yaml list; serial, bmc, username, password or password_file, vendor, uuid, verify_tls',
+      doc: 'Many: a .csv with a header, or a .yaml list; serial, bmc, username, password or password_file, vendor, uuid, verify_tls, network_file, or in YAML network',
     },
-    json: { doc: 'Print the answer as JSON' },
+    ...JSON_OPTION,
     ...CONTROLLER_OPTIONS,
   },
   examples: [
     'provisioner server add SN123 --bmc https://192.0.2.7 --username root --password-file bmc.password',
     'provisioner server add TEST-1 --simulate idrac9',
+    'provisioner server add SN124 --bmc https://192.0.2.8 --username root --network sn124.yaml',
     'provisioner server add --file servers.csv',
   ],
   async run(invocation) {
@@ -48,7 +58,7 @@ export const add: Command = {
     if (invocation.arg('SERIAL') === '') throw new AppError('usage', 'Cannot add a server: SERIAL or --file is missing')
     const body = await serverOf(invocation)
     const server = await (await openController(invocation)).post<ServerView>('/servers', body)
-    invocation.io.out(invocation.flag('json') ? `${JSON.stringify(server)}\n` : `${server.serial} added\n`)
+    answer(invocation, server, () => `${server.serial} added\n`)
     return 0
   },
 }
@@ -63,30 +73,34 @@ async function addFromFile(file: string, invocation: Invocation): Promise<number
   const controller = await openController(invocation)
   const { io } = invocation
   const added: ServerView[] = []
-  for (const server of servers) {
-    const body = { ...server, verify_tls: server.verify_tls ?? invocation.flag('verify-tls') }
-    try {
-      added.push(await controller.post<ServerView>('/servers', body))
-    } catch (error) {
-      if (!isAppError(error) || error.code === 'controller-unreachable') throw error
-      const problems = error.problems.map(({ path, message }) => `\n  ${path}: ${message}`).join('')
-      io.err(`${server.serial}: ${errorText(error)}${problems}\n`)
+  // What has been added is told also when the controller goes away half-way.
+  try {
+    for (const server of servers) {
+      const body = { ...server, verify_tls: server.verify_tls ?? invocation.flag('verify-tls') }
+      try {
+        added.push(await controller.post<ServerView>('/servers', body))
+      } catch (error) {
+        if (!isAppError(error) || error.code === 'controller-unreachable') throw error
+        const problems = error.problems.map(({ path, message }) => `\n  ${path}: ${message}`).join('')
+        io.err(`${server.serial}: ${printable(`${errorText(error)}${problems}`)}\n`)
+      }
     }
+  } finally {
+    answer(invocation, added, () => `${added.length} added, ${servers.length - added.length} not\n`)
   }
-  const failed = servers.length - added.length
-  io.out(invocation.flag('json') ? `${JSON.stringify(added)}\n` : `${added.length} added, ${failed} not\n`)
-  return failed === 0 ? 0 : 1
+  return added.length === servers.length ? 0 : 1
 }
 
 /** @throws `usage` */
 async function serverOf(invocation: Invocation): Promise<NewServer> {
-  const { uuid, vendor } = { uuid: invocation.text('uuid'), vendor: invocation.text('vendor') }
+  const [uuid, vendor, file] = [invocation.text('uuid'), invocation.text('vendor'), invocation.text('network')]
   return {
     serial: invocation.arg('SERIAL'),
     ...(await readBmc(invocation)),
     verify_tls: invocation.flag('verify-tls'),
     ...(uuid !== undefined && { uuid }),
     ...(vendor !== undefined && { vendor }),
+    ...(file !== undefined && { network: await readNetworkFile(file) }),
   }
 }
 
@@ -113,6 +127,6 @@ async function readBmc(invocation: Invocation) {
   return {
     bmc_url: invocation.required('bmc'),
     bmc_username: invocation.required('username'),
-    bmc_password: asked ?? (await readPassword(invocation.required('password-file'))),
+    bmc_password: asked ?? (await readSecret(invocation.io, invocation.required('password-file'))),
   }
 }

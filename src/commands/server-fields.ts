@@ -1,5 +1,4 @@
-import { readFile } from 'node:fs/promises'
-import { AppError } from '../shared/errors.ts'
+import type { NetworkPlan } from '../shared/task/job-file.ts'
 
 /** A server as the API takes it. */
 export interface NewServer {
@@ -10,14 +9,7 @@ export interface NewServer {
   readonly verify_tls?: boolean
   readonly uuid?: string
   readonly vendor?: string
-}
-
-/** The password in a file, without the line end that editors put there. @throws `request-invalid` */
-export async function readPassword(file: string): Promise<string> {
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new AppError('request-invalid', `Cannot read the password file "${file}"`, { cause })
-  })
-  return text.replace(/\r?\n$/, '')
+  readonly network?: NetworkPlan
 }
 
 /** A BMC that the controller simulates. */

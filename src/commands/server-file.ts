@@ -1,36 +1,46 @@
-import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { parse } from 'yaml'
+import { isMap, isSeq, LineCounter } from 'yaml'
 import type { Problem } from '../shared/errors.ts'
 import { AppError, isAppError } from '../shared/errors.ts'
+import { readTextFile } from '../shared/files.ts'
 import { parseCsv } from './csv.ts'
+import { readSecretFile } from './input.ts'
+import { networkPlanOf, readNetworkFile } from './network-plan.ts'
 import type { NewServer } from './server-fields.ts'
-import { readPassword, simulatedBmc } from './server-fields.ts'
+import { simulatedBmc } from './server-fields.ts'
+import type { Texts } from './yaml-texts.ts'
+import { rootOf, textsOf } from './yaml-texts.ts'
 
-const FIELDS = ['serial', 'bmc', 'username', 'password', 'password_file', 'simulate', 'vendor', 'uuid', 'verify_tls']
+const FIELDS = [
+  ...['serial', 'bmc', 'username', 'password', 'password_file', 'simulate', 'vendor', 'uuid', 'verify_tls'],
+  ...['network', 'network_file'],
+]
 
-type Row = Readonly<Record<string, string>>
+/** One server of the file, and the line it begins in. */
+interface Row {
+  readonly line: number
+  readonly values: Readonly<Record<string, Texts>>
+}
+
+type Complain = (field: string, message: string) => void
 
 /**
- * Many servers from a CSV file with a header, or a YAML list of mappings, in the same words. Files with passwords are found
- * beside it.
+ * Many servers from a CSV file with a header, or a YAML list of mappings, in the same words. Files with passwords and network
+ * plans are found beside it.
  * @throws `request-invalid` with every problem of every row at once
  */
 export async function readServerFile(file: string): Promise<readonly NewServer[]> {
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new AppError('request-invalid', `Cannot read "${file}"`, { cause })
-  })
+  const text = await readTextFile(file)
   const rows = /\.ya?ml$/.test(file) ? yamlRows(text, file) : csvRows(text, file)
   if (rows.length === 0) throw new AppError('request-invalid', `Cannot use "${file}": there is no server in it`)
   const problems: Problem[] = []
   const seen = new Set<string>()
   const servers: NewServer[] = []
-  for (const [index, row] of rows.entries()) {
-    const at = (field: string, message: string) =>
-      void problems.push({ path: `/${index}/${field}`, code: 'row', message })
-    checkRow(row, seen, at)
-    const server = await serverOf(row, dirname(resolve(file)), at)
-    if (server !== undefined) servers.push(server)
+  for (const row of rows) {
+    const complain = (field: string, message: string) =>
+      void problems.push({ path: `line ${row.line} ${field}`, code: 'row', message })
+    checkRow(row, seen, complain)
+    servers.push(await serverOf(row, dirname(resolve(file)), complain))
   }
   if (problems.length > 0)
     throw new AppError('request-invalid', `Cannot use "${file}": nothing was added`, { problems })
@@ -41,60 +51,87 @@ function csvRows(text: string, file: string): Row[] {
   const [head, ...records] = parseCsv(text.replace(/^\uFEFF/, '')) ?? []
   if (head === undefined)
     throw new AppError('request-invalid', `Cannot use "${file}": it is empty, or a quote is left open`)
-  return records.map((record) =>
-    Object.fromEntries(record.map((value, column) => [head[column]?.trim() ?? `column ${column + 1}`, value.trim()])),
-  )
+  return records.map(({ line, fields }) => ({
+    line,
+    values: Object.fromEntries(fields.map((value, column) => [head.fields[column] ?? `column ${column + 1}`, value])),
+  }))
 }
 
 function yamlRows(text: string, file: string): Row[] {
-  const list: unknown = (() => {
-    try {
-      return parse(text, { maxAliasCount: 0 })
-    } catch (cause) {
-      throw new AppError('request-invalid', `Cannot use "${file}": it is no YAML`, { cause })
-    }
-  })()
-  const isMapping = (item: unknown): item is object => typeof item === 'object' && item !== null && !Array.isArray(item)
-  if (!Array.isArray(list) || !list.every(isMapping))
-    throw new AppError('request-invalid', `Cannot use "${file}": a list of mappings is expected`)
-  return list.map((item) =>
-    Object.fromEntries(Object.entries(item).map(([name, value]) => [name, String(value ?? '')])),
-  )
-}
-
-function checkRow(row: Row, seen: Set<string>, at: (field: string, message: string) => void): void {
-  for (const name of Object.keys(row)) if (!FIELDS.includes(name)) at(name, `is none of ${FIELDS.join(', ')}`)
-  const serial = row['serial'] ?? ''
-  if (serial === '') at('serial', 'is missing')
-  if (serial !== '' && seen.has(serial)) at('serial', `"${serial}" is in the file twice`)
-  seen.add(serial)
-  if (!['', 'true', 'false', 'yes', 'no'].includes(row['verify_tls'] ?? '')) at('verify_tls', 'must be yes or no')
-}
-
-async function serverOf(
-  row: Row,
-  directory: string,
-  at: (field: string, message: string) => void,
-): Promise<NewServer | undefined> {
-  const given = (name: string) => (row[name] === '' ? undefined : row[name])
-  const common = {
-    serial: row['serial'] ?? '',
-    ...(given('vendor') !== undefined && { vendor: row['vendor'] ?? '' }),
-    ...(given('uuid') !== undefined && { uuid: row['uuid'] ?? '' }),
-    ...(given('verify_tls') !== undefined && { verify_tls: ['true', 'yes'].includes(row['verify_tls'] ?? '') }),
+  const lines = new LineCounter()
+  try {
+    const list = rootOf(text, lines)
+    if (isSeq(list) && list.items.every((item) => isMap(item)))
+      return list.items.map((item) => ({
+        line: lines.linePos(item.range?.[0] ?? 0).line,
+        values: textsOf(item) as Row['values'],
+      }))
+  } catch (cause) {
+    throw new AppError('request-invalid', `Cannot use "${file}": it is no YAML`, { cause })
   }
-  const simulate = given('simulate')
+  throw new AppError('request-invalid', `Cannot use "${file}": a list of mappings is expected`)
+}
+
+function checkRow({ values }: Row, seen: Set<string>, complain: Complain): void {
+  for (const [name, value] of Object.entries(values)) {
+    if (!FIELDS.includes(name)) complain(name, `is none of ${FIELDS.join(', ')}`)
+    else if (name !== 'network' && typeof value !== 'string') complain(name, 'must be one text')
+  }
+  const serial = textOf(values, 'serial') ?? ''
+  if (serial === '') complain('serial', 'is missing')
+  if (serial !== '' && seen.has(serial)) complain('serial', `"${serial}" is in the file twice`)
+  seen.add(serial)
+  if (!['', 'true', 'false', 'yes', 'no'].includes(textOf(values, 'verify_tls') ?? ''))
+    complain('verify_tls', 'must be yes or no')
+}
+
+async function serverOf({ values }: Row, directory: string, complain: Complain): Promise<NewServer> {
+  const [vendor, uuid, verify] = [textOf(values, 'vendor'), textOf(values, 'uuid'), textOf(values, 'verify_tls')]
+  const network = await networkOf(values, directory, complain)
+  const common = {
+    serial: textOf(values, 'serial') ?? '',
+    ...(vendor !== undefined && { vendor }),
+    ...(uuid !== undefined && { uuid }),
+    ...(verify !== undefined && { verify_tls: ['true', 'yes'].includes(verify) }),
+    ...(network !== undefined && { network }),
+  }
+  const simulate = textOf(values, 'simulate')
   if (simulate !== undefined) return { ...common, ...simulatedBmc(simulate) }
-  for (const name of ['bmc', 'username']) if (given(name) === undefined) at(name, 'is missing (or "simulate")')
-  const passwordFile = given('password_file')
+  for (const name of ['bmc', 'username'])
+    if (textOf(values, name) === undefined) complain(name, 'is missing (or "simulate")')
+  const passwordFile = textOf(values, 'password_file')
   const password =
     passwordFile === undefined
-      ? given('password')
-      : await readPassword(resolve(directory, passwordFile)).catch((error: unknown) => {
-          if (!isAppError(error)) throw error
-          at('password_file', error.message)
-          return ''
-        })
-  if (password === undefined) at('password', 'is missing (or "password_file", or "simulate")')
-  return { ...common, bmc_url: row['bmc'] ?? '', bmc_username: row['username'] ?? '', bmc_password: password ?? '' }
+      ? textOf(values, 'password')
+      : await orComplain(readSecretFile(resolve(directory, passwordFile)), 'password_file', complain)
+  if (password === undefined && passwordFile === undefined)
+    complain('password', 'is missing (or "password_file", or "simulate")')
+  return {
+    ...common,
+    bmc_url: textOf(values, 'bmc') ?? '',
+    bmc_username: textOf(values, 'username') ?? '',
+    bmc_password: password ?? '',
+  }
+}
+
+async function networkOf(values: Row['values'], directory: string, complain: Complain) {
+  const file = textOf(values, 'network_file')
+  if (file !== undefined) return orComplain(readNetworkFile(resolve(directory, file)), 'network_file', complain)
+  const plan = values['network'] ?? ''
+  return plan === '' ? undefined : networkPlanOf(plan, (field, message) => complain(`network ${field}`, message))
+}
+
+/** Undefined after what can be mended in the file, which was said. */
+async function orComplain<T>(read: Promise<T>, field: string, complain: Complain): Promise<T | undefined> {
+  return read.catch((error: unknown) => {
+    if (!isAppError(error)) throw error
+    const problems = error.problems.map(({ path, message }) => `; ${path} ${message}`).join('')
+    complain(field, `${error.message}${problems}`)
+    return undefined
+  })
+}
+
+function textOf(values: Row['values'], name: string): string | undefined {
+  const value = values[name]
+  return typeof value === 'string' && value !== '' ? value : undefined
 }

@@ -1,8 +1,10 @@
 import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
 import type { ServerView } from '../server/routes/views.ts'
 import { AppError } from '../shared/errors.ts'
+import { answer, JSON_OPTION } from './answer.ts'
 import type { Command } from './command.ts'
-import { readPassword } from './server-fields.ts'
+import { readSecret } from './input.ts'
+import { readNetworkFile } from './network-plan.ts'
 
 /** `provisioner server set` */
 export const set: Command = {
@@ -14,24 +16,39 @@ export const set: Command = {
     username: { value: 'NAME', twin: false, doc: 'Account on the BMC' },
     'password-file': { value: 'FILE', twin: false, doc: 'File with the password; it is stored encrypted' },
     'verify-tls': { value: 'yes|no', twin: false, doc: "Whether a trusted CA must have signed the BMC's certificate" },
-    uuid: { value: 'UUID', twin: false, doc: 'System UUID' },
-    vendor: { value: 'NAME', twin: false, doc: 'Vendor, when the BMC does not tell' },
-    json: { doc: 'Print the answer as JSON' },
+    uuid: { value: 'UUID', twin: false, doc: 'System UUID; "" forgets it' },
+    vendor: { value: 'NAME', twin: false, doc: 'Vendor, when the BMC does not tell; "" forgets it' },
+    network: {
+      value: 'FILE',
+      twin: false,
+      doc: 'YAML with the static addresses of its maintenance OS: mac, addresses, gateway, dns, vlan, mtu',
+    },
+    'no-network': { twin: false, doc: 'Its maintenance OS uses DHCP again' },
+    ...JSON_OPTION,
     ...CONTROLLER_OPTIONS,
   },
-  examples: ['provisioner server set SN123 --password-file new.password', 'provisioner server set SN123 --vendor dell'],
+  examples: [
+    'provisioner server set SN123 --password-file new.password',
+    'provisioner server set SN123 --vendor dell',
+    'provisioner server set SN123 --network sn123.yaml',
+  ],
   async run(invocation) {
     const verify = invocation.text('verify-tls')
     if (verify !== undefined && !['yes', 'no'].includes(verify))
       throw new AppError('usage', `Cannot run "provisioner server set": --verify-tls is yes or no, not "${verify}"`)
     const file = invocation.text('password-file')
+    const plan = invocation.text('network')
+    if (plan !== undefined && invocation.flag('no-network'))
+      throw new AppError('usage', 'Cannot run "provisioner server set": --network and --no-network exclude each other')
+    const orNull = (text: string | undefined) => (text === '' ? null : text)
     const change = {
       bmc_url: invocation.text('bmc'),
       bmc_username: invocation.text('username'),
-      bmc_password: file === undefined ? undefined : await readPassword(file),
+      bmc_password: file === undefined ? undefined : await readSecret(invocation.io, file),
       verify_tls: verify === undefined ? undefined : verify === 'yes',
-      uuid: invocation.text('uuid'),
-      vendor: invocation.text('vendor'),
+      uuid: orNull(invocation.text('uuid')),
+      vendor: orNull(invocation.text('vendor')),
+      network: plan === undefined ? (invocation.flag('no-network') ? null : undefined) : await readNetworkFile(plan),
     }
     if (Object.values(change).every((value) => value === undefined))
       throw new AppError('usage', 'Cannot run "provisioner server set": nothing to change was named')
@@ -40,7 +57,7 @@ export const set: Command = {
       `/servers/${encodeURIComponent(invocation.arg('SERIAL'))}`,
       change,
     )
-    invocation.io.out(invocation.flag('json') ? `${JSON.stringify(server)}\n` : `${server.serial} changed\n`)
+    answer(invocation, server, () => `${server.serial} changed\n`)
     return 0
   },
 }

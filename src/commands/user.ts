@@ -1,6 +1,6 @@
 import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
-import { readSecret } from '../client/stored-login.ts'
 import type { Command, CommandGroup, Invocation } from './command.ts'
+import { readSecret } from './input.ts'
 
 interface UserView {
   readonly name: string

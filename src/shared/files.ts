@@ -33,6 +33,13 @@ export async function writeFileAtomic(
   await syncDirectory(dirname(path))
 }
 
+/** What stands in a file that a person named; `what` it is goes into the message. @throws `request-invalid` */
+export async function readTextFile(path: string, what = ''): Promise<string> {
+  return readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new AppError('request-invalid', `Cannot read ${what === '' ? '' : `${what} `}"${path}"`, { cause })
+  })
+}
+
 /**
  * Reads a file with a secret; undefined when there is none.
  * @param forbidden bits of the mode that it must not have: by default everything for others and for the group

@@ -1,0 +1,27 @@
+import type { Command, Io } from '../../../src/commands/command.ts'
+import { parseInvocation } from '../../../src/commands/parse.ts'
+import { createLogger } from '../../../src/shared/log.ts'
+
+/** One command as main.ts runs it, with `input` on standard input; keeps what it printed and how it ended. */
+export async function runCommand(command: Command, argv: readonly string[], env: Io['env'] = {}, input = '') {
+  let [out, err] = ['', '']
+  const io: Io = {
+    ...{ env, interactive: false, colour: false, columns: 80 },
+    out: (text) => {
+      out += text
+    },
+    err: (text) => {
+      err += text
+    },
+    input: async () => input,
+    ask: async () => undefined,
+    askHidden: async () => undefined,
+    logger: async () => createLogger('silent'),
+  }
+  const ended = (async () => command.run(parseInvocation(command, argv, io, new AbortController().signal)))()
+  const [code, error] = await ended.then(
+    (value) => [value ?? 0, undefined] as const,
+    (cause: unknown) => [undefined, cause] as const,
+  )
+  return { out, err, code, error }
+}
