@@ -1,3 +1,4 @@
+import type { Hash } from 'node:crypto'
 import { createReadStream, createWriteStream, readFileSync } from 'node:fs'
 import { mkdir, rm, stat, statfs, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
@@ -20,8 +21,8 @@ import { best, measure } from './measure.ts'
 /**
  * `npm run bench:imaging [-- ROUNDS MIB]`: our pipeline beside `curl | zstd -dc | dd` and `curl | zstd -dc | tar`, the same blob
  * from the same server to the same file system, in turns. Both sides end with the data on the disk (fdatasync, sync).
- * CPU seconds and peak memory are of all processes of a side; ours checks the digest as well. Ours is an executable like the
- * product; what its start costs is a row of its own.
+ * CPU seconds and peak memory are of all processes of a side; ours checks the digest of the blob as well, and in rows of their own
+ * also that of the content, as for every container image. Ours is an executable like the product; its start has a row too.
  */
 
 const MIB = 1 << 20
@@ -30,6 +31,8 @@ interface Blob {
   readonly path: string
   readonly size: number
   readonly digest: string
+  /** Of what is compressed. */
+  readonly content: string
 }
 
 async function serve(blobs: readonly Blob[]) {
@@ -45,10 +48,19 @@ async function serve(blobs: readonly Blob[]) {
 
 async function compressed(directory: string, name: string, content: AsyncIterable<Uint8Array>): Promise<Blob> {
   const path = join(directory, name)
-  await pipeline(content, await zstdCompressor(3), createWriteStream(path))
+  const inside = hashFor(sha256(''))
+  await pipeline(hashed(content, inside), await zstdCompressor(3), createWriteStream(path))
   const hash = hashFor(sha256(''))
   for await (const chunk of createReadStream(path)) hash.update(chunk)
-  return { path, size: (await stat(path)).size, digest: `sha256:${hash.digest('hex')}` }
+  const [digest, contentDigest] = [hash, inside].map((each) => `sha256:${each.digest('hex')}`)
+  return { path, size: (await stat(path)).size, digest: digest ?? '', content: contentDigest ?? '' }
+}
+
+async function* hashed(chunks: AsyncIterable<Uint8Array>, hash: Hash): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    hash.update(chunk)
+    yield chunk
+  }
 }
 
 /** The archive behind the partition table of a disk image. */
@@ -80,15 +92,25 @@ async function executable(directory: string): Promise<string> {
   return join(directory, 'ours')
 }
 
-async function compare(name: string, rounds: number, ours: string[], theirs: string, prepare: () => Promise<void>) {
-  const [a, b]: [Measured[], Measured[]] = [[], []]
+interface Contest {
+  /** What is made, beside which pipeline; then our ways to make it. */
+  readonly name: string
+  readonly ours: Readonly<Record<string, readonly string[]>>
+  readonly theirs: string
+}
+
+/** All of a contest in turns, as many rounds as wanted; a row for each of ours. */
+async function compete({ name, ours, theirs }: Contest, rounds: number, prepare: () => Promise<void>) {
+  const sides = new Map([...Object.entries(ours), ['theirs', ['bash', '-euo', 'pipefail', '-c', theirs]] as const])
+  const runs = new Map([...sides.keys()].map((side) => [side, [] as Measured[]]))
   for (let round = 0; round < rounds; round++) {
-    await prepare()
-    a.push(await measure(ours))
-    await prepare()
-    b.push(await measure(['bash', '-euo', 'pipefail', '-c', theirs]))
+    for (const [side, command] of sides) {
+      await prepare()
+      runs.get(side)?.push(await measure(command))
+    }
   }
-  row(name, best(a), best(b))
+  const rival = best(runs.get('theirs') ?? [])
+  for (const side of Object.keys(ours)) row(`${name}${side}`, best(runs.get(side) ?? []), rival)
 }
 
 async function main(rounds: number, contentBytes: number): Promise<void> {
@@ -107,13 +129,18 @@ async function main(rounds: number, contentBytes: number): Promise<void> {
       await writeFile(file, Buffer.alloc(contentBytes + 2 * MIB, 0xa5), { flush: true })
     }
     const program = await executable(directory)
-    const ours = (what: string, blob: Blob, to: string) => [program, what, host, blob.digest, String(blob.size), to]
+    const ours = (what: string, { digest, size, content }: Blob, to: string) => {
+      const argv = [program, what, host, digest, String(size), to]
+      return { '': argv, ', digest of the content too': [...argv, content] }
+    }
     const url = (blob: Blob) => `curl -sS --fail http://${host}/v2/bench/blobs/${blob.digest} | zstd -dc`
     console.log('| | ours | theirs | wall | CPU | memory |\n|---|---|---|---|---|---|')
     const dd = `${url(disk)} | dd of=${file} bs=1M iflag=fullblock conv=notrunc,fdatasync status=none`
-    await compare('disk image, beside `curl \\| zstd -dc \\| dd`', rounds, ours('disk', disk, file), dd, prepare)
+    const besideDd = 'disk image, beside `curl \\| zstd -dc \\| dd`'
+    await compete({ name: besideDd, ours: ours('disk', disk, file), theirs: dd }, rounds, prepare)
     const untar = `${url(tar)} | ${planUnpack(root).argv.join(' ')} && sync --file-system ${root}`
-    await compare('root archive, beside `curl \\| zstd -dc \\| tar`', rounds, ours('tar', tar, root), untar, prepare)
+    const besideTar = 'root archive, beside `curl \\| zstd -dc \\| tar`'
+    await compete({ name: besideTar, ours: ours('tar', tar, root), theirs: untar }, rounds, prepare)
     const starts: Measured[] = []
     for (let round = 0; round < rounds; round++) starts.push(await measure([program, 'start']))
     console.log(`| the start of ours alone | ${textOf(best(starts))} | | | | |`)

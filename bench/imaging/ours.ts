@@ -9,12 +9,15 @@ import { parseOciReference } from '../../src/shared/oci-reference.ts'
 
 /**
  * The pipeline of the steps `image-disk` and `image-linux`, without the partitioning around it: one process each time, made into
- * an executable as the product is. `start` ends at once: what is left is the start of the process.
+ * an executable as the product is. `start` ends at once: what is left is the start of the process. The digest of the content is
+ * checked when it is given, as a container image has one and other artifacts have not.
  */
-const [what, host = '', digest = '', size = '', to = ''] = process.argv.slice(2)
+const [what, host = '', digest = '', size = '', to = '', content] = process.argv.slice(2)
 
 async function main(): Promise<void> {
   if (what === 'start') return
+  // As main.ts does, before the first use of a thread.
+  process.env['UV_THREADPOOL_SIZE'] ??= '16'
   const signal = new AbortController().signal
   const reference = parseOciReference(`oci://${host}/bench:1`)
   const repository = openRepository(reference, { plainHttp: true, caPem: undefined, credentials: undefined })
@@ -25,7 +28,8 @@ async function main(): Promise<void> {
     title: undefined,
     platform: undefined,
   }
-  using intake = takeIn(repository, layer, undefined, { add: () => {}, summary: () => '' }, signal)
+  const meter = { add: () => {}, summary: () => '' }
+  using intake = takeIn(repository, layer, content === undefined ? undefined : parseDigest(content), meter, signal)
   if (what === 'disk') {
     const image = await openDiskImage(intake, layer.size)
     const disk = { path: to, bytes: Number.MAX_SAFE_INTEGER, zeroOut: undefined }
