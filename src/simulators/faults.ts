@@ -7,6 +7,7 @@ export const FAULTS = {
   restarting: 'the BMC has just started: it lists no system, and then does not tell its serial number, for some looks',
   busy: 'the first requests are answered 503',
   occupied: 'the first changes are refused, since the BMC is busy with another operation (Dell SYS446)',
+  hiccup: 'the first inserts are refused, since the BMC cannot fetch for a moment',
   'still-shown': 'the BMC goes on showing an ejected medium as inserted',
   'name-only': 'the BMC shows of a medium its name, without the rest of the URL',
   untold: 'the BMC does not tell which medium is inserted',

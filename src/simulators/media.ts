@@ -102,12 +102,13 @@ function checkImage(slot: SlotState, image: string, state: BmcState): Reply | un
 
 async function checkReach(image: string, state: BmcState): Promise<Reply | undefined> {
   const { media, manager } = state.profile
-  const reason = state.faults.has('no-route')
-    ? 'no route to host'
-    : await state.machine.probe(image, media.readsAll === true).then(
-        () => undefined,
-        (error: unknown) => String(error),
-      )
+  const reason =
+    state.faults.has('no-route') || takeOne(state, 'hiccup')
+      ? 'no route to host'
+      : await state.machine.probe(image, media.readsAll === true).then(
+          () => undefined,
+          (error: unknown) => String(error),
+        )
   if (reason === undefined) return undefined
   const text = `Unable to mount the remote share: the remote file location is not accessible (${reason}).`
   return refusal(state, { status: 400, id: manager.dell ? 'IDRAC.2.8.RAC0904' : 'ResourceAtUriInUnknownFormat', text })

@@ -47,6 +47,9 @@ const STARTING = 2
 /** Changes refused by the fault `occupied`. */
 const OCCUPIED = 2
 
+/** Inserts refused by the fault `hiccup`: one for each payload of the ladder. */
+const HICCUPS = 3
+
 /** A BMC of the given kind on a port of this machine: Redfish over HTTP, on the loopback only. */
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
   const state = initialState(options)
@@ -109,6 +112,7 @@ function initialState({ profile, faults = new Set(), serial, machine, clock, ...
       ['occupied', faults.has('occupied') ? OCCUPIED : 0],
       ['systems', faults.has('restarting') ? STARTING : 0],
       ['serial', faults.has('restarting') ? STARTING : 0],
+      ['hiccup', faults.has('hiccup') ? HICCUPS : 0],
       ['post', power.postLooks ?? 0],
     ]),
     attached: !faults.has('detached'),

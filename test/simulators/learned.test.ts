@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { bmcConnector } from '../../src/server/redfish/bmc.ts'
+import { openLearning } from '../../src/server/redfish/learning.ts'
 import { openDatabase } from '../../src/server/store/database.ts'
 import { sqliteLearnedProfiles } from '../../src/server/store/profiles.ts'
 import { systemClock } from '../../src/shared/time.ts'
@@ -45,6 +46,53 @@ test.for<[string, object, number, number]>([
     expect(changes(simulator).filter((call) => call.includes('InsertMedia'))).toHaveLength(inserts)
     expect(await profiles.find(`${vendor} ${model}`, firmware)).toEqual(learned)
   }
+})
+
+test.for<[string, object | undefined]>([
+  ['idrac10', undefined],
+  ['idrac9', { 2: MEDIA.combined }],
+])(
+  'a slot that took the medium because another one could not for a moment is no lesson (%s)',
+  async ([name, first]) => {
+    const profiles = sqliteLearnedProfiles(openDatabase(':memory:'), systemClock)
+    const connect = bmcConnector(QUICK, profiles)
+    const outcomes: unknown[] = []
+    for (const what of [`${name}+hiccup`, name]) {
+      const { simulator, address } = await simulated(what)
+      const bmc = await connect(address, never)
+      await bmc.insertMedia(MEDIA, () => undefined, never).catch((error: unknown) => error)
+      await bmc.close()
+      outcomes.push(Object.fromEntries(Object.entries(simulator.images()).filter(([, image]) => image !== undefined)))
+    }
+    expect(outcomes).toEqual([first ?? {}, { 1: MEDIA.maintenance, 2: MEDIA.task }])
+  },
+)
+
+test('a payload that is known and refused is a hint: the ladder is climbed from its start', async () => {
+  const profiles = sqliteLearnedProfiles(openDatabase(':memory:'), systemClock)
+  const { simulator, address } = await simulated('supermicro-x12')
+  const bmc = await bmcConnector(QUICK, profiles)(address, never)
+  const { vendor, model, firmware } = await bmc.facts(never)
+  await bmc.close()
+  const wrong = { insert: { rung: 1, demands: [] }, bootSlot: null, taskSlot: null, bootTarget: null }
+  await profiles.save(`${vendor} ${model}`, firmware, wrong)
+  const next = await bmcConnector(QUICK, profiles)(address, never)
+  await next.insertMedia(MEDIA, () => undefined, never)
+  await next.close()
+  expect(simulator.images()).toEqual({ VirtualMedia1: MEDIA.combined })
+})
+
+test('BMCs that do not tell what they are teach nothing about each other', async () => {
+  const profiles = sqliteLearnedProfiles(openDatabase(':memory:'), systemClock)
+  const learning = await openLearning(profiles, {
+    vendor: '',
+    model: '',
+    firmware: '',
+    serial: undefined,
+    uuid: undefined,
+  })
+  await learning.keep({ bootSlot: 'CD9' })
+  expect(await profiles.find('', '')).toBeUndefined()
 })
 
 test('a profile that makes no sense (any more) does no harm', async () => {

@@ -3,7 +3,7 @@ import { answerText, isOk, type RedfishAnswer, refused } from './answer.ts'
 import type { RedfishClient } from './client.ts'
 import { readDellAttributes } from './dell-attributes.ts'
 import type { Discovery } from './discover.ts'
-import { firstShape, type InsertShape, knownShape, nextShape, payloadOf } from './insert-ladder.ts'
+import { firstShape, type InsertShape, knownShape, nextShape, payloadOf, speaksOfPayload } from './insert-ladder.ts'
 import type { Learning } from './learning.ts'
 import { hasMessage } from './messages.ts'
 import { pollUntil } from './polling.ts'
@@ -36,9 +36,17 @@ export function createDrive(client: RedfishClient, discovery: Discovery, learnin
     return resource === undefined ? undefined : parseSlot(resource)
   }
 
+  /** What is known is a hint: when it is refused, the ladder is climbed as if nothing was known. */
   async function climb(slot: Slot, url: string, signal: AbortSignal) {
     const known = slot.insert === undefined ? undefined : knownShape(learning.profile().insert)
-    let shape: InsertShape = known ?? firstShape(slot)
+    const tried = known === undefined ? undefined : await climbFrom(known, slot, url, signal)
+    if (tried !== undefined && !speaksOfPayload(tried.answer)) return tried
+    const again = await climbFrom(firstShape(slot), slot, url, signal)
+    return { ...again, reason: tried?.reason ?? again.reason }
+  }
+
+  async function climbFrom(first: InsertShape, slot: Slot, url: string, signal: AbortSignal) {
+    let shape = first
     let reason: RedfishAnswer | undefined
     for (;;) {
       const now = slot.patchable ? ((await read(slot, signal)) ?? slot) : slot

@@ -1,5 +1,5 @@
 import type { LearnedProfile } from '../jobs/bmc-ports.ts'
-import { isOk, type RedfishAnswer } from './answer.ts'
+import type { RedfishAnswer } from './answer.ts'
 import type { Slot } from './resources.ts'
 
 export interface InsertPayload {
@@ -70,9 +70,14 @@ export function payloadOf(shape: InsertShape, slot: Slot, image: string): Insert
   }
 }
 
+/** A refusal that another payload may be spared. */
+export function speaksOfPayload({ status }: RedfishAnswer): boolean {
+  return PAYLOAD_STATUS.includes(status)
+}
+
 /** What to try after a refusal: the parameter it names, else the next rung; `undefined` when there is nothing more. */
 export function nextShape(shape: InsertShape, refusal: RedfishAnswer): InsertShape | undefined {
-  if (isOk(refusal) || !PAYLOAD_STATUS.includes(refusal.status)) return undefined
+  if (!speaksOfPayload(refusal)) return undefined
   const words = refusal.messages.flatMap((message) => [message.text, ...message.arguments, ...message.properties])
   const demanded = DEMANDS.filter(
     ({ demand, named }) => !shape.demands.includes(demand) && words.some((word) => named.test(word)),

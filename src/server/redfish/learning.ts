@@ -10,14 +10,16 @@ export interface Learning {
 /** The profile of the machine; without a store it is forgotten with the connection. */
 export async function openLearning(store: LearnedProfiles | undefined, facts: BmcFacts): Promise<Learning> {
   const { model, firmware } = kindOf(facts)
-  let known = (await store?.find(model, firmware)) ?? NOTHING_LEARNED
+  // Those that do not tell what they are have nothing in common.
+  const kept = model === '' || firmware === '' ? undefined : store
+  let known = (await kept?.find(model, firmware)) ?? NOTHING_LEARNED
   return {
     profile: () => known,
     async keep(change) {
       const next = { ...known, ...change }
       if (JSON.stringify(next) === JSON.stringify(known)) return
       known = next
-      await store?.save(model, firmware, next)
+      await kept?.save(model, firmware, next)
     },
   }
 }

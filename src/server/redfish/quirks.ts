@@ -19,6 +19,8 @@ export interface Quirks {
   readonly oneMedium: boolean
   /** Ids of slots that are not listed while they are empty, best first. */
   readonly hiddenSlots: readonly string[]
+  /** Ids of the only slots that firmware boots; `undefined` when any CD will do. */
+  readonly bootSlots: readonly string[] | undefined
   /** Where a manager has its attributes when no link leads there. */
   readonly attributesBeside: string | undefined
 }
@@ -32,6 +34,7 @@ export const STANDARD: Quirks = {
   serialProperty: 'SerialNumber',
   oneMedium: false,
   hiddenSlots: [],
+  bootSlots: undefined,
   attributesBeside: undefined,
 }
 
@@ -63,6 +66,12 @@ export const QUIRKS: readonly QuirkRow[] = [
     bmc: /^1[3-6]G\b.* [1-5]\.\d/,
     quirks: { ...DELL, oneMedium: true, bootOnce: ['dell-import', 'dell-attributes'] },
     seen: 'iDRAC 8 and 9 before 6.00: MaxSessions=1, and Cd is the physical drive (ironic, iDRAC-Redfish-Scripting#90)',
+  },
+  {
+    match: /^dell/i,
+    bmc: /^(1[7-9]|2\d)G\b/,
+    quirks: { ...DELL, bootOnce: ['override', 'dell-import', 'dell-attributes'], bootSlots: ['1'] },
+    seen: 'iDRAC 10: slot 2 takes a medium and is not booted (ironic bug 2125571, iDRAC-Redfish-Scripting#324)',
   },
   {
     match: /^dell/i,

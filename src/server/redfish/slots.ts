@@ -31,17 +31,23 @@ export function isUsbStick({ mediaTypes }: Slot): boolean {
  * before is tried first.
  * @throws `redfish-unsupported` when there is no CD
  */
-export function chooseSlots(slots: readonly Slot[], learned: LearnedProfile = NOTHING_LEARNED): SlotChoice {
+export function chooseSlots(
+  slots: readonly Slot[],
+  learned: LearnedProfile = NOTHING_LEARNED,
+  bootSlots?: readonly string[],
+): SlotChoice {
   const { bootSlot, taskSlot } = learned
   const usable = slots.filter(isUsable).toSorted((a, b) => compareIds(a.id, b.id))
-  const boot = firstly(usable.filter(isCd), bootSlot)
+  const cds = usable.filter(isCd)
+  const bootable = cds.filter(({ id }) => bootSlots?.includes(id) ?? true)
+  const boot = firstly(bootable, bootSlot)
   const [first] = boot
   if (first === undefined) {
     const found = slots.map(({ id }) => id).join(', ') || 'none'
     throw new AppError('redfish-unsupported', `Cannot find a virtual CD that takes a URL: the BMC has ${found}`)
   }
   // A slot that is both comes after those that are CDs alone: it may show itself as a USB disk.
-  const task = [...boot.slice(1), ...usable.filter((slot) => !isCd(slot) && isUsbStick(slot))]
+  const task = [...cds.filter((slot) => slot !== first), ...usable.filter((slot) => !isCd(slot) && isUsbStick(slot))]
   return { boot, task: firstly(task, taskSlot) }
 }
 

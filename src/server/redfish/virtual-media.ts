@@ -21,6 +21,13 @@ export interface VirtualMedia {
   ejectOurs(signal: AbortSignal): Promise<void>
 }
 
+/** The slot that took a medium. */
+interface Taken {
+  readonly slot: Slot
+  /** No slot before it refused for a reason that may pass: the next server of the kind is right to begin with it. */
+  readonly isUsual: boolean
+}
+
 /** AMI shows its slots some seconds after they were switched on. */
 const AFTER_ENABLE_MS = 10_000
 
@@ -40,13 +47,15 @@ export function createVirtualMedia(
     return readSlots(client, discovery, signal)
   }
 
-  /** Tries the slots in turn; gives the one that took the medium. */
-  async function insertIntoOne(slots: readonly Slot[], url: string, signal: AbortSignal): Promise<Slot> {
+  const choose = (slots: readonly Slot[]) => chooseSlots(slots, learning.profile(), discovery.quirks.bootSlots)
+
+  /** Tries the slots in turn until one takes the medium. */
+  async function insertIntoOne(slots: readonly Slot[], url: string, signal: AbortSignal): Promise<Taken> {
     const refusals: AppError[] = []
     for (const slot of slots) {
       if (refusals.length > 0 && !isEmpty(slot)) await drive.eject(slot, signal)
       const refusal = await drive.insert(slot, urlFor(slot, url), signal)
-      if (refusal === undefined) return slot
+      if (refusal === undefined) return { slot, isUsual: refusals.every(isAbsent) }
       refusals.push(refusal)
     }
     throw combined(refusals, discovery)
@@ -67,8 +76,7 @@ export function createVirtualMedia(
       const [slot] = slots
       throw new AppError('redfish-unsupported', `Cannot mount two media: the BMC has one usable slot, ${slot?.id}`)
     }
-    const slot = await insertIntoOne(slots, url, signal)
-    await learning.keep({ bootSlot: slot.id, taskSlot: null })
+    return insertIntoOne(slots, url, signal)
   }
 
   return {
@@ -77,37 +85,40 @@ export function createVirtualMedia(
     async insertBoth(media, onStep, signal) {
       onStep('redfish.mount.maintenance')
       const slots = await slotsNow(signal)
-      const choice = chooseSlots(slots, learning.profile())
+      const choice = choose(slots)
       await makeRoom(slots, [choice.boot[0], choice.task[0]], signal)
       const { bootSlot, taskSlot } = learning.profile()
       const oneOnly = discovery.quirks.oneMedium || choice.task.length === 0 || (bootSlot !== null && taskSlot === null)
-      if (oneOnly) return insertTogether(choice.boot, media, signal)
+      const learnOne = ({ slot: { id }, isUsual }: Taken) =>
+        isUsual ? learning.keep({ bootSlot: id, taskSlot: null }) : undefined
+      if (oneOnly) return learnOne(await insertTogether(choice.boot, media, signal))
 
       const boot = await insertIntoOne(choice.boot, media.maintenance, signal)
       onStep('redfish.mount.task')
       try {
-        const task = await insertIntoOne(taskSlots(choice.task, boot), media.task, signal)
-        await learning.keep({ bootSlot: boot.id, taskSlot: task.id })
+        const task = await insertIntoOne(taskSlots(choice.task, boot.slot), media.task, signal)
+        if (boot.isUsual && task.isUsual) await learning.keep({ bootSlot: boot.slot.id, taskSlot: task.slot.id })
       } catch (error) {
         // "A lot of hardware does not allow two virtual media at the same time", and does not say so before.
         if (!isAppError(error) || media.combined === undefined) throw error
-        await drive.eject(boot, signal)
-        await insertTogether([boot], media, signal)
+        await drive.eject(boot.slot, signal)
+        await insertTogether([boot.slot], media, signal)
+        await learnOne(boot)
       }
     },
 
     async foreign(signal) {
       const slots = await slotsNow(signal)
-      const { boot } = chooseSlots(slots, learning.profile())
+      const { boot } = choose(slots)
       return inTheWay(slots, [boot[0]]).filter((slot) => !isOurs(slot))
     },
 
     async insertOne(url, signal) {
       const slots = await slotsNow(signal)
-      const { boot } = chooseSlots(slots, learning.profile())
+      const { boot } = choose(slots)
       await makeRoom(slots, [boot[0]], signal)
       const free = boot.filter((slot) => isEmpty(slot) || isOurs(slot))
-      const slot = await insertIntoOne(free, url, signal)
+      const { slot } = await insertIntoOne(free, url, signal)
       return slot.id
     },
 
@@ -140,12 +151,16 @@ function urlFor(slot: Slot, url: string): string {
   return isCd(slot) ? url : url.replace(/\.iso$/, '.img')
 }
 
+/** A slot that is not there (404) or not for media (405), today and on every other server of the kind. */
+function isAbsent({ facts }: AppError): boolean {
+  return facts['status'] === 404 || facts['status'] === 405
+}
+
 /**
- * The first refusal tells the reason, the last one what was left to try. A slot that is not there (404) or not for media
- * (405) tells nothing when another one was.
+ * The first refusal tells the reason, the last one what was left to try. An absent slot tells nothing when another one
+ * was there.
  */
 function combined(refusals: readonly AppError[], { quirks }: Discovery): AppError {
-  const isAbsent = ({ facts }: AppError) => facts['status'] === 404 || facts['status'] === 405
   const telling = refusals.filter((refusal) => !isAbsent(refusal))
   const [first, last] = telling.length > 0 ? [telling[0], telling.at(-1)] : [refusals[0], refusals.at(-1)]
   if (first === undefined || (telling.length === 0 && quirks.hiddenSlots.length > 0)) {

@@ -200,6 +200,7 @@ const SEEN: Readonly<Record<Fault, string | undefined>> = {
   restarting: 'identity failed',
   busy: undefined,
   occupied: undefined,
+  hiccup: undefined,
   'still-shown': 'eject failed',
   'name-only': undefined,
   untold: undefined,
