@@ -31,12 +31,17 @@ export async function copyHashed(
     },
   })
   const target = createWriteStream(partial, { flags: 'wx', mode: 0o600, flush: true })
-  await pipeline(createReadStream(from, { highWaterMark: CHUNK_BYTES }), counted, target, { signal })
-  const found = hash.digest('hex')
-  accept(found)
-  await rename(partial, to)
-  await syncDirectory(dirname(to))
-  return { size, hash: found }
+  try {
+    await pipeline(createReadStream(from, { highWaterMark: CHUNK_BYTES }), counted, target, { signal })
+    const found = hash.digest('hex')
+    accept(found)
+    await rename(partial, to)
+    await syncDirectory(dirname(to))
+    return { size, hash: found }
+  } catch (error) {
+    await rm(partial, { force: true })
+    throw error
+  }
 }
 
 export interface CopyOptions {

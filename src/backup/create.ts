@@ -7,12 +7,16 @@ import type { Digest } from '../shared/digest.ts'
 import { digestAlgorithm, parseDigest } from '../shared/digest.ts'
 import { AppError } from '../shared/errors.ts'
 import { syncDirectory, writeFileAtomic } from '../shared/files.ts'
+import { cannot } from '../shared/system-error.ts'
 import type { Clock } from '../shared/time.ts'
 import { VERSION } from '../shared/version.ts'
 import { copyHashed, hashOf, settle } from './copy.ts'
 import { holdBlobs } from './hold.ts'
 import type { Manifest, SnapshotFile } from './layout.ts'
-import { FORMAT, MANIFEST, snapshotsPath, storedBlobPath } from './layout.ts'
+import { FORMAT, MANIFEST, PARTIAL, snapshotName, snapshotsPath, storedBlobPath } from './layout.ts'
+
+/** No backup takes that long. */
+const ABANDONED_MS = 7 * 86_400_000
 
 export interface BackupSource {
   readonly dataDir: string
@@ -37,32 +41,49 @@ export async function createBackup(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<Backup> {
-  const now = clock.now().toISOString()
-  const name = now.replace(/[:.]/g, '-')
-  const partial = join(snapshotsPath(root), `${name}.partial`)
   const held = await holdBlobs(dataPaths(source.dataDir).registry, signal)
   try {
-    await mkdir(snapshotsPath(root), { recursive: true, mode: 0o700 })
-    await mkdir(partial, { mode: 0o700 })
-    const made = await fillSnapshot(root, partial, source, { now, assertHeld: held.assertHeld, signal }).catch(
-      async (error: unknown) => {
-        await rm(partial, { recursive: true, force: true })
-        throw error
-      },
-    )
-    await rename(partial, join(snapshotsPath(root), name))
-    await syncDirectory(snapshotsPath(root))
-    return { name, ...made }
+    return await addSnapshot(root, source, { now: clock.now(), assertHeld: held.assertHeld, signal })
+  } catch (error) {
+    return cannot('backup-failed', `write a backup to "${root}"`)(error)
   } finally {
     held.release()
   }
+}
+
+interface Making {
+  readonly now: Date
+  assertHeld(): void
+  readonly signal: AbortSignal
+}
+
+async function addSnapshot(root: string, source: BackupSource, making: Making): Promise<Backup> {
+  const name = snapshotName(making.now)
+  const partial = join(snapshotsPath(root), `${name}${PARTIAL}`)
+  await mkdir(snapshotsPath(root), { recursive: true, mode: 0o700 })
+  await removeAbandoned(root, making.now)
+  await mkdir(partial, { mode: 0o700 })
+  const made = await fillSnapshot(root, partial, source, making).catch(async (error: unknown) => {
+    await rm(partial, { recursive: true, force: true })
+    throw error
+  })
+  await rename(partial, join(snapshotsPath(root), name))
+  await syncDirectory(snapshotsPath(root))
+  return { name, ...made }
+}
+
+/** What a backup that was killed has left; it holds keys. One that is younger may still be written by another. */
+async function removeAbandoned(root: string, now: Date): Promise<void> {
+  const latest = `${snapshotName(new Date(now.getTime() - ABANDONED_MS))}${PARTIAL}`
+  const left = (await readdir(snapshotsPath(root))).filter((name) => name.endsWith(PARTIAL) && name < latest)
+  for (const name of left) await rm(join(snapshotsPath(root), name), { recursive: true, force: true })
 }
 
 async function fillSnapshot(
   root: string,
   partial: string,
   { dataDir, config }: BackupSource,
-  { now, assertHeld, signal }: { readonly now: string; assertHeld(): void; readonly signal: AbortSignal },
+  { now, assertHeld, signal }: Making,
 ): Promise<Omit<Backup, 'name'>> {
   const paths = dataPaths(dataDir)
   snapshotDatabase(databasePath(paths.registry), join(partial, 'registry.sqlite'))
@@ -74,7 +95,7 @@ async function fillSnapshot(
   assertHeld()
   const manifest: Manifest = {
     format: FORMAT,
-    created_at: now,
+    created_at: now.toISOString(),
     version: VERSION,
     files: await describeFiles(partial, signal),
     holds: countsOf(partial),

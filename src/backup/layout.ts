@@ -7,6 +7,7 @@ import { digestAlgorithm } from '../shared/digest.ts'
  *
  *   <root>/                                    0700: it holds keys
  *     blobs/<algorithm>/<xx>/<hex>             content of the registry, once, whichever snapshots need it
+ *     snapshots/<time>.partial/                one that is being made
  *     snapshots/<time>/
  *       manifest.json                          what the snapshot holds, with the SHA-256 of each file; written last
  *       controller.db, registry.sqlite         databases as of one moment each
@@ -22,6 +23,12 @@ export function storedBlobPath(root: string, digest: Digest): string {
   return join(root, 'blobs', digestAlgorithm(digest), hex.slice(0, 2), hex)
 }
 
+/** Its time, in UTC; names sort as times do. */
+export function snapshotName(at: Date): string {
+  return at.toISOString().replace(/[:.]/g, '-')
+}
+
+export const PARTIAL = '.partial'
 export const MANIFEST = 'manifest.json'
 export const FORMAT = 1
 

@@ -6,6 +6,7 @@ import { digestAlgorithm } from '../shared/digest.ts'
 import { AppError } from '../shared/errors.ts'
 import type { Owner } from '../shared/files.ts'
 import { syncDirectory } from '../shared/files.ts'
+import { cannot } from '../shared/system-error.ts'
 import type { Clock } from '../shared/time.ts'
 import { copyHashed } from './copy.ts'
 import { blobsOf } from './create.ts'
@@ -17,16 +18,26 @@ import type { Snapshot } from './snapshots.ts'
 /**
  * Makes a data directory of a snapshot. It appears whole, under its name, or not at all; every file and blob is compared with
  * its digest on the way. Jobs that were open when the backup was made are ended in it, and named.
- * @throws `config-invalid` when there is something in `dataDir`; `digest-mismatch` when the backup is damaged
+ * @throws `config-invalid` when there is something in `dataDir`; `digest-mismatch` when the backup is damaged; `backup-failed`
  */
 export async function restoreSnapshot(
   root: string,
-  { path, manifest }: Snapshot,
+  snapshot: Snapshot,
   dataDir: string,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<readonly EndedJob[]> {
   const target = resolve(dataDir)
+  return makeData(root, snapshot, target, clock, signal).catch(cannot('backup-failed', `restore to "${target}"`))
+}
+
+async function makeData(
+  root: string,
+  { path, manifest }: Snapshot,
+  target: string,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<readonly EndedJob[]> {
   const former = await emptyDirectory(target)
   const partial = `${target}.restoring`
   await rm(partial, { recursive: true, force: true })

@@ -1,7 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { digestAlgorithm } from '../shared/digest.ts'
-import { AppError } from '../shared/errors.ts'
+import { AppError, errorText, isAppError } from '../shared/errors.ts'
+import { cannot } from '../shared/system-error.ts'
 import { hashOf } from './copy.ts'
 import { blobsOf } from './create.ts'
 import type { Manifest } from './layout.ts'
@@ -13,22 +14,41 @@ export interface Snapshot {
   readonly manifest: Manifest
 }
 
+/** A snapshot whose manifest is not to be read; others are not less good for it. */
+export interface Unreadable {
+  readonly name: string
+  readonly problem: string
+}
+
 /** Every finished snapshot, oldest first. @throws `config-invalid` when the directory is none of ours */
-export async function listSnapshots(root: string): Promise<Snapshot[]> {
-  const names = await readdir(snapshotsPath(root)).catch((cause: unknown) => {
-    throw new AppError('config-invalid', `Cannot read "${root}": it holds no backups`, { cause })
-  })
-  const finished = names.filter((name) => !name.endsWith('.partial')).sort()
-  return Promise.all(finished.map((name) => readSnapshot(root, name)))
+export async function listSnapshots(root: string): Promise<(Snapshot | Unreadable)[]> {
+  const read = async (name: string) =>
+    readSnapshot(root, name).catch((error: unknown) => {
+      if (!isAppError(error)) throw error
+      return { name, problem: errorText(error) }
+    })
+  return Promise.all((await namesIn(root)).map(read))
 }
 
 /** The named snapshot, or the newest. @throws `not-found`, `config-invalid` */
 export async function findSnapshot(root: string, name: string | undefined): Promise<Snapshot> {
-  const all = await listSnapshots(root)
-  const found = name === undefined ? all.at(-1) : all.find((each) => each.name === name)
+  const names = await namesIn(root)
+  const found = name === undefined ? names.at(-1) : names.find((each) => each === name)
   if (found === undefined)
     throw new AppError('not-found', `Cannot find the snapshot "${name ?? 'newest'}" in "${root}"`)
-  return found
+  return readSnapshot(root, found).catch((cause: unknown) => {
+    if (name !== undefined) throw cause
+    throw new AppError('config-invalid', 'Cannot use the newest snapshot (--snapshot NAME takes another)', { cause })
+  })
+}
+
+/** Of finished snapshots. File managers and network file systems leave files of their own. */
+async function namesIn(root: string): Promise<string[]> {
+  const entries = await readdir(snapshotsPath(root), { withFileTypes: true }).catch((cause: unknown) => {
+    throw new AppError('config-invalid', `Cannot read "${root}": it holds no backups`, { cause })
+  })
+  const ours = entries.filter((entry) => entry.isDirectory() && !/^\.|\.partial$/.test(entry.name))
+  return ours.map(({ name }) => name).sort()
 }
 
 async function readSnapshot(root: string, name: string): Promise<Snapshot> {
@@ -52,11 +72,11 @@ async function readSnapshot(root: string, name: string): Promise<Snapshot> {
 }
 
 /** Reads everything that a snapshot needs; gives the names of what is missing or not what it was. */
-export async function verifySnapshot(
-  root: string,
-  { path, manifest }: Snapshot,
-  signal: AbortSignal,
-): Promise<string[]> {
+export async function verifySnapshot(root: string, snapshot: Snapshot, signal: AbortSignal): Promise<string[]> {
+  return damageOf(root, snapshot, signal).catch(cannot('backup-failed', `read the snapshot "${snapshot.name}"`))
+}
+
+async function damageOf(root: string, { path, manifest }: Snapshot, signal: AbortSignal): Promise<string[]> {
   const damaged: string[] = []
   for (const file of manifest.files) {
     const found = await hashOf(join(path, file.path), 'sha256', signal)

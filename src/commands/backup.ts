@@ -1,15 +1,16 @@
 import { resolve } from 'node:path'
 import { createBackup } from '../backup/create.ts'
+import type { EndedJob } from '../backup/end-jobs.ts'
 import { restoreSnapshot } from '../backup/restore.ts'
-import type { Snapshot } from '../backup/snapshots.ts'
+import type { Snapshot, Unreadable } from '../backup/snapshots.ts'
 import { findSnapshot, listSnapshots, verifySnapshot } from '../backup/snapshots.ts'
 import { SERVE_OPTIONS } from '../config.ts'
 import { formatBytes } from '../shared/byte-size.ts'
 import { systemClock } from '../shared/time.ts'
+import { answer, JSON_OPTION } from './answer.ts'
 import type { Command, CommandGroup } from './command.ts'
 
 const DATA = { ...SERVE_OPTIONS.data, doc: 'Data directory of the controller, whether it is running or not' } as const
-const JSON_OPTION = { json: { doc: 'Print the answer as JSON' } } as const
 const SNAPSHOT = { value: 'NAME', doc: 'Which one; default: the newest' } as const
 const DAMAGED = 1
 
@@ -22,11 +23,12 @@ const create: Command = {
     'provisioner backup create /mnt/backup',
     'provisioner backup create /mnt/backup --config-file /etc/provisioner/provisioner.yaml',
   ],
-  async run({ arg, required, text, flag, io, signal }) {
+  async run(invocation) {
+    const { arg, required, text, signal } = invocation
     const source = { dataDir: resolve(required('data')), config: text('config-file') }
     const { name, manifest, copied } = await createBackup(resolve(arg('DIR')), source, systemClock, signal)
-    const said = `${name}: ${holdsText(manifest.holds)}; ${copied.blobs} blobs (${formatBytes(copied.bytes)}) were new\n`
-    io.out(flag('json') ? `${JSON.stringify({ name, ...manifest, copied })}\n` : said)
+    const added = `${copied.blobs} blobs (${formatBytes(copied.bytes)}) were new`
+    answer(invocation, { name, ...manifest, copied }, () => `${name}: ${holdsText(manifest.holds)}; ${added}\n`)
     return 0
   },
 }
@@ -37,10 +39,9 @@ const list: Command = {
   positionals: ['DIR'],
   options: JSON_OPTION,
   examples: ['provisioner backup list /mnt/backup'],
-  async run({ arg, flag, io }) {
-    const snapshots = await listSnapshots(resolve(arg('DIR')))
-    const views = snapshots.map(({ name, manifest }) => ({ name, ...manifest }))
-    io.out(flag('json') ? `${JSON.stringify(views)}\n` : snapshots.map(line).join(''))
+  async run(invocation) {
+    const snapshots = await listSnapshots(resolve(invocation.arg('DIR')))
+    answer(invocation, snapshots.map(viewOf), () => snapshots.map(line).join(''))
     return 0
   },
 }
@@ -72,20 +73,33 @@ export const restore: Command = {
   name: 'restore',
   summary: 'Make a data directory of a backup; into nothing or an empty directory only',
   positionals: ['DIR'],
-  options: { data: { ...DATA, doc: 'Where to; must be empty or missing' }, snapshot: SNAPSHOT },
+  options: { data: { ...DATA, doc: 'Where to; must be empty or missing' }, snapshot: SNAPSHOT, ...JSON_OPTION },
   examples: ['provisioner restore /mnt/backup --data /var/lib/provisioner'],
-  async run({ arg, required, text, io, signal }) {
+  async run(invocation) {
+    const { arg, required, text, signal } = invocation
     const root = resolve(arg('DIR'))
     const snapshot = await findSnapshot(root, text('snapshot'))
     const ended = await restoreSnapshot(root, snapshot, required('data'), systemClock, signal)
-    io.out(`Restored ${line(snapshot)}`)
-    for (const { id, serverSerial, status } of ended)
-      io.out(`Ended job ${id} of ${serverSerial}, which was ${status}: look at the server, then create the job again\n`)
+    const jobs = ended.map(({ id, serverSerial, status }) => ({ job_id: id, server_serial: serverSerial, status }))
+    answer(invocation, { ...viewOf(snapshot), ended_jobs: jobs }, () => `Restored ${line(snapshot)}${endedText(ended)}`)
     return 0
   },
 }
 
-function line({ name, manifest }: Snapshot): string {
+function endedText(jobs: readonly EndedJob[]): string {
+  const advice = 'look at the server, then create the job again'
+  return jobs
+    .map(({ id, serverSerial, status }) => `Ended job ${id} of ${serverSerial}, which was ${status}: ${advice}\n`)
+    .join('')
+}
+
+function viewOf(snapshot: Snapshot | Unreadable) {
+  return 'problem' in snapshot ? snapshot : { name: snapshot.name, ...snapshot.manifest }
+}
+
+function line(snapshot: Snapshot | Unreadable): string {
+  if ('problem' in snapshot) return `${snapshot.name}: ${snapshot.problem}\n`
+  const { name, manifest } = snapshot
   return `${name}: ${holdsText(manifest.holds)}, by version ${manifest.version}\n`
 }
 

@@ -6,9 +6,9 @@ import { createIso, withIso } from '../isobuilder/image-file.ts'
 import type { Finding } from '../isobuilder/lint/finding.ts'
 import { lintImageFile } from '../isobuilder/lint/image-file.ts'
 import type { IsoFile } from '../isobuilder/reader.ts'
-import { cannot } from '../isobuilder/system-error.ts'
 import { formatBytes } from '../shared/byte-size.ts'
 import { AppError } from '../shared/errors.ts'
+import { cannot } from '../shared/system-error.ts'
 import type { Command, CommandGroup, Invocation } from './command.ts'
 
 const create: Command = {

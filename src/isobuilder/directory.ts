@@ -4,11 +4,11 @@ import { readdirSync, readlinkSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Problem } from '../shared/errors.ts'
 import { AppError } from '../shared/errors.ts'
+import { cannot } from '../shared/system-error.ts'
 import type { DraftEntry } from './draft.ts'
 import { unreadFile } from './draft.ts'
 import { readSmallFile, SMALL_BYTES } from './small-file.ts'
 import { bytesSource } from './source.ts'
-import { cannot } from './system-error.ts'
 import { compareCodeUnits } from './tree.ts'
 
 /** Bytes of small files that are kept from the one time they are read; files beyond that are read while writing. */

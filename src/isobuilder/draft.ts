@@ -3,11 +3,11 @@ import { lstatSync } from 'node:fs'
 import type { Digest } from '../shared/digest.ts'
 import { sha256 } from '../shared/digest.ts'
 import { AppError } from '../shared/errors.ts'
+import { cannot } from '../shared/system-error.ts'
 import type { OpenFiles } from './open-files.ts'
 import { readSmallFile, SMALL_BYTES } from './small-file.ts'
 import type { Source } from './source.ts'
 import { bytesSource, changed, stampedSource, stampOf } from './source.ts'
-import { cannot } from './system-error.ts'
 import type { Entry } from './tree.ts'
 
 /** A regular file of which the size is known and not the digest: it is learned while an image is written. */

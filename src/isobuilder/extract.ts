@@ -2,8 +2,8 @@ import { mkdir, open, readdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Problem } from '../shared/errors.ts'
 import { AppError } from '../shared/errors.ts'
+import { cannot } from '../shared/system-error.ts'
 import type { IsoFile, IsoImage } from './reader.ts'
-import { cannot } from './system-error.ts'
 
 /** As Linux follows them (path_resolution(7), ELOOP). */
 const MAX_LINKS = 40

@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises'
 import { open } from 'node:fs/promises'
-import { cannot } from './system-error.ts'
+import { cannot } from '../shared/system-error.ts'
 
 /** Files that stay open between reads: an image is read in thousands of small ranges. */
 export interface OpenFiles {

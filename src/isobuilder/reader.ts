@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises'
 import { AppError } from '../shared/errors.ts'
+import { cannot } from '../shared/system-error.ts'
 import { DESCRIPTOR_TYPE, FIRST_DESCRIPTOR, SECTOR } from './constants.ts'
 import type { Volumes } from './reader-descriptors.ts'
 import { isDescriptor, readDescriptors, volumeIdOf } from './reader-descriptors.ts'
@@ -9,7 +10,6 @@ import { parseRecords } from './reader-records.ts'
 import { suspSkip } from './reader-rock-ridge.ts'
 import type { Found, Names } from './reader-walk.ts'
 import { walkTree } from './reader-walk.ts'
-import { cannot } from './system-error.ts'
 
 /** Gives `length` bytes from `offset` of a medium, in bytes; fewer only where the medium ends. */
 export type ReadAt = (offset: number, length: number) => Promise<Uint8Array>

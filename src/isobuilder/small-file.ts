@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs'
-import { cannot } from './system-error.ts'
+import { cannot } from '../shared/system-error.ts'
 
 /**
  * Files of a tree are mostly small, and each trip to the thread pool costs more than such a read: twenty thousand files

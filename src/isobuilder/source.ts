@@ -5,8 +5,8 @@ import { open } from 'node:fs/promises'
 import type { Digest } from '../shared/digest.ts'
 import { sha256 } from '../shared/digest.ts'
 import { AppError } from '../shared/errors.ts'
+import { cannot } from '../shared/system-error.ts'
 import type { OpenFiles } from './open-files.ts'
-import { cannot } from './system-error.ts'
 
 const HASHED_AT_A_TIME = 1024 * 1024
 

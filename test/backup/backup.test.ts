@@ -192,3 +192,55 @@ test('nothing is ever overwritten, and what is no backup or no controller is tol
   await expect(createBackup(backups, nothing, systemClock, never)).rejects.toThrow('there is no registry in it')
   expect(readdirSync(join(backups, 'snapshots'))).toEqual([snapshot.name])
 })
+
+test('a damaged or foreign entry keeps nobody from the other snapshots', async () => {
+  const running = await start(join(directory, 'data'))
+  await running.stop()
+  const backups = join(directory, 'backups')
+  const source = { dataDir: running.data, config: undefined }
+  const good = await createBackup(backups, source, { now: () => new Date(0) }, never)
+  const rotten = await createBackup(backups, source, { now: () => new Date(1000) }, never)
+  const snapshots = join(backups, 'snapshots')
+  writeFileSync(join(snapshots, rotten.name, 'manifest.json'), '{')
+  writeFileSync(join(snapshots, '.nfs0001'), '')
+  writeFileSync(join(snapshots, 'notes.txt'), '')
+  expect(await listSnapshots(backups)).toMatchObject([
+    { name: good.name, manifest: { format: 1 } },
+    { name: rotten.name, problem: expect.stringContaining('its manifest is missing or damaged') },
+  ])
+  expect(await findSnapshot(backups, good.name)).toMatchObject({ name: good.name })
+  await expect(findSnapshot(backups, undefined)).rejects.toThrow('--snapshot NAME takes another')
+})
+
+test('what a killed backup has left is removed by a later one, but not what is young', async () => {
+  const running = await start(join(directory, 'data'))
+  await running.stop()
+  const backups = join(directory, 'backups')
+  const snapshots = join(backups, 'snapshots')
+  for (const day of ['01', '09'])
+    await mkdir(join(snapshots, `2026-01-${day}T00-00-00-000Z.partial`), { recursive: true })
+  const clock = { now: () => new Date('2026-01-10T00:00:00Z') }
+  const { name } = await createBackup(backups, { dataDir: running.data, config: undefined }, clock, never)
+  expect(readdirSync(snapshots).sort()).toEqual(['2026-01-09T00-00-00-000Z.partial', name])
+})
+
+test('a file where a directory is needed is a sentence, and no half copy stays', async () => {
+  const running = await start(join(directory, 'data'))
+  await push(running, 'a', 'v1', 'one')
+  await running.stop()
+  const source = { dataDir: running.data, config: undefined }
+  writeFileSync(join(directory, 'file'), '')
+  const failed = { code: 'backup-failed', message: expect.stringMatching(/^Cannot write a backup to ".*file"$/) }
+  await expect(createBackup(join(directory, 'file'), source, systemClock, never)).rejects.toMatchObject(failed)
+
+  const backups = join(directory, 'backups')
+  await mkdir(storedBlobPath(backups, parseDigest(sha256('one'))), { recursive: true })
+  await expect(createBackup(backups, source, systemClock, never)).rejects.toMatchObject({ code: 'backup-failed' })
+  expect(readdirSync(backups, { recursive: true }).filter((name) => String(name).endsWith('.partial'))).toEqual([])
+  await createBackup(join(directory, 'good'), source, systemClock, never)
+  const snapshot = await findSnapshot(join(directory, 'good'), undefined)
+  const below = join(directory, 'file', 'data')
+  await expect(restoreSnapshot(join(directory, 'good'), snapshot, below, systemClock, never)).rejects.toMatchObject({
+    code: 'backup-failed',
+  })
+})

@@ -1,10 +1,11 @@
-import { AppError } from '../shared/errors.ts'
+import type { ErrorCode } from './errors.ts'
+import { AppError } from './errors.ts'
 
 /**
  * For `.catch()`: a failure of the operating system (errno) becomes an error that says what could not be done. Anything
  * else is an error of ours already, or a bug, and passes.
  */
-export function cannot(code: 'iso-plan' | 'iso-read', what: string): (cause: unknown) => never {
+export function cannot(code: ErrorCode, what: string): (cause: unknown) => never {
   return (cause) => {
     if (cause instanceof Error && 'syscall' in cause) throw new AppError(code, `Cannot ${what}`, { cause })
     throw cause
