@@ -2,7 +2,9 @@ import { join } from 'node:path'
 import type { Invocation, OptionSpec } from './commands/command.ts'
 import type { Problem } from './shared/errors.ts'
 import { AppError } from './shared/errors.ts'
-import { inheritedSocket } from './shared/inherited-socket.ts'
+import { inheritedSockets } from './shared/inherited-sockets.ts'
+import type { ListenAddress } from './shared/listen-address.ts'
+import { parseListen } from './shared/listen-address.ts'
 
 /** Every option of `provisioner serve`: its help, its environment twin and docs/configuration.md come from this table. */
 export const SERVE_OPTIONS = {
@@ -12,6 +14,7 @@ export const SERVE_OPTIONS = {
   data: { value: 'DIR', default: '/var/lib/provisioner', doc: 'Database, keys, certificates and blobs' },
   'public-url': { value: 'URL', doc: 'How the maintenance OS reaches this controller (from --listen)' },
   'media-url': { value: 'URL', doc: 'How BMCs reach this controller (from --public-url)' },
+  'media-listen': { value: 'ADDR:PORT', doc: 'Serve media there by plain HTTP too, for BMCs that take no HTTPS' },
   'maintenance-iso': { value: 'FILE', doc: 'The maintenance image to boot servers from' },
   'admin-token-file': { value: 'FILE', doc: 'Write the first admin token there instead of showing it' },
   'registry-policy': { value: 'FILE', doc: 'Rights, quotas and limits of the embedded registry' },
@@ -30,11 +33,13 @@ export const SERVE_OPTIONS = {
 export const BUDGET_NAMES = ['mount', 'reset', 'webhook', 'firmware', 'cleanup', 'silence'] as const
 export type BudgetName = (typeof BUDGET_NAMES)[number]
 
-export interface ServeConfig {
-  readonly host: string
-  readonly port: number
+export interface ServeConfig extends ListenAddress {
   /** A socket that a service manager has opened there. */
   readonly listenFd: number | undefined
+  /** Where media are served by plain HTTP, and nothing else. */
+  readonly mediaListen: ListenAddress | undefined
+  /** The service manager's socket for it. */
+  readonly mediaListenFd: number | undefined
   readonly dataDir: string
   /** Undefined: made from the address that is really listened on. */
   readonly publicUrl: string | undefined
@@ -59,8 +64,16 @@ export function readServeConfig(invocation: Invocation): ServeConfig {
   const wrong = (name: string, message: string) => {
     problems.push({ path: invocation.origin(name), code: 'setting', message })
   }
-  const listen = parseListen(invocation.required('listen'))
-  if (listen === undefined) wrong('listen', `"${invocation.required('listen')}" is not ADDR:PORT`)
+  const address = (name: 'listen' | 'media-listen') => {
+    const text = invocation.text(name)
+    const parsed = text === undefined ? undefined : parseListen(text)
+    if (text !== undefined && parsed === undefined) wrong(name, `"${text}" is not ADDR:PORT`)
+    return parsed
+  }
+  const [listen, mediaListen] = [address('listen'), address('media-listen')]
+  if (mediaListen !== undefined && mediaListen.port !== 0 && mediaListen.port === listen?.port)
+    wrong('media-listen', `port ${listen.port} is that of --listen: another one is needed`)
+  const [listenFd, mediaListenFd] = inheritedSockets(invocation.io.env)
   const url = (name: 'public-url' | 'media-url') => {
     const text = invocation.text(name)?.replace(/\/+$/, '')
     if (text !== undefined && !isBareUrl(text)) wrong(name, `"${text}" is not http(s)://HOST:PORT`)
@@ -75,7 +88,9 @@ export function readServeConfig(invocation: Invocation): ServeConfig {
   const config = {
     host: listen?.host ?? '',
     port: listen?.port ?? 0,
-    listenFd: inheritedSocket(invocation.io.env),
+    listenFd,
+    mediaListen,
+    mediaListenFd,
     dataDir: invocation.required('data'),
     publicUrl: url('public-url'),
     mediaUrl: url('media-url'),
@@ -105,14 +120,6 @@ function tlsFilesOf(
   if (cert !== undefined && key !== undefined) return { cert, key, ca }
   wrong(cert === undefined ? 'tls-cert' : 'tls-key', '--tls-cert and --tls-key belong together')
   return undefined
-}
-
-/** `127.0.0.1:8443`, `[::]:8443` or `:8443` (all addresses); undefined when it is none of them. */
-export function parseListen(text: string): { readonly host: string; readonly port: number } | undefined {
-  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]*)):([0-9]{1,5})$/.exec(text)
-  const port = Number(match?.[3])
-  if (match === null || port > 65535) return undefined
-  return { host: match[1] ?? (match[2] === '' || match[2] === undefined ? '::' : match[2]), port }
 }
 
 /** `webhook=180,cleanup=20`; undefined when it is not that. */

@@ -61,6 +61,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'server/service-manager.ts': ['shared'],
   'server/readiness.ts': ['shared', 'registry', 'server/media/medium.ts'],
   'server/addresses.ts': ['shared', 'config.ts'],
+  'server/listeners.ts': ['shared', 'config.ts'],
   'server/first-token.ts': ['shared', 'server/store/tokens.ts'],
   'server/rotate-key.ts': ['shared', 'config.ts', 'server/keys.ts', 'server/store'],
   'server/app.ts': ['shared', 'registry', 'server'],

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { isSea } from 'node:sea'
-import { parseListen, SERVE_OPTIONS } from '../config.ts'
+import { SERVE_OPTIONS } from '../config.ts'
 import { apply } from '../install/apply.ts'
 import { configText } from '../install/config-text.ts'
 import { installPaths, SERVICE } from '../install/paths.ts'
@@ -9,6 +9,7 @@ import type { Action, Present } from '../install/plan.ts'
 import { describe, planInstall, planUninstall } from '../install/plan.ts'
 import { AppError } from '../shared/errors.ts'
 import { programs } from '../shared/exec.ts'
+import { parseListen } from '../shared/listen-address.ts'
 import type { Command, Invocation } from './command.ts'
 import { readSettings } from './config-file.ts'
 
@@ -29,11 +30,17 @@ export const install: Command = {
     const template = configText(SERVE_OPTIONS)
     const present = await lookAtHost(paths, invocation)
     const settings = present.config === undefined ? undefined : await readSettings(paths.config, SERVE_OPTIONS, 'serve')
-    const address = settings?.values.get('listen')?.text ?? SERVE_OPTIONS.listen.default
-    const listen = parseListen(address)
-    if (listen === undefined)
-      throw new AppError('config-invalid', `Cannot use "${paths.config}": listen "${address}" is not ADDR:PORT`)
-    await perform(planInstall({ paths, present, template, listen, start: !invocation.flag('no-start') }), invocation)
+    const address = (name: 'listen' | 'media-listen', text: string) => {
+      const parsed = parseListen(text)
+      if (parsed !== undefined) return parsed
+      throw new AppError('config-invalid', `Cannot use "${paths.config}": ${name} "${text}" is not ADDR:PORT`)
+    }
+    const setting = (name: 'listen' | 'media-listen') => settings?.values.get(name)?.text
+    const media = setting('media-listen')
+    const listen = address('listen', setting('listen') ?? SERVE_OPTIONS.listen.default)
+    const mediaListen = media === undefined ? undefined : address('media-listen', media)
+    const start = !invocation.flag('no-start')
+    await perform(planInstall({ paths, present, template, listen, mediaListen, start }), invocation)
     // Of an upgrade the accounts are older than this.
     const token = present.config === undefined ? ` First admin token: ${paths.data}/admin-token` : ''
     if (!dryRun) invocation.io.err(`Installed.${token}\n`)

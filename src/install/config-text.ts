@@ -20,7 +20,7 @@ export function configText(options: Readonly<Record<string, OptionSpec>>): strin
   return `# Configuration of the provisioner controller. "provisioner docs configuration" explains every setting.
 # Check it:       provisioner serve --check --config /etc/provisioner/provisioner.yaml
 # Take it over:   systemctl reload provisioner    (what needs a restart is named in the journal)
-# After a change of "listen":   provisioner install    (the socket unit has the address too)
+# After a change of "listen" or "media-listen":   provisioner install    (the socket unit has the addresses too)
 
 ${settings.join('\n')}`
 }

@@ -1,3 +1,4 @@
+import type { ListenAddress } from '../shared/listen-address.ts'
 import type { InstallPaths } from './paths.ts'
 import { SERVICE, SOCKET, USER } from './paths.ts'
 import { serviceUnit, socketUnit, USERS_TEXT } from './units.ts'
@@ -32,13 +33,15 @@ export interface InstallWish {
   readonly present: Present
   /** The configuration as this version ships it. */
   readonly template: string
-  readonly listen: { readonly host: string; readonly port: number }
+  readonly listen: ListenAddress
+  /** For media by plain HTTP. */
+  readonly mediaListen: ListenAddress | undefined
   readonly start: boolean
 }
 
 /** What installing means on this host. Pure. */
-export function planInstall({ paths, present, template, listen, start }: InstallWish): Action[] {
-  const socket = socketUnit(listen)
+export function planInstall({ paths, present, template, listen, mediaListen, start }: InstallWish): Action[] {
+  const socket = socketUnit(listen, mediaListen)
   return [
     { kind: 'write', path: paths.users, text: USERS_TEXT, mode: 0o644 },
     { kind: 'run', argv: ['systemd-sysusers', paths.users] },

@@ -1,3 +1,4 @@
+import type { ListenAddress } from '../shared/listen-address.ts'
 import type { InstallPaths } from './paths.ts'
 import { USER } from './paths.ts'
 
@@ -5,22 +6,25 @@ import { USER } from './paths.ts'
 export const USERS_TEXT = `u ${USER} - "Provisioner controller" /var/lib/provisioner\n`
 
 /** systemd.socket(5): it stays open while the service restarts, and may be a port below 1024. */
-export function socketUnit(listen: { readonly host: string; readonly port: number }): string {
-  const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host
+export function socketUnit(listen: ListenAddress, media: ListenAddress | undefined): string {
   return `# Written by "provisioner install". Changes belong into a drop-in: systemctl edit provisioner.socket
 [Unit]
 Description=Socket of the provisioner controller
 
 [Socket]
 # From "listen" of /etc/provisioner/provisioner.yaml; "provisioner install" writes it anew.
-ListenStream=${host}:${listen.port}
-NoDelay=yes
+ListenStream=${streamOf(listen)}
+${media === undefined ? '' : `# "media-listen": the service takes the second socket for media alone.\nListenStream=${streamOf(media)}\n`}NoDelay=yes
 # An address that comes up later than this socket is waited for.
 FreeBind=yes
 
 [Install]
 WantedBy=sockets.target
 `
+}
+
+function streamOf({ host, port }: ListenAddress): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
 /**

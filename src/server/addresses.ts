@@ -3,11 +3,26 @@ import { dataPaths } from '../config.ts'
 import type { CertificateSource } from '../shared/certificate.ts'
 
 /** Under which addresses the maintenance OS and BMCs reach this controller. */
-export function endpointsOf(config: ServeConfig): { publicUrl: string; mediaUrl: string } {
-  const wildcard = config.host === '::' || config.host === '0.0.0.0'
-  const host = wildcard ? '127.0.0.1' : config.host
-  const publicUrl = config.publicUrl ?? `${config.tls ? 'https' : 'http'}://${hostOf(host)}:${config.port}`
-  return { publicUrl, mediaUrl: config.mediaUrl ?? publicUrl }
+export function endpointsOf(config: ServeConfig): {
+  readonly publicUrl: string
+  readonly mediaUrl: string
+  readonly plainMediaUrl: string | undefined
+} {
+  const host = isWildcard(config.host) ? '127.0.0.1' : hostOf(config.host)
+  const publicUrl = config.publicUrl ?? `${config.tls ? 'https' : 'http'}://${host}:${config.port}`
+  const mediaUrl = config.mediaUrl ?? publicUrl
+  return { publicUrl, mediaUrl, plainMediaUrl: plainMediaUrl(config, mediaUrl) }
+}
+
+/** The address itself where it is one, else the one that BMCs are given for HTTPS. */
+function plainMediaUrl({ mediaListen }: ServeConfig, mediaUrl: string): string | undefined {
+  if (mediaListen === undefined) return undefined
+  const { host, port } = mediaListen
+  return `http://${isWildcard(host) ? new URL(mediaUrl).hostname : hostOf(host)}:${port}`
+}
+
+function isWildcard(host: string): boolean {
+  return host === '::' || host === '0.0.0.0'
 }
 
 /** Where its certificate comes from. */

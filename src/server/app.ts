@@ -73,14 +73,7 @@ export function controllerApp(deps: AppDeps): Hono {
   app.all('/v2', (c) => deps.registry.app.fetch(c.req.raw, c.env))
   app.all('/v2/*', (c) => deps.registry.app.fetch(c.req.raw, c.env))
 
-  const gate: Gate = {
-    account: limitedAccounts(accountByLogin(deps), deps.clock),
-    job: jobBySecret(deps),
-    audit: (entry, ms) => {
-      logAudit(deps.log, entry, { ms })
-      return deps.trail.add(entry, deps.clock.now())
-    },
-  }
+  const gate = gateOf(deps)
   mount(app, HEALTH_ENDPOINTS, healthHandlers(deps), gate)
   mount(app, deps.metricsOpen ? OPEN_METRICS_ENDPOINTS : METRICS_ENDPOINTS, metricsHandlers(deps), gate)
   mount(app, TEST_MEDIUM_ENDPOINTS, testMediumHandlers(deps), gate)
@@ -98,4 +91,27 @@ export function controllerApp(deps: AppDeps): Hono {
   mount(app, DASHBOARD_ENDPOINTS, dashboardHandlers(), gate)
   mount(app, OPENAPI_ENDPOINTS, openApiHandlers(ENDPOINTS), gate)
   return app
+}
+
+/** Media and nothing else, for a listener without TLS: nothing that comes there may carry a password or a token of a person. */
+export function mediaApp(deps: AppDeps): Hono {
+  const app = new Hono()
+  app.onError((error, c) => problemResponse(error, c, deps.log))
+  app.notFound(answerUnmatched({ ...TEST_MEDIUM_ENDPOINTS, ...MEDIA_ENDPOINTS }))
+  app.use(meterRequests(deps.metrics.begin), strictHeaders())
+  const gate = gateOf(deps)
+  mount(app, TEST_MEDIUM_ENDPOINTS, testMediumHandlers(deps), gate)
+  mount(app, MEDIA_ENDPOINTS, mediaHandlers(deps), gate)
+  return app
+}
+
+function gateOf(deps: AppDeps): Gate {
+  return {
+    account: limitedAccounts(accountByLogin(deps), deps.clock),
+    job: jobBySecret(deps),
+    audit: (entry, ms) => {
+      logAudit(deps.log, entry, { ms })
+      return deps.trail.add(entry, deps.clock.now())
+    },
+  }
 }

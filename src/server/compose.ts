@@ -5,14 +5,13 @@ import { openRegistry } from '../registry/registry.ts'
 import { keepCertificate, openCertificate } from '../shared/certificate.ts'
 import { AppError, isAppError } from '../shared/errors.ts'
 import { fingerprintOf } from '../shared/fingerprint.ts'
-import { startServer } from '../shared/http-server.ts'
 import type { Logger } from '../shared/log.ts'
 import { createLoginThrottle } from '../shared/passwords/login-throttle.ts'
 import { reloadOnHangup } from '../shared/reload.ts'
 import { systemClock } from '../shared/time.ts'
 import { openAccounts } from './accounts/accounts.ts'
 import { certificateSource, endpointsOf, hostOf } from './addresses.ts'
-import { controllerApp } from './app.ts'
+import { controllerApp, mediaApp } from './app.ts'
 import { bmcAccess } from './bmcs.ts'
 import { testMedia } from './doctor/test-media.ts'
 import { firstToken } from './first-token.ts'
@@ -27,6 +26,7 @@ import type { JobRecord } from './jobs/record.ts'
 import { jobRecord } from './jobs/record.ts'
 import { runWorker } from './jobs/worker.ts'
 import { loadKeys } from './keys.ts'
+import { startListeners } from './listeners.ts'
 import type { MediaSensor } from './media/boot-watch.ts'
 import { mediaSensor } from './media/boot-watch.ts'
 import { jobMedia } from './media/job-media.ts'
@@ -150,17 +150,17 @@ async function serveData(
   const sensor = await openSensor(maintenance, { jobs, record, log }, signal)
   const note = (id: string, type: EntryType, message: string) => jobs.note(id, { type, message }, clock.now())
 
-  const tests = testMedia(endpoints.mediaUrl)
+  const tests = testMedia(endpoints.mediaUrl, endpoints.plainMediaUrl)
   const profiles = sqliteLearnedProfiles(changing.db, clock, changing.commits)
   const known = sqliteKnownBmcs(changing.db, clock, changing.commits)
   const reach = openReach({ allowLoopback: config.allowLoopbackBmc })
   const bmcs = bmcAccess({ profiles, known, testMedia: tests, clock, log, observe: metrics.bmcRequest, reach })
   const worker = workerCheck(WORKER_PATIENCE_MS)
 
-  const app = controllerApp({
+  const routes = {
     ...bmcs,
     testMedia: tests,
-    reserved: new Set(),
+    reserved: new Set<string>(),
     jobs,
     feed,
     streams,
@@ -188,12 +188,12 @@ async function serveData(
     metricsText: () => metrics.text(db),
     metricsOpen: config.metricsOpen,
     medium: countedMedia(servedMedia({ maintenance, plans: media, servers, sensor }), metrics),
-  })
+  }
 
-  const http = await startServer({
-    fetch: app.fetch,
+  const http = await startListeners(config, {
+    app: controllerApp(routes),
+    media: mediaApp(routes),
     direct: registry.direct,
-    listen: { host: config.host, port: config.port, fd: config.listenFd },
     ...(tls && { tls }),
     log,
   }).catch(async (error: unknown) => {

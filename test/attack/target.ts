@@ -76,6 +76,8 @@ function settings(dir: string, port: number): ServeConfig {
     host: '127.0.0.1',
     port,
     listenFd: undefined,
+    mediaListen: undefined,
+    mediaListenFd: undefined,
     dataDir: join(dir, 'data'),
     publicUrl: undefined,
     mediaUrl: undefined,

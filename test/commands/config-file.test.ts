@@ -105,3 +105,22 @@ test('--check names every value with its origin, and fails for a file that is mi
     'Cannot read the maintenance image',
   )
 })
+
+test('media by plain HTTP need a port of their own, and may have the second socket of the service manager', async () => {
+  expect(readServeConfig(await read('media-listen: 192.0.2.1:8080\n')).mediaListen).toEqual({
+    host: '192.0.2.1',
+    port: 8080,
+  })
+  const shared = await read('listen: 192.0.2.1:8443\nmedia-listen: 192.0.2.1:8443\n')
+  expect(() => readServeConfig(shared)).toThrow(
+    expect.objectContaining({ problems: [expect.objectContaining({ path: `${path} line 2 media-listen` })] }),
+  )
+  const inherited = (count: string) => ({ LISTEN_PID: String(process.pid), LISTEN_FDS: count })
+  const listenFds = async (count: string) => {
+    const { listenFd, mediaListenFd } = readServeConfig(await read('', [], inherited(count)))
+    return [listenFd, mediaListenFd]
+  }
+  expect(await listenFds('1')).toEqual([3, undefined])
+  expect(await listenFds('2')).toEqual([3, 4])
+  await expect(listenFds('3')).rejects.toThrow('one or 2 are expected, 3 were given')
+})

@@ -12,7 +12,14 @@ const listen = { host: '127.0.0.1', port: 8443 }
 const NOTHING: Present = { config: undefined, shipped: undefined, socketText: undefined, serviceActive: false }
 
 function planned(present: Partial<Present>, template = 'new\n'): string[] {
-  return planInstall({ paths, template, listen, start: true, present: { ...NOTHING, ...present } }).map(describe)
+  return planInstall({
+    paths,
+    template,
+    listen,
+    mediaListen: undefined,
+    start: true,
+    present: { ...NOTHING, ...present },
+  }).map(describe)
 }
 
 test('a configuration that was never edited follows the version, an edited one stays', () => {
@@ -25,10 +32,10 @@ test('a configuration that was never edited follows the version, an edited one s
 })
 
 test('the socket is closed only when its address changes', () => {
-  const same = planned({ socketText: socketUnit(listen), serviceActive: true })
+  const same = planned({ socketText: socketUnit(listen, undefined), serviceActive: true })
   expect(same).toContain('run systemctl restart provisioner.service')
   expect(same).not.toContain('run systemctl restart provisioner.socket')
-  const moved = planned({ socketText: socketUnit({ ...listen, port: 1 }), serviceActive: true })
+  const moved = planned({ socketText: socketUnit({ ...listen, port: 1 }, undefined), serviceActive: true })
   expect(moved.slice(-3)).toEqual([
     'run systemctl stop provisioner.service',
     'run systemctl restart provisioner.socket',
@@ -37,7 +44,13 @@ test('the socket is closed only when its address changes', () => {
 })
 
 test('an IPv6 address stands in brackets', () => {
-  expect(socketUnit({ host: '::', port: 443 })).toContain('\nListenStream=[::]:443\n')
+  expect(socketUnit({ host: '::', port: 443 }, undefined)).toContain('\nListenStream=[::]:443\n')
+})
+
+test('the socket for media comes second, which is how the service tells them apart', () => {
+  const text = socketUnit({ host: '::', port: 443 }, { host: '192.0.2.1', port: 80 })
+  const streams = text.split('\n').filter((line) => line.startsWith('ListenStream='))
+  expect(streams).toEqual(['ListenStream=[::]:443', 'ListenStream=192.0.2.1:80'])
 })
 
 test('only purging touches data and configuration', () => {

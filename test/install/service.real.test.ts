@@ -95,6 +95,9 @@ test('an upgrade is the new file, with the former one beside it', () => {
 
 test('it serves port 443 without being root, after its configuration says so', () => {
   expect(said('port-443'), said('moved')).toBe('{"status":"ok"}')
+  // Media alone by plain HTTP, from the second socket.
+  expect(said('port-80'), said('moved')).toContain('its job has ended')
+  expect(said('port-80-else')).toBe('404')
 })
 
 test('a running service is backed up, with the configuration', () => {

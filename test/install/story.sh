@@ -59,8 +59,10 @@ printf ' ' >>/root/newer
 cmp /root/newer /usr/local/bin/provisioner && cmp /provisioner /usr/local/bin/provisioner.previous && echo yes >upgraded
 get /healthz >after-upgrade
 
-sed -i 's/^#listen: .*/listen: 127.0.0.1:443/' $config
+sed -i 's/^#listen: .*/listen: 127.0.0.1:443/; s/^#media-listen: .*/media-listen: 127.0.0.1:80/' $config
 /provisioner install >moved 2>&1
+curl --silent --max-time 10 http://127.0.0.1/media/none/task.iso >port-80
+curl --silent --max-time 10 --output /dev/null --write-out '%{http_code}' http://127.0.0.1/healthz >port-80-else
 curl --silent --insecure --max-time 10 https://127.0.0.1/healthz >port-443
 ps -o user= -p "$(show MainPID)" >user
 

@@ -22,6 +22,8 @@ function config(change: Partial<ServeConfig> = {}): ServeConfig {
     host: '127.0.0.1',
     port: 0,
     listenFd: undefined,
+    mediaListen: undefined,
+    mediaListenFd: undefined,
     dataDir: join(directory, 'data'),
     publicUrl: 'http://127.0.0.1:1',
     mediaUrl: undefined,

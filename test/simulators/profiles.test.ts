@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Bmc } from '../../src/server/jobs/bmc-ports.ts'
+import type { Bmc, MediaUrls } from '../../src/server/jobs/bmc-ports.ts'
 import { mayPass } from '../../src/server/jobs/bmc-session.ts'
 import { bmcConnector } from '../../src/server/redfish/bmc.ts'
 import { PROFILES } from '../../src/simulators/profiles.ts'
@@ -10,6 +10,7 @@ const MEDIA = {
   maintenance: 'https://192.0.2.1:8443/media/tok-1/maintenance.iso',
   task: 'https://192.0.2.1:8443/media/tok-1/task.iso',
   combined: 'https://192.0.2.1:8443/media/tok-1/combined.iso',
+  plainOrigin: 'http://192.0.2.1:8080',
 }
 
 const FULL =
@@ -177,6 +178,29 @@ test.for(Object.keys(ROWS))('%s: a second attempt replaces the media of the firs
   expect(await wholeJob(bmc, found)).toEqual(ROWS[name]?.slots)
   await bmc.close()
   expect(found.machine.starts).toEqual(['cd', 'disk'])
+})
+
+test('the first XCC is given plain HTTP where there is some, the second HTTPS', async () => {
+  const given = async (what: string, media: MediaUrls) => {
+    const { address, simulator } = await simulated(what)
+    const bmc = await bmcConnector(QUICK)(address, never)
+    try {
+      await bmc.insertMedia(media, () => undefined, never)
+      return Object.values(simulator.images()).filter(Boolean)
+    } finally {
+      await bmc.close()
+    }
+  }
+  const plain = [MEDIA.maintenance, MEDIA.task].map((url) => url.replace('https://192.0.2.1:8443', MEDIA.plainOrigin))
+  expect((await given('xcc', MEDIA)).toSorted()).toEqual(plain)
+  expect((await given('xcc2', MEDIA)).toSorted()).toEqual([MEDIA.maintenance, MEDIA.task])
+  expect(await given('ami', MEDIA)).toEqual([MEDIA.maintenance, MEDIA.task])
+  const { plainOrigin: _, ...secure } = MEDIA
+  await expect(given('xcc', secure)).rejects.toThrow(
+    'this BMC takes media by HTTP alone, and was given https://192.0.2.1:8443',
+  )
+  const unsafe = { maintenance: plain[0] ?? '', task: plain[1] ?? '' }
+  await expect(given('ami', unsafe)).rejects.toThrow('by HTTPS alone, and was given http://192.0.2.1:8080')
 })
 
 test('Lenovo: after a system was installed, no boot setting is written', async () => {

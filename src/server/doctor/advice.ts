@@ -29,7 +29,12 @@ const ADVICE: readonly { readonly says: RegExp; readonly advice: string }[] = [
     advice: 'This BMC cannot boot from HTTP. Update its firmware, or provision it by another way.',
   },
   {
-    says: /ValueFormat|https, a name/i,
+    says: /media by HTTP alone/,
+    advice:
+      'Start the controller with --media-listen ADDR:PORT too: media, and nothing else, are then served by plain HTTP.',
+  },
+  {
+    says: /media by HTTPS alone|ValueFormat|https, a name/i,
     advice: 'The BMC does not take the URL: it may want https. Start the controller with TLS and an https --media-url.',
   },
   {

@@ -129,12 +129,12 @@ async function tryMedium(bmc: Checkup, deps: DoctorDeps, findings: Finding[], si
       const [taken] = await bmc.foreign(signal)
       if (taken !== undefined) return occupied(taken)
       stand = 'sent'
-      const slot = await bmc.insert(test.url, signal).catch((error: unknown) => {
+      const { slot, url } = await bmc.insert(test, signal).catch((error: unknown) => {
         if (isAppError(error) && error.code !== 'redfish-unreachable') stand = 'refused'
         throw error
       })
       stand = 'in'
-      return ok('insert', `slot ${slot} took ${new URL(test.url).origin}/media/…`)
+      return ok('insert', `slot ${slot} took ${new URL(url).origin}/media/…`)
     })
     if (stand === 'in') await look('fetch', findings, signal, () => fetched(test, deps.fetchMs, signal))
     else findings.push(skipped('fetch', 'nothing was inserted'))

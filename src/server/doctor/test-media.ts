@@ -3,6 +3,7 @@ import { planIso } from '../../isobuilder/plan.ts'
 import { bytesSource } from '../../isobuilder/source.ts'
 import { AppError } from '../../shared/errors.ts'
 import { base32 } from '../../shared/ids.ts'
+import type { MediumUrl } from '../jobs/bmc-ports.ts'
 import type { Medium } from '../media/medium.ts'
 import { planMedium } from '../media/medium.ts'
 
@@ -13,8 +14,7 @@ export interface TestMedia {
   find(token: string): TestMedium | undefined
 }
 
-export interface TestMedium {
-  readonly url: string
+export interface TestMedium extends MediumUrl {
   readonly medium: Medium
   /** Told of each request: `HEAD`, `GET`. */
   seen(method: string): void
@@ -29,7 +29,7 @@ export const TEST_MEDIUM_NAME = 'doctor.iso'
 const MAX_REQUESTS = 100
 const TEXT = 'A medium of provisioner server doctor. It holds nothing and can be ejected.\n'
 
-export function testMedia(mediaUrl: string): TestMedia {
+export function testMedia(mediaUrl: string, plainOrigin?: string): TestMedia {
   const open = new Map<string, TestMedium>()
   return {
     find: (token) => open.get(token),
@@ -38,6 +38,7 @@ export function testMedia(mediaUrl: string): TestMedia {
       const requests: string[] = []
       const medium: TestMedium = {
         url: `${mediaUrl}/media/${token}/${TEST_MEDIUM_NAME}`,
+        plainOrigin,
         medium: planMedium(planOf(token)),
         requests,
         seen: (method) => void (requests.length < MAX_REQUESTS && requests.push(method)),

@@ -18,6 +18,13 @@ export interface MediaUrls {
   readonly task: string
   /** Both as one virtual file, for a BMC with one slot. */
   readonly combined?: string
+  /** The same media by plain HTTP: what stands in place of scheme, host and port. */
+  readonly plainOrigin?: string | undefined
+}
+
+/** One medium, as `MediaUrls` has three. */
+export interface MediumUrl extends Pick<MediaUrls, 'plainOrigin'> {
+  readonly url: string
 }
 
 /** What a BMC told about itself; goes into the job's events. */
@@ -115,8 +122,8 @@ export interface Checkup {
   slots(signal: AbortSignal): Promise<readonly SlotFacts[]>
   /** Slots with somebody else's medium, which an insert would take the place of. */
   foreign(signal: AbortSignal): Promise<readonly SlotFacts[]>
-  /** Inserts one medium into the slot that boots; gives its id. */
-  insert(url: string, signal: AbortSignal): Promise<string>
+  /** Inserts one medium into the slot that boots; gives the slot's id, and the URL that was taken. */
+  insert(medium: MediumUrl, signal: AbortSignal): Promise<{ readonly slot: string; readonly url: string }>
   eject(signal: AbortSignal): Promise<void>
   /** How the virtual CD would be started; @throws `redfish-unsupported` */
   bootTarget(signal: AbortSignal): Promise<string>

@@ -16,6 +16,8 @@ export interface Endpoints {
   readonly publicUrl: string
   /** The BMCs: media. */
   readonly mediaUrl: string
+  /** The same for BMCs that take no HTTPS. */
+  readonly plainMediaUrl?: string | undefined
   /** What the maintenance OS must trust; null on plain HTTP. */
   readonly caPem: string | null
 }
@@ -52,6 +54,7 @@ export function jobMedia(deps: JobMediaDeps): TaskPlans {
       maintenance: `${deps.endpoints.mediaUrl}/media/${mediaToken}/maintenance.iso`,
       task: `${deps.endpoints.mediaUrl}/media/${mediaToken}/task.iso`,
       combined: `${deps.endpoints.mediaUrl}/media/${mediaToken}/combined.iso`,
+      plainOrigin: deps.endpoints.plainMediaUrl,
     }),
   }
 }

@@ -75,10 +75,10 @@ export function createDrive(client: RedfishClient, discovery: Discovery, learnin
         tried = await climb(slot, url, signal)
       }
       const { answer, shape, reason } = tried
-      if (!isOk(answer)) return refusalOf(slot, reason, answer)
+      if (!isOk(answer)) return refusalOf(slot, url, reason, answer)
       const isIn = (seen: Slot | undefined) => seen !== undefined && holds(seen, url)
       const now = await pollUntil(() => read(slot, signal), isIn, polling, signal)
-      if (!isIn(now)) return notInserted(slot, now)
+      if (!isIn(now)) return notInserted(slot, url, now)
       await learning.keep({ insert: shape })
       return undefined
     },
@@ -135,18 +135,20 @@ async function attach(client: RedfishClient, discovery: Discovery, signal: Abort
 }
 
 /** What the BMC said at first, and what it said at last when that was something else. */
-function refusalOf(slot: Slot, reason: RedfishAnswer, last: RedfishAnswer): AppError {
-  const first = refused(`insert the medium into slot ${slot.id}`, reason)
+function refusalOf(slot: Slot, url: string, reason: RedfishAnswer, last: RedfishAnswer): AppError {
+  const first = refused(insertOf(slot, url), reason)
   if (answerText(reason) === answerText(last)) return first
   const cause = refused('insert it in any other way', last)
   return new AppError(first.code, first.message, { cause, facts: first.facts })
 }
 
-function notInserted(slot: Slot, now: Slot | undefined): AppError {
+/** Without the path: its token is the permission to read the medium. */
+function insertOf(slot: Slot, url: string): string {
+  return `insert the medium into slot ${slot.id} from ${new URL(url).origin}`
+}
+
+function notInserted(slot: Slot, url: string, now: Slot | undefined): AppError {
   const state =
     now === undefined ? 'the slot is gone' : now.inserted === false ? 'it shows no medium' : 'it shows another medium'
-  return new AppError(
-    'redfish-answer',
-    `Cannot insert the medium into slot ${slot.id}: the BMC accepted it, but ${state}`,
-  )
+  return new AppError('redfish-answer', `Cannot ${insertOf(slot, url)}: the BMC accepted it, but ${state}`)
 }

@@ -89,6 +89,5 @@ export function nextShape(shape: InsertShape, refusal: RedfishAnswer): InsertSha
 /** HTTP or HTTPS as the URL has it, spelled as the BMC's list spells it. "URI" is no TransferProtocolType. */
 function protocolOf(slot: Slot, image: string): string {
   const scheme = new URL(image).protocol.slice(0, -1).toUpperCase()
-  const allowed = slot.insert?.allowable('TransferProtocolType')
-  return allowed?.find((value) => value.toUpperCase() === scheme) ?? scheme
+  return slot.protocols?.find((value) => value.toUpperCase() === scheme) ?? scheme
 }

@@ -23,6 +23,8 @@ export interface Quirks {
   readonly bootSlots: readonly string[] | undefined
   /** Where a manager has its attributes when no link leads there. */
   readonly attributesBeside: string | undefined
+  /** Media by HTTP are taken and by HTTPS are not, when the BMC does not list what it takes. */
+  readonly plainMedia: boolean
 }
 
 export const STANDARD: Quirks = {
@@ -36,6 +38,7 @@ export const STANDARD: Quirks = {
   hiddenSlots: [],
   bootSlots: undefined,
   attributesBeside: undefined,
+  plainMedia: false,
 }
 
 /** Older iDRACs do not link their attributes (aiohmi). */
@@ -103,6 +106,12 @@ export const QUIRKS: readonly QuirkRow[] = [
     match: /^lenovo.*SR6[35]5/i,
     quirks: { fullBootPayload: true, keepBootOverride: true },
     seen: 'SR635 and SR655 have the BMC of AMI',
+  },
+  {
+    match: /^lenovo/i,
+    bmc: /^Lenovo XClarity Controller (?!\d )/i,
+    quirks: { keepBootOverride: true, plainMedia: true },
+    seen: 'Lenovo: the first XCC mounts from HTTP and NFS, XCC2 from HTTPS too',
   },
   {
     match: /^lenovo/i,

@@ -68,6 +68,8 @@ export interface Slot {
   readonly eject: Action | undefined
   /** Huawei: one action for both. */
   readonly control: Action | undefined
+  /** TransferProtocolType, as far as the BMC lists its values. */
+  readonly protocols: readonly string[] | undefined
   /** The slot is changed by PATCH (Lenovo XCC). */
   readonly patchable: boolean
 }
@@ -130,6 +132,7 @@ export function parseManager({ path, body }: Resource): Manager {
 
 export function parseSlot(resource: Resource): Slot {
   const { body, path, allow } = resource
+  const insert = parseAction(body, '#VirtualMedia.InsertMedia') ?? hpAction(body, 'InsertVirtualMedia')
   return {
     resource,
     id: textAt(body, 'Id') ?? path.split('/').filter(Boolean).at(-1) ?? path,
@@ -137,9 +140,11 @@ export function parseSlot(resource: Resource): Slot {
     image: textAt(body, 'Image'),
     inserted: flagAt(body, 'Inserted'),
     connectedVia: textAt(body, 'ConnectedVia'),
-    insert: parseAction(body, '#VirtualMedia.InsertMedia') ?? hpAction(body, 'InsertVirtualMedia'),
+    insert,
     eject: parseAction(body, '#VirtualMedia.EjectMedia') ?? hpAction(body, 'EjectVirtualMedia'),
     control: actionOf(at(body, 'Oem', 'Huawei', 'Actions', '#VirtualMedia.VmmControl')),
+    protocols:
+      insert?.allowable('TransferProtocolType') ?? textsAt(body, 'TransferProtocolType@Redfish.AllowableValues'),
     patchable: allow.includes('PATCH'),
   }
 }

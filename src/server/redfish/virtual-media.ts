@@ -1,11 +1,12 @@
 import { AppError, isAppError } from '../../shared/errors.ts'
 import { sleep } from '../../shared/time.ts'
-import type { MediaUrls, RedfishStep } from '../jobs/bmc-ports.ts'
+import type { MediaUrls, MediumUrl, RedfishStep } from '../jobs/bmc-ports.ts'
 import { isOk } from './answer.ts'
 import type { RedfishClient } from './client.ts'
 import { type Discovery, readSlots } from './discover.ts'
 import { createDrive } from './drive.ts'
 import type { Learning } from './learning.ts'
+import { schemeTrouble, urlFor } from './medium-url.ts'
 import type { Slot } from './resources.ts'
 import { chooseSlots, compareIds, isCd, isEmpty, isOurs, isUsable, mayBeOurs } from './slots.ts'
 import type { Timing } from './timing.ts'
@@ -16,8 +17,8 @@ export interface VirtualMedia {
   insertBoth(media: MediaUrls, onStep: (step: RedfishStep) => void, signal: AbortSignal): Promise<void>
   /** Media of somebody else that one medium of ours would take the place of. */
   foreign(signal: AbortSignal): Promise<readonly Slot[]>
-  /** One medium into the slot that boots, or another that holds nobody else's; gives the slot's id. */
-  insertOne(url: string, signal: AbortSignal): Promise<string>
+  /** One medium into the slot that boots, or another that holds nobody else's; gives the slot's id and what it was given. */
+  insertOne(medium: MediumUrl, signal: AbortSignal): Promise<{ readonly slot: string; readonly url: string }>
   ejectOurs(signal: AbortSignal): Promise<void>
 }
 
@@ -50,13 +51,15 @@ export function createVirtualMedia(
   const choose = (slots: readonly Slot[]) => chooseSlots(slots, learning.profile(), discovery.quirks.bootSlots)
 
   /** Tries the slots in turn until one takes the medium. */
-  async function insertIntoOne(slots: readonly Slot[], url: string, signal: AbortSignal): Promise<Taken> {
+  async function insertIntoOne(slots: readonly Slot[], medium: MediumUrl, signal: AbortSignal): Promise<Taken> {
     const refusals: AppError[] = []
     for (const slot of slots) {
       if (refusals.length > 0 && !isEmpty(slot)) await drive.eject(slot, signal)
-      const refusal = await drive.insert(slot, urlFor(slot, url), signal)
+      const url = urlFor(slot, medium, discovery.quirks)
+      const refusal = await drive.insert(slot, url, signal)
       if (refusal === undefined) return { slot, isUsual: refusals.every(isAbsent) }
-      refusals.push(refusal)
+      const trouble = schemeTrouble(slot, url, discovery.quirks)
+      refusals.push(trouble === undefined ? refusal : wrongScheme(trouble, refusal))
     }
     throw combined(refusals, discovery)
   }
@@ -71,18 +74,19 @@ export function createVirtualMedia(
     return slots.filter((slot) => isUsable(slot) && !isEmpty(slot) && isIt(slot))
   }
 
-  async function insertTogether(slots: readonly Slot[], { combined: url }: MediaUrls, signal: AbortSignal) {
-    if (url === undefined) {
+  async function insertTogether(slots: readonly Slot[], { combined, plainOrigin }: MediaUrls, signal: AbortSignal) {
+    if (combined === undefined) {
       const [slot] = slots
       throw new AppError('redfish-unsupported', `Cannot mount two media: the BMC has one usable slot, ${slot?.id}`)
     }
-    return insertIntoOne(slots, url, signal)
+    return insertIntoOne(slots, { url: combined, plainOrigin }, signal)
   }
 
   return {
     slots: slotsNow,
 
     async insertBoth(media, onStep, signal) {
+      const { maintenance, plainOrigin } = media
       onStep('redfish.mount.maintenance')
       const slots = await slotsNow(signal)
       const choice = choose(slots)
@@ -93,10 +97,11 @@ export function createVirtualMedia(
         isUsual ? learning.keep({ bootSlot: id, taskSlot: null }) : undefined
       if (oneOnly) return learnOne(await insertTogether(choice.boot, media, signal))
 
-      const boot = await insertIntoOne(choice.boot, media.maintenance, signal)
+      const boot = await insertIntoOne(choice.boot, { url: maintenance, plainOrigin }, signal)
       onStep('redfish.mount.task')
       try {
-        const task = await insertIntoOne(taskSlots(choice.task, boot.slot), media.task, signal)
+        const left = taskSlots(choice.task, boot.slot)
+        const task = await insertIntoOne(left, { url: media.task, plainOrigin }, signal)
         if (boot.isUsual && task.isUsual) await learning.keep({ bootSlot: boot.slot.id, taskSlot: task.slot.id })
       } catch (error) {
         // "A lot of hardware does not allow two virtual media at the same time", and does not say so before.
@@ -113,13 +118,13 @@ export function createVirtualMedia(
       return inTheWay(slots, [boot[0]]).filter((slot) => !isOurs(slot))
     },
 
-    async insertOne(url, signal) {
+    async insertOne(medium, signal) {
       const slots = await slotsNow(signal)
       const { boot } = choose(slots)
       await makeRoom(slots, [boot[0]], signal)
       const free = boot.filter((slot) => isEmpty(slot) || isOurs(slot))
-      const { slot } = await insertIntoOne(free, url, signal)
-      return slot.id
+      const { slot } = await insertIntoOne(free, medium, signal)
+      return { slot: slot.id, url: urlFor(slot, medium, discovery.quirks) }
     },
 
     async ejectOurs(signal) {
@@ -146,11 +151,6 @@ async function switchOn(client: RedfishClient, { managers }: Discovery, signal: 
   return target !== undefined && isOk(await client.post(target, { RMediaState: 'Enable' }, signal))
 }
 
-/** A USB stick slot wants the same bytes under a name that ends in .img (Dell, HPE). */
-function urlFor(slot: Slot, url: string): string {
-  return isCd(slot) ? url : url.replace(/\.iso$/, '.img')
-}
-
 /** A slot that is not there (404) or not for media (405), today and on every other server of the kind. */
 function isAbsent({ facts }: AppError): boolean {
   return facts['status'] === 404 || facts['status'] === 405
@@ -168,6 +168,12 @@ function combined(refusals: readonly AppError[], { quirks }: Discovery): AppErro
     return new AppError('redfish-unsupported', `Cannot use the virtual media of this BMC: ${state}`, { cause: first })
   }
   return last === undefined || last === first ? first : withCause(first, last)
+}
+
+/** The scheme first: it explains what the BMC says, and the operator can change it. */
+function wrongScheme(trouble: string, refusal: AppError): AppError {
+  const { facts } = refusal
+  return new AppError('redfish-unsupported', `Cannot insert a medium: ${trouble}`, { cause: refusal, facts })
 }
 
 function withCause({ code, message, facts }: AppError, cause: AppError): AppError {

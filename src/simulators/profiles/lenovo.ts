@@ -36,7 +36,7 @@ const XCC: Omit<Profile, 'name' | 'title' | 'manager'> = {
     slots: SLOTS,
     together: 4,
     change: 'patch',
-    schemes: ['http', 'https'],
+    schemes: ['http'],
     takes: ['Inserted', 'WriteProtected', 'TransferProtocolType', 'TransferMethod', 'UserName', 'Password'],
     demands: ['Inserted'],
     status: 200,
@@ -51,7 +51,7 @@ export const LENOVO: readonly Profile[] = [
   {
     ...XCC,
     name: 'xcc',
-    title: 'Lenovo XCC',
+    title: 'Lenovo XCC, media by HTTP alone',
     manager: { path: MANAGER, model: 'Lenovo XClarity Controller', firmware: 'CDI3A8N 9.40' },
   },
   {
@@ -64,6 +64,7 @@ export const LENOVO: readonly Profile[] = [
       ...XCC.media,
       path: `${SYSTEM}/VirtualMedia`,
       linkedFrom: 'system',
+      schemes: ['http', 'https'],
       takes: [...XCC.media.takes, 'VerifyCertificate'],
     },
   },

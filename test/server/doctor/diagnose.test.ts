@@ -22,7 +22,7 @@ import { never } from '../redfish/connected.ts'
 import { NO_GATE } from '../support/no-gate.ts'
 
 /** The controller's part: media over real HTTP, so that a simulated BMC can fetch. */
-async function openMedia() {
+async function openMedia(url?: string, beside = false) {
   const { promise, resolve } = Promise.withResolvers<void>()
   const app = new Hono()
   const http = createServer(getRequestListener(app.fetch)).listen(0, '127.0.0.1', resolve)
@@ -31,7 +31,8 @@ async function openMedia() {
     http.closeAllConnections()
     http.close()
   })
-  const media = testMedia(`http://127.0.0.1:${(http.address() as AddressInfo).port}`)
+  const plain = `http://127.0.0.1:${(http.address() as AddressInfo).port}`
+  const media = testMedia(url ?? plain, beside ? plain : undefined)
   mount(app, TEST_MEDIUM_ENDPOINTS, testMediumHandlers({ testMedia: media }), NO_GATE)
   return media
 }
@@ -120,6 +121,27 @@ test.for<[string, string, RegExp]>([
   const findings = await examine(what)
   expect(short(findings)).toContain(line)
   expect(findings.find(({ check }) => line.startsWith(check))?.advice).toMatch(advice)
+})
+
+test.for<[string, boolean, string, RegExp]>([
+  ['xcc', true, 'ok', /^slot EXT1 took http:\/\/127\.0\.0\.1:\d+\/media\/…$/],
+  ['xcc', false, 'failed', /takes media by HTTP alone, and was given https:\/\/127\.0\.0\.1:1:/],
+  ['xcc2', true, 'failed', /into slot EXT1 from https:\/\/127\.0\.0\.1:1: /],
+])('%s, plain HTTP beside HTTPS: %s; the URL that was tried is told', async ([what, beside, state, words]) => {
+  const machine = simulatedMachine({
+    serial: 'SN-1',
+    power: 'on',
+    plays: false,
+    faults: new Set(),
+    stepMs: 0,
+    say: () => undefined,
+  })
+  const { address } = await simulated(what, machine)
+  const media = await openMedia('https://127.0.0.1:1', beside)
+  const deps = { connect: checkupConnector(QUICK), testMedia: media, clock: systemClock, fetchMs: 20 }
+  const insert = (await diagnose(serverAt(address), deps, never)).find(({ check }) => check === 'insert')
+  expect(insert).toMatchObject({ state, message: expect.stringMatching(words) })
+  if (what === 'xcc' && !beside) expect(insert?.advice).toMatch(/--media-listen/)
 })
 
 const FOREIGN = 'https://192.0.2.9/s3cr3t/debian.iso'

@@ -50,7 +50,12 @@ export async function startLife({ jobs, servers, bmcUrl, mortal, cut, worker, sk
   const connect = bmcConnector(QUICK)
   const urls = ({ mediaToken }: Job) => {
     const of = (name: string) => `https://192.0.2.1:8443/media/${mediaToken}/${name}.iso`
-    return { maintenance: of('maintenance'), task: of('task'), combined: of('combined') }
+    return {
+      maintenance: of('maintenance'),
+      task: of('task'),
+      combined: of('combined'),
+      plainOrigin: 'http://192.0.2.1:8080',
+    }
   }
   const deps = {
     jobs: store,

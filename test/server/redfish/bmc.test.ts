@@ -158,7 +158,7 @@ test('a medium the BMC cannot read is reported for its step, without the media t
   const steps: string[] = []
   const failure = bmc.insertMedia(MEDIA, (step) => steps.push(step), never)
   await expect(failure).rejects.toThrow(
-    /slot Cd1: HTTP 400: Unable to read the image: Error: no route to http:\/\/192\.0\.2\.1\/media\/\[redacted\]\//,
+    /slot Cd1 from http:\/\/192\.0\.2\.1: HTTP 400: Unable to read the image: Error: no route to http:\/\/192\.0\.2\.1\/media\/\[redacted\]\//,
   )
   expect(steps).toEqual(['redfish.mount.maintenance'])
 })
@@ -168,7 +168,7 @@ test('a BMC that accepts a medium and shows none is not believed', async () => {
     intercept: ({ path }) => (path.endsWith('InsertMedia') ? { status: 204 } : undefined),
   })
   await expect(bmc.insertMedia(MEDIA, () => undefined, never)).rejects.toThrow(
-    'Cannot insert the medium into slot Cd1: the BMC accepted it, but it shows no medium',
+    'Cannot insert the medium into slot Cd1 from http://192.0.2.1: the BMC accepted it, but it shows no medium',
   )
 })
 

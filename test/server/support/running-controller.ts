@@ -33,6 +33,9 @@ export async function startController(): Promise<RunningController> {
     host: '127.0.0.1',
     port: await freePort(),
     listenFd: undefined,
+    // A simulated XCC takes media by plain HTTP alone.
+    mediaListen: { host: '127.0.0.1', port: await freePort() },
+    mediaListenFd: undefined,
     dataDir: join(directory, 'data'),
     publicUrl: undefined,
     mediaUrl: undefined,

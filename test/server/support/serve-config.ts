@@ -6,6 +6,8 @@ export function configOf(change: Partial<ServeConfig> & Pick<ServeConfig, 'dataD
     host: '127.0.0.1',
     port: 0,
     listenFd: undefined,
+    mediaListen: undefined,
+    mediaListenFd: undefined,
     publicUrl: 'http://127.0.0.1:1',
     mediaUrl: undefined,
     maintenanceIso: undefined,

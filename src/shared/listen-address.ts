@@ -1,0 +1,13 @@
+/** An address to listen on. */
+export interface ListenAddress {
+  readonly host: string
+  readonly port: number
+}
+
+/** `127.0.0.1:8443`, `[::]:8443` or `:8443` (all addresses); undefined when it is none of them. */
+export function parseListen(text: string): ListenAddress | undefined {
+  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]*)):([0-9]{1,5})$/.exec(text)
+  const port = Number(match?.[3])
+  if (match === null || port > 65535) return undefined
+  return { host: match[1] ?? (match[2] === '' || match[2] === undefined ? '::' : match[2]), port }
+}
