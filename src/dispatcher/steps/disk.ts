@@ -2,6 +2,7 @@ import { realpath } from 'node:fs/promises'
 import { formatBytes, parseByteSize } from '../../shared/byte-size.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { DiskSelector, Recipe } from '../../shared/recipe/schema.ts'
+import { type Mountpoints, mountedAt, parseBlockDevices, planList } from './lsblk.ts'
 import type { StepContext } from './step.ts'
 
 /** A whole disk, as lsblk(8) tells of it. */
@@ -24,12 +25,12 @@ export interface Disk {
   readonly inUse?: string
 }
 
-const COLUMNS = 'NAME,KNAME,PKNAME,PATH,TYPE,SIZE,LOG-SEC,SERIAL,WWN,MODEL,TRAN,RM,RO,MOUNTPOINT'
+const COLUMNS = 'NAME,KNAME,PKNAME,PATH,TYPE,SIZE,LOG-SEC,SERIAL,WWN,MODEL,TRAN,RM,RO,MOUNTPOINTS'
 
 /** The disk the recipe means, or an error that lists what there is. The media of this boot are never it. */
 export async function findDisk(context: Pick<StepContext, 'recipe' | 'programs' | 'protectedDevices' | 'signal'>) {
   const { recipe, programs, protectedDevices, signal } = context
-  const listing = await programs.read({ argv: ['lsblk', '--json', '--bytes', '--list', '--output', COLUMNS] }, signal)
+  const listing = await programs.read(planList(COLUMNS), signal)
   const named = recipe.target_disk ?? recipe.disk_selector?.path
   const real = named === undefined ? undefined : await realpath(named).catch(() => named)
   return chooseDisk(recipe, parseDisks(listing), protectedDevices, real)
@@ -37,7 +38,7 @@ export async function findDisk(context: Pick<StepContext, 'recipe' | 'programs' 
 
 /** Reads `lsblk --json --bytes --list`: whole disks and multipath mappings; the paths below a mapping are left out. */
 export function parseDisks(listing: string): Disk[] {
-  const { blockdevices } = JSON.parse(listing) as { blockdevices: readonly Row[] }
+  const blockdevices = parseBlockDevices<Row>(listing)
   const below = new Set(blockdevices.filter((row) => row.type === 'mpath').map((row) => row.pkname))
   const disks = new Map<string, Disk>()
   for (const row of blockdevices) {
@@ -64,14 +65,14 @@ interface Row {
   readonly tran: string | null
   readonly rm: boolean | string
   readonly ro: boolean | string
-  readonly mountpoint?: string | null
+  readonly mountpoints?: Mountpoints
 }
 
 /** What lies on a device, all the way up: mounts in this namespace, and everything that is neither disk nor partition. */
 function usersOf(row: Row, rows: readonly Row[]): string[] {
   const above = rows.filter(({ pkname, name }) => pkname === row.kname && name !== row.name)
   const holders = above.filter(({ type }) => type !== 'part').map(({ path, type }) => `${path} (${type})`)
-  const mounted = row.mountpoint ? [`${row.path} (${row.mountpoint})`] : []
+  const mounted = mountedAt(row.mountpoints).map((place) => `${row.path} (${place})`)
   return [...new Set([...mounted, ...holders, ...above.flatMap((next) => usersOf(next, rows))])]
 }
 
@@ -117,16 +118,15 @@ export function chooseDisk(
   }
   if (selector === undefined) throw refused('Cannot choose a disk: the recipe names none')
   const candidates = disks.filter(
-    (disk) =>
-      !disk.removable &&
-      disk.bus !== 'usb' &&
-      !disk.readOnly &&
-      disk.inUse === undefined &&
-      !isProtected(disk, protectedDevices),
+    (disk) => !disk.removable && disk.bus !== 'usb' && !isProtected(disk, protectedDevices),
   )
   const matching = candidates.filter((disk) => matches(disk, selector, real))
   const [disk] = matching
-  if (disk !== undefined && matching.length === 1) return disk
+  if (disk !== undefined && matching.length === 1) {
+    // Counted before: of two that match, which one dies must not depend on what else holds the other in this boot.
+    if (disk.inUse !== undefined) throw refused(`Cannot write ${describeDisk(disk)}`)
+    return writable(disk, protectedDevices)
+  }
   const wanted = JSON.stringify(selector)
   if (disk === undefined) throw refused(`Cannot find a disk that matches ${wanted}: this server has ${known}`)
   const several = matching.map(describeDisk).join('; ')

@@ -6,6 +6,7 @@ import { writeFileAtomic } from '../../shared/files.ts'
 import { retry } from '../../shared/time.ts'
 import type { Disk } from './disk.ts'
 import { describeDisk } from './disk.ts'
+import { type Mountpoints, mountedAt, parseBlockDevices, planList } from './lsblk.ts'
 import { identityOf } from './prepared-disk.ts'
 import type { StepContext } from './step.ts'
 
@@ -56,29 +57,27 @@ export async function checkIdle(disk: Disk, read: Read, signal: AbortSignal): Pr
   await retry(claim, IDLE_WAIT, isBusy, signal).catch(async (cause: unknown) => {
     signal.throwIfAborted()
     if (!isBusy(cause)) throw new AppError('step-failed', `Cannot open ${describeDisk(disk)}`, { cause })
-    const holders = readListing(await read(planListing(disk))).filter(
-      ({ type, mountpoint }) => (type !== 'disk' && type !== 'part') || mountpoint !== undefined,
-    )
-    const names = holders.map(({ path, type, mountpoint }) => `${path} (${mountpoint ?? type})`).join(', ')
+    const rows = (await listed(disk, read)).map((row) => ({ ...row, places: mountedAt(row.mountpoints) }))
+    const holders = rows.filter(({ type, places }) => (type !== 'disk' && type !== 'part') || places.length > 0)
+    const names = holders.map(({ path, type, places }) => `${path} (${places.join(', ') || type})`).join(', ')
     throw new AppError('disk-refused', `Cannot erase ${describeDisk(disk)}: it is in use${names && `, by ${names}`}`)
   })
 }
 
 /** Present partitions of the disk, to be wiped too. */
 async function oldPartitions(disk: Disk, read: Read): Promise<string[]> {
-  const listing = await read(planListing(disk))
-  return readListing(listing).flatMap(({ path, type }) => (type === 'part' ? [path] : []))
+  return (await listed(disk, read)).flatMap(({ path, type }) => (type === 'part' ? [path] : []))
 }
 
-function planListing(disk: Disk): Command {
-  return { argv: ['lsblk', '--noheadings', '--list', '--output', 'PATH,TYPE,MOUNTPOINT', disk.path] }
+interface Row {
+  readonly path: string
+  readonly type: string
+  readonly mountpoints: Mountpoints
 }
 
-function readListing(listing: string) {
-  return listing.split('\n').flatMap((line) => {
-    const [path, type, mountpoint] = line.trim().split(/\s+/)
-    return path !== undefined && type !== undefined ? [{ path, type, mountpoint }] : []
-  })
+/** The disk and everything on it. */
+async function listed(disk: Disk, read: Read): Promise<readonly Row[]> {
+  return parseBlockDevices<Row>(await read(planList('PATH,TYPE,MOUNTPOINTS', disk.path)))
 }
 
 /** How much of the start must be zeros: boot sectors and both kinds of partition table lie there. */

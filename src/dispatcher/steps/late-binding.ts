@@ -18,6 +18,7 @@ import {
 import { planGrowFileSystem, probeFileSystem } from './grow.ts'
 import { placeInInstalled } from './installed-root.ts'
 import { CONFIG_DRIVE_BYTES, wantsConfigDrive } from './layout.ts'
+import { parseBlockDevices, planList } from './lsblk.ts'
 import { NEW_ROOT, withMounts } from './mounts.ts'
 import { FIRMWARE, makeBootEntry } from './nvram.ts'
 import type { StepContext } from './step.ts'
@@ -81,9 +82,16 @@ function appended(disk: Disk, table: DiskTable): string {
 
 /** A partition of the image that is one already, by the label of its file system or its own. */
 async function findConfigDrive(disk: Disk, { programs, signal }: BindContext): Promise<string | undefined> {
-  const columns = 'PATH,TYPE,FSTYPE,LABEL,PARTLABEL,PARTTYPE'
-  const text = await programs.read({ argv: ['lsblk', '--json', '--list', '--output', columns, disk.path] }, signal)
-  return configDriveOf(text)
+  return configDriveOf(await programs.read(planList('PATH,TYPE,FSTYPE,LABEL,PARTLABEL,PARTTYPE', disk.path), signal))
+}
+
+interface PartitionRow {
+  readonly path: string
+  readonly type: string
+  readonly fstype: string | null
+  readonly label: string | null
+  readonly partlabel: string | null
+  readonly parttype: string | null
 }
 
 /**
@@ -91,18 +99,8 @@ async function findConfigDrive(disk: Disk, { programs, signal }: BindContext): P
  * the drive is made anew and the boot loader would go.
  */
 export function configDriveOf(listing: string): string | undefined {
-  const { blockdevices } = JSON.parse(listing) as {
-    blockdevices: readonly {
-      path: string
-      type: string
-      fstype: string | null
-      label: string | null
-      partlabel: string | null
-      parttype: string | null
-    }[]
-  }
   const isCidata = (name: string | null) => name?.toLowerCase() === 'cidata'
-  return blockdevices.find(
+  return parseBlockDevices<PartitionRow>(listing).find(
     ({ type, fstype, label, partlabel, parttype }) =>
       type === 'part' &&
       !isEspType(parttype ?? '') &&

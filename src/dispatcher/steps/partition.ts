@@ -27,6 +27,7 @@ export const partition: Step = {
     const old = await claimDisk(disk, context)
     for (const command of planTable(disk, slots, old)) await programs.run(command, signal)
     await waitForNodes(disk, slots, (command) => programs.run(command, signal), signal)
+    await programs.run(planWipe(disk, slots), signal)
     for (const slot of slots) {
       const command = planFormat(disk, slot)
       if (command !== undefined) await programs.run(command, signal)
@@ -72,6 +73,14 @@ export function planTable(disk: Disk, slots: readonly Slot[], old: readonly stri
     },
     SETTLE,
   ]
+}
+
+/**
+ * A table that was removed earlier has hidden what lay in its partitions, and a new one in the same place would show it again: as an
+ * array, or beside the new file system's own signature, which then is ambiguous (blkid(8)).
+ */
+export function planWipe(disk: Pick<Disk, 'path'>, slots: readonly Slot[]): Command {
+  return { argv: ['wipefs', '--all', '--force', '--quiet', ...slots.map(({ number }) => partitionPath(disk, number))] }
 }
 
 /** Makes the file system; undefined for `none`. */

@@ -4,10 +4,7 @@ import { type FailureCase, LINUX_STEPS } from './case.ts'
 
 /** A disk that is a sparse file in the container's own /dev. Everything else is the image's own program, or not there. */
 const LSBLK = `[ -e /dev/vdzz ] || truncate -s 4G /dev/vdzz
-case "$*" in
-*--json*) echo '{"blockdevices": [{"name": "vdzz", "kname": "vdzz", "pkname": null, "path": "/dev/vdzz", "type": "disk", "size": 4294967296, "log-sec": 512, "serial": "FAKE", "wwn": null, "model": null, "tran": null, "rm": false, "ro": false}]}' ;;
-*) echo '/dev/vdzz disk' ;;
-esac`
+echo '{"blockdevices": [{"name": "vdzz", "kname": "vdzz", "pkname": null, "path": "/dev/vdzz", "type": "disk", "size": 4294967296, "log-sec": 512, "serial": "FAKE", "wwn": null, "model": null, "tran": null, "rm": false, "ro": false, "mountpoints": [null]}]}'`
 
 /** Every partition is as small a memory as can be. */
 const MOUNT = 'for last; do :; done; exec /usr/bin/mount -t tmpfs -o size=64k tmpfs "$last"'

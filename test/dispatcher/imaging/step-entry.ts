@@ -67,7 +67,8 @@ try {
     programs: {
       ...real,
       run: runProgram,
-      read: async (command, signal) => (command.argv.includes('--bytes') ? LISTING : real.read(command, signal)),
+      read: async (command, signal) =>
+        command.argv[0] === 'lsblk' && command.argv.at(-1) !== device ? LISTING : real.read(command, signal),
     },
     progress: {
       message: () => undefined,

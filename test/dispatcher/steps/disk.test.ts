@@ -85,31 +85,47 @@ test('a USB or removable disk is never chosen by a selector', () => {
 })
 
 test.for<[string, ReturnType<typeof row>[], string]>([
-  ['mounted', [row('sda1', 'part', 1, { pkname: 'sda', mountpoint: '/boot' })], '/dev/sda1 (/boot)'],
-  ['swap', [row('sda1', 'part', 1, { pkname: 'sda', mountpoint: '[SWAP]' })], '/dev/sda1 ([SWAP])'],
+  ['mounted', [row('sda1', 'part', 1, { pkname: 'sda', mountpoints: ['/boot'] })], '/dev/sda1 (/boot)'],
+  ['swap', [row('sda1', 'part', 1, { pkname: 'sda', mountpoints: ['[SWAP]'] })], '/dev/sda1 ([SWAP])'],
   ['part of a RAID', [row('md0', 'raid1', 1, { pkname: 'sda' })], '/dev/md0 (raid1)'],
   [
     'under a volume group, encrypted, and mounted',
     [
       row('sda1', 'part', 1, { pkname: 'sda' }),
       row('luks', 'crypt', 1, { pkname: 'sda1', kname: 'dm-1', path: '/dev/mapper/luks' }),
-      row('vg-root', 'lvm', 1, { pkname: 'dm-1', path: '/dev/mapper/vg-root', mountpoint: '/old' }),
+      row('vg-root', 'lvm', 1, { pkname: 'dm-1', path: '/dev/mapper/vg-root', mountpoints: ['/old'] }),
     ],
     '/dev/mapper/luks (crypt), /dev/mapper/vg-root (lvm), /dev/mapper/vg-root (/old)',
   ],
-])('a disk that is %s is no candidate, and the error says by what it is in use', ([, above, users]) => {
-  const disks = parseDisks(JSON.stringify({ blockdevices: [row('sda', 'disk', 20), ...above, row('sdb', 'disk', 20)] }))
-  expect(disks.map(({ inUse }) => inUse)).toEqual([users, undefined])
-  const recipe = { task_target: 'x.target', disk_selector: { size: { min: '1G' } } }
-  expect(chooseDisk(recipe, disks, [], undefined).name).toBe('sdb')
-  expect(() => chooseDisk(recipe, disks, ['sdb'], undefined)).toThrow(`in use by ${users}`)
-})
+])(
+  'a disk that is %s counts among those that match, is never chosen, and the error says what holds it',
+  ([, above, users]) => {
+    const disks = parseDisks(
+      JSON.stringify({ blockdevices: [row('sda', 'disk', 20), ...above, row('sdb', 'disk', 20)] }),
+    )
+    expect(disks.map(({ inUse }) => inUse)).toEqual([users, undefined])
+    const recipe = { task_target: 'x.target', disk_selector: { size: { min: '1G' } } }
+    expect(() => chooseDisk(recipe, disks, [], undefined)).toThrow('Cannot choose a disk: 2 match')
+    expect(() => chooseDisk(recipe, disks, ['sdb'], undefined)).toThrow(
+      `Cannot write /dev/sda (20.0 GiB, scsi, no serial, in use by ${users})`,
+    )
+  },
+)
 
 test('a read-only disk is never chosen', () => {
   const locked: Disk[] = DISKS.map((disk) => ({ ...disk, readOnly: true }))
   expect(() => chooseDisk({ task_target: 'x.target', target_disk: '/dev/vda' }, locked, [], '/dev/vda')).toThrow(
     'read-only',
   )
+  const recipe = { task_target: 'x.target', disk_selector: { bus: 'sas' as const } }
+  expect(() => chooseDisk(recipe, locked, [], undefined)).toThrow(/^Cannot write \/dev\/sda .*: it is read-only$/)
+})
+
+test('of two disks that match none is chosen because the other cannot be written', () => {
+  const rows = [row('sda', 'disk', 20, { ro: true }), row('sdb', 'disk', 20)]
+  const disks = parseDisks(JSON.stringify({ blockdevices: rows }))
+  const recipe = { task_target: 'x.target', disk_selector: { size: { min: '1G' } } }
+  expect(() => chooseDisk(recipe, disks, [], undefined)).toThrow('Cannot choose a disk: 2 match')
 })
 
 test.for<[string, string]>([

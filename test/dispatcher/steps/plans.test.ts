@@ -6,7 +6,7 @@ import { GRUBS, grubDefaults, planGrub } from '../../../src/dispatcher/steps/gru
 import { planEmpty, planUnpack } from '../../../src/dispatcher/steps/image-linux.ts'
 import { layoutDisk } from '../../../src/dispatcher/steps/layout.ts'
 import { planMounts } from '../../../src/dispatcher/steps/mounts.ts'
-import { planFormat, planTable } from '../../../src/dispatcher/steps/partition.ts'
+import { planFormat, planTable, planWipe } from '../../../src/dispatcher/steps/partition.ts'
 import { compressionOf } from '../../../src/shared/decompress.ts'
 import type { Partition, Recipe } from '../../../src/shared/recipe/schema.ts'
 
@@ -52,6 +52,12 @@ test('a disk with sectors of 4096 bytes is counted in those', () => {
   const command = planTable({ ...DISK, sectorBytes: 4096 }, SLOTS, [])[2]
   expect(command?.argv).toContain('--set-alignment=256')
   expect(command?.argv).toContain('--new=1:256:131327')
+})
+
+test('what earlier partitions in the place of the new ones held is wiped before they are formatted, also with no format', () => {
+  expect(planWipe(DISK, SLOTS).argv.join(' ')).toBe(
+    'wipefs --all --force --quiet /dev/vda1 /dev/vda2 /dev/vda3 /dev/vda4 /dev/vda5',
+  )
 })
 
 test.for<[number, string | undefined]>([
