@@ -4,6 +4,9 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { runPaths } from '../../src/dispatcher/paths.ts'
 import { runNamedStep } from '../../src/dispatcher/run-step.ts'
+import { runStep, type Step, type StepContext } from '../../src/dispatcher/steps/step.ts'
+import { errorText } from '../../src/shared/errors.ts'
+import { systemClock } from '../../src/shared/time.ts'
 
 let at: string
 
@@ -34,4 +37,17 @@ test('a step runs only on what the dispatcher has handed over, not on what it re
 
 test('a step that there is not is refused with the names of those there are', async () => {
   await expect(step('dance')).rejects.toThrow(/there are .*partition, /)
+})
+
+test('a file that cannot be written fails the step with its path, and is no bug', async () => {
+  const broken: Step = {
+    name: 'bootloader-linux',
+    prefix: 'bootloader',
+    run: () => writeFile(join(at, 'no/such/directory'), '').then(() => ({})),
+  }
+  const progress = { message: () => {}, bytes: () => {}, announce: async () => {}, flush: async () => {} }
+  const context = { progress, paths: runPaths(at), clock: systemClock, say: () => {} } as unknown as StepContext
+  const failure: unknown = await runStep(broken, context).catch((error: unknown) => error)
+  expect(failure).toMatchObject({ code: 'step-failed' })
+  expect(errorText(failure)).toMatch(/^Cannot finish the step "bootloader-linux": ENOENT: .*no\/such\/directory/)
 })

@@ -1,13 +1,15 @@
-import { access, readFile, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { arch } from 'node:os'
 import { join } from 'node:path'
 import { AppError } from '../../shared/errors.ts'
+import { isPresent } from '../../shared/files.ts'
 import { ESP_TYPE } from '../../shared/recipe/roles.ts'
 import { partitionPath } from './disk.ts'
 import type { Volume } from './fstab.ts'
 import { fstab } from './fstab.ts'
 import type { Grub } from './grub.ts'
-import { GRUBS, grubDefaults, planBinds, planGrub } from './grub.ts'
+import { GRUBS, grubDefaults, menuOptions, planBinds, planGrub } from './grub.ts'
+import { checkMenu } from './grub-menu.ts'
 import type { Slot } from './layout.ts'
 import { layoutDisk } from './layout.ts'
 import { NEW_ROOT, planMounts, withMounts } from './mounts.ts'
@@ -47,20 +49,24 @@ export const bootloaderLinux: Step = {
 /** The loader that the system brings. GRUB first: a system with both updates its kernels for GRUB. */
 async function installLoader(efiDirectory: string, volumes: readonly Volume[], context: StepContext) {
   const { recipe, programs, say, signal } = context
+  const rootUuid = volumes.find(({ slot }) => slot.mountpoint === '/')?.uuid ?? ''
   const grub = await findGrub(NEW_ROOT)
   if (grub !== undefined) {
     await writeGrubDefaults(NEW_ROOT, recipe.kernel_arguments ?? [])
-    for (const command of [...planBinds(NEW_ROOT), ...planGrub(NEW_ROOT, grub, efiDirectory, arch())]) {
-      await programs.run(command, signal)
-    }
-    return { loader: grub.install }
+    for (const command of planBinds(NEW_ROOT)) await programs.run(command, signal)
+    const help = await programs.read({ argv: ['chroot', NEW_ROOT, grub.mkconfig, '--help'] }, signal)
+    const plan = planGrub(NEW_ROOT, grub, efiDirectory, arch(), menuOptions(help))
+    for (const command of plan) await programs.run(command, signal)
+    const ownBoot = volumes.some(({ slot }) => slot.mountpoint === '/boot')
+    const kernels = await checkMenu(NEW_ROOT, { directory: grub.directory, ownBoot, rootUuid })
+    say(`${grub.install} with ${kernels.join(', ')}`)
+    return { loader: grub.install, kernels }
   }
-  if (!(await exists(join(NEW_ROOT, bootProgram(arch()))))) {
+  if (!(await isPresent(join(NEW_ROOT, bootProgram(arch()))))) {
     const names = [...GRUBS.map(({ install }) => install), 'systemd-boot'].join(' nor ')
     throw new AppError('step-failed', `Cannot install a boot loader: the installed system has neither ${names}`)
   }
-  const root = volumes.find(({ slot }) => slot.mountpoint === '/')?.uuid ?? ''
-  const kernels = await installSystemdBoot(NEW_ROOT, efiDirectory, root, recipe.kernel_arguments ?? [], arch())
+  const kernels = await installSystemdBoot(NEW_ROOT, efiDirectory, rootUuid, recipe.kernel_arguments ?? [], arch())
   say(`systemd-boot with ${kernels.join(', ')}`)
   return { loader: 'systemd-boot', kernels }
 }
@@ -68,17 +74,10 @@ async function installLoader(efiDirectory: string, volumes: readonly Volume[], c
 async function findGrub(root: string): Promise<Grub | undefined> {
   for (const grub of GRUBS) {
     for (const directory of ['usr/sbin', 'usr/bin', 'sbin']) {
-      if (await exists(join(root, directory, grub.install))) return grub
+      if (await isPresent(join(root, directory, grub.install))) return grub
     }
   }
   return undefined
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  )
 }
 
 async function readVolumes(disk: string, slots: readonly Slot[], context: StepContext): Promise<Volume[]> {

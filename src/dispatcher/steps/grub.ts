@@ -44,11 +44,25 @@ export function planBinds(root: string): readonly Command[] {
   ]
 }
 
+/** Makes the menu anew, whatever the entries of the image were told. */
+const UPDATE_ENTRIES = '--update-bls-cmdline'
+
+/** What the system's own grub-mkconfig must be told, by its `--help`: Fedora's leaves the entries of the image alone without it. */
+export function menuOptions(help: string): string[] {
+  return help.includes(UPDATE_ENTRIES) ? [UPDATE_ENTRIES] : []
+}
+
 /**
  * GRUB at the removable path (`EFI/BOOT/BOOTX64.EFI`, UEFI 2.10 3.5.1.1), which firmware finds without any entry, and its
  * configuration. grub-install writes no NVRAM: our own efibootmgr does, for every distribution alike.
  */
-export function planGrub(root: string, grub: Grub, efiDirectory: string, machine: string): readonly Command[] {
+export function planGrub(
+  root: string,
+  grub: Grub,
+  efiDirectory: string,
+  machine: string,
+  options: readonly string[],
+): readonly Command[] {
   const chroot = ['chroot', root] as const
   return [
     {
@@ -62,6 +76,6 @@ export function planGrub(root: string, grub: Grub, efiDirectory: string, machine
         ...(grub.force ? ['--force'] : []),
       ],
     },
-    { argv: [...chroot, grub.mkconfig, '-o', `/boot/${grub.directory}/grub.cfg`] },
+    { argv: [...chroot, grub.mkconfig, '-o', `/boot/${grub.directory}/grub.cfg`, ...options] },
   ]
 }

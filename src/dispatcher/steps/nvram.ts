@@ -1,8 +1,9 @@
-import { access, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { arch } from 'node:os'
 import { join } from 'node:path'
 import { errorText } from '../../shared/errors.ts'
 import type { Command } from '../../shared/exec.ts'
+import { isPresent } from '../../shared/files.ts'
 import type { StepContext } from './step.ts'
 
 /** Where the kernel shows the firmware's variables; not there when the server was booted by a BIOS. */
@@ -64,7 +65,7 @@ export async function makeBootEntry(
   { programs, say, signal }: Pick<StepContext, 'programs' | 'say' | 'signal'>,
   firmware = FIRMWARE,
 ): Promise<string> {
-  if (!(await exists(firmware))) return 'none: this server was not booted by UEFI'
+  if (!(await isPresent(firmware))) return 'none: this server was not booted by UEFI'
   try {
     const variables = join(firmware, 'efivars')
     const mounted = (await readFile('/proc/self/mountinfo', 'utf8')).includes(` ${variables} `)
@@ -77,11 +78,4 @@ export async function makeBootEntry(
     say(`warning: no entry in the firmware's boot menu, its removable path will do: ${errorText(error)}`)
     return `none: ${errorText(error)}`
   }
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  )
 }

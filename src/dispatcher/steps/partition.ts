@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { chooseRootfs } from '../../oci/manifest.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { Command } from '../../shared/exec.ts'
+import { isPresent } from '../../shared/files.ts'
 import { retry } from '../../shared/time.ts'
 import { readText } from '../block-devices.ts'
 import { openArtifact } from './artifact.ts'
@@ -12,30 +13,41 @@ import { SETTLE } from './disk-table.ts'
 import { claimDisk, planErase } from './interlock.ts'
 import type { Slot } from './layout.ts'
 import { layoutDisk } from './layout.ts'
+import { FIRMWARE } from './nvram.ts'
 import { identityOf } from './prepared-disk.ts'
-import type { Step, StepContext } from './step.ts'
+import type { Step, StepContext, StepFacts } from './step.ts'
 
 /** Erases the target disk and makes the partitions and file systems of the recipe. */
-export const partition: Step = {
-  name: 'partition',
-  prefix: 'partition',
-  async run(context) {
-    const { recipe, programs, signal } = context
-    const disk = await findDisk(context)
-    const slots = layoutDisk(recipe, disk.bytes)
-    await checkArtifact(context)
-    const old = await claimDisk(disk, context)
-    for (const command of planTable(disk, slots, old)) await programs.run(command, signal)
-    await waitForNodes(disk, slots, (command) => programs.run(command, signal), signal)
-    await programs.run(planWipe(disk, slots), signal)
-    for (const slot of slots) {
-      const command = planFormat(disk, slot)
-      if (command !== undefined) await programs.run(command, signal)
-    }
-    // The links by UUID that grub-probe looks for are made by udev.
-    await programs.run(SETTLE, signal)
-    return { disk: identityOf(disk), partitions: slots }
-  },
+export const partition: Step = partitionStep(FIRMWARE)
+
+export function partitionStep(firmware: string): Step {
+  return { name: 'partition', prefix: 'partition', run: (context) => run(context, firmware) }
+}
+
+async function run(context: StepContext, firmware: string): Promise<StepFacts> {
+  const { recipe, programs, signal } = context
+  await checkFirmware(firmware)
+  const disk = await findDisk(context)
+  const slots = layoutDisk(recipe, disk.bytes)
+  await checkArtifact(context)
+  const old = await claimDisk(disk, context)
+  for (const command of planTable(disk, slots, old)) await programs.run(command, signal)
+  await waitForNodes(disk, slots, (command) => programs.run(command, signal), signal)
+  await programs.run(planWipe(disk, slots), signal)
+  for (const slot of slots) {
+    const command = planFormat(disk, slot)
+    if (command !== undefined) await programs.run(command, signal)
+  }
+  // The links by UUID that grub-probe looks for are made by udev.
+  await programs.run(SETTLE, signal)
+  return { disk: identityOf(disk), partitions: slots }
+}
+
+/** The boot loaders that are installed afterwards are for UEFI: a BIOS would not find them. */
+async function checkFirmware(firmware: string): Promise<void> {
+  if (await isPresent(firmware)) return
+  const state = 'it was started by a BIOS, and the boot loader will be one for UEFI. Switch its firmware to UEFI'
+  throw new AppError('step-failed', `Cannot install a system that this server starts: ${state}`)
 }
 
 /**

@@ -1,5 +1,5 @@
 import { mkdir, rm } from 'node:fs/promises'
-import { errorText } from '../../shared/errors.ts'
+import { AppError, errorText } from '../../shared/errors.ts'
 import type { Programs } from '../../shared/exec.ts'
 import { writeFileAtomic } from '../../shared/files.ts'
 import type { Recipe } from '../../shared/recipe/schema.ts'
@@ -52,10 +52,17 @@ export async function runStep(step: Step, context: StepContext): Promise<void> {
     await writeFileAtomic(context.paths.stepDone(step.name), '', 0o644)
     context.progress.message('done')
     context.say('done')
-  } catch (error) {
+  } catch (caught) {
+    const error = told(step, caught)
     await keep({ status: 'failed', message: errorText(error) }).catch((cause: unknown) => context.say(errorText(cause)))
     throw error
   } finally {
     await context.progress.flush()
   }
+}
+
+/** A file that cannot be read or written is no bug: Node's own words say which one, and why. */
+function told(step: Step, error: unknown): unknown {
+  const isOfSystem = error instanceof Error && 'syscall' in error
+  return isOfSystem ? new AppError('step-failed', `Cannot finish the step "${step.name}"`, { cause: error }) : error
 }

@@ -22,6 +22,8 @@ export interface Scenario {
   readonly service?: Readonly<Record<string, string>>
   /** Programs that are found before those of the image: name → shell lines. */
   readonly programs?: Readonly<Record<string, string>>
+  /** The server was started by a BIOS; default: by UEFI. */
+  readonly bios?: boolean
   /** Changes of the recipe on the medium, which need not be valid. */
   readonly recipe?: object
   readonly medium?: MediumParts
@@ -136,7 +138,7 @@ async function prepare(shared: string, names: readonly string[], scenario: Scena
     if (body !== PODMAN) {
       const does =
         body === OUR_PROGRAM
-          ? `export PATH=${PATH}\nexec /usr/sbin/provisioner step ${name}`
+          ? `export PATH=${PATH}\nexec ${scenario.bios ? '' : UEFI} /usr/sbin/provisioner step ${name}`
           : marked(name, String(body))
       await program(join(root, TEST_STEPS, name), `${began}\n${does}`)
     }
@@ -147,6 +149,9 @@ async function prepare(shared: string, names: readonly string[], scenario: Scena
 const TEST_STEPS = '/usr/lib/test-steps'
 const PATH = '/usr/lib/test-programs:/usr/sbin:/usr/bin'
 const ALONE = ['ExecStart=', 'ExecStop=', 'ExecStopPost=']
+
+/** Where the kernel would show the firmware's variables; a container has none. */
+const UEFI = `unshare --mount sh -ec 'mount -t tmpfs tmpfs /sys; mkdir -p /sys/firmware/efi; exec "$@"' sh`
 
 /** A report that nobody can be sent, and one that was, end the boot. */
 const REPORTED = '[Service]\nExecStartPost=systemctl kill --signal=USR1 receiver.service\n'

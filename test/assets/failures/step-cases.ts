@@ -9,6 +9,16 @@ echo '{"blockdevices": [{"name": "vdzz", "kname": "vdzz", "pkname": null, "path"
 /** Every partition is as small a memory as can be. */
 const MOUNT = 'for last; do :; done; exec /usr/bin/mount -t tmpfs -o size=64k tmpfs "$last"'
 
+/** A root with these files, an ESP as small as can be, and whatever else is mounted. */
+function system(files: string): string {
+  return `for last; do :; done
+[ "$last" = /mnt/provision ] || exec /usr/bin/mount -t tmpfs -o size=64k tmpfs "$last"
+/usr/bin/mount -t tmpfs -o size=8m tmpfs "$last" && cd "$last" && ${files}`
+}
+const GRUB = 'mkdir -p dev proc sys run usr/sbin && touch usr/sbin/grub-install'
+const SYSTEMD_BOOT = `mkdir -p usr/lib/systemd/boot/efi usr/lib/modules/6.1 boot &&
+touch usr/lib/systemd/boot/efi/systemd-bootx64.efi boot/initrd.img-6.1 && head -c 1M /dev/zero >boot/vmlinuz-6.1`
+
 const PREPARED = `echo '{"status": "done", "disk": {"path": "/dev/vdzz", "bytes": 4294967296, "serial": "FAKE"}}' >/run/provision/state/partition.json`
 
 const image = (layer: Buffer, sent?: Buffer) => artifact('os/debian', '13', layer, sent)
@@ -33,6 +43,9 @@ export const STEP_CASES: readonly FailureCase[] = [
     { registry: GOOD, programs: { sgdisk: 'echo "Unable to write: Input/output error" >&2; exit 4' } },
     ['Cannot finish "sgdisk": it ended with exit code 4', 'Input/output error'],
   ),
+  failing('partition', 'the server was started by a BIOS', { registry: GOOD, bios: true }, [
+    'it was started by a BIOS, and the boot loader will be one for UEFI. Switch its firmware to UEFI',
+  ]),
   failing('partition', 'there is no such disk', { recipe: { target_disk: '/dev/nvme7n1' } }, [
     'Cannot find the disk "/dev/nvme7n1": this server has /dev/vdzz (4.0 GiB, virtio, serial FAKE)',
   ]),
@@ -68,6 +81,18 @@ export const STEP_CASES: readonly FailureCase[] = [
   failing('bootloader-linux', 'the installed system has no boot loader', { programs: { blkid: 'echo 1234-5678' } }, [
     'Cannot install a boot loader: the installed system has neither grub-install nor grub2-install nor systemd-boot',
   ]),
+  failing(
+    'bootloader-linux',
+    'the menu of the installed system has no kernel',
+    { programs: { blkid: 'echo 1234-5678', mount: system(GRUB), chroot: 'true' } },
+    ['Cannot make the system boot: no entry of its boot menu has a kernel and an initramfs that are there'],
+  ),
+  failing(
+    'bootloader-linux',
+    'the ESP is full',
+    { programs: { blkid: 'echo 1234-5678', mount: system(SYSTEMD_BOOT) } },
+    ['Cannot finish the step "bootloader-linux": ENOSPC: no space left on device'],
+  ),
   failing('config-drive', 'a program is missing in the tool image', {}, [
     'Cannot finish "mkfs.vfat": there is no such program',
   ]),

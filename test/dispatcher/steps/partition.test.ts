@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { runPaths } from '../../../src/dispatcher/paths.ts'
-import { partition } from '../../../src/dispatcher/steps/partition.ts'
+import { partitionStep } from '../../../src/dispatcher/steps/partition.ts'
 import type { Command } from '../../../src/shared/exec.ts'
 import type { Recipe } from '../../../src/shared/recipe/schema.ts'
 import { systemClock } from '../../../src/shared/time.ts'
@@ -22,11 +22,11 @@ const ROW = { name: 'vdzz', kname: 'vdzz', pkname: null, path: '/dev/vdzz', type
 const DISK = { ...ROW, size: 20 * 1024 ** 3, serial: 'A', wwn: null, model: null, tran: null, ro: false }
 
 /** Runs the step up to where it opens the disk, which is not there. */
-async function run(tag: string, change: Partial<Recipe> = {}) {
+async function run(tag: string, change: Partial<Recipe> = {}, firmware = import.meta.dirname) {
   const ran: string[] = []
   const write = async ({ argv }: Command) => void ran.push(argv.join(' '))
   const read = async () => JSON.stringify({ blockdevices: [DISK] })
-  const failure: unknown = await partition
+  const failure: unknown = await partitionStep(firmware)
     .run({
       recipe: recipeWith({ target_disk: '/dev/vdzz', oci_url: `oci://${registry.host}/os/debian:${tag}`, ...change }),
       job: { ...JOB, controller: { ...JOB.controller, url: 'http://127.0.0.1' }, registry: jobRegistry() },
@@ -60,4 +60,10 @@ test.for<[string, string, Partial<Recipe>, string]>([
 test('with the right artifact the step goes on to the disk', async () => {
   expect((await run('good')).message).toContain('Cannot open /dev/vdzz')
   expect(registry.requests.at(-1)).toContain('/manifests/good')
+})
+
+test('a server that was started by a BIOS is not erased: it would not start what is installed', async () => {
+  const { ran, message } = await run('good', {}, '/nowhere/efi')
+  expect(message).toContain('it was started by a BIOS')
+  expect(ran).toEqual([])
 })

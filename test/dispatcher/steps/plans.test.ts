@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { planConfigDrive } from '../../../src/dispatcher/steps/config-drive.ts'
 import type { Disk } from '../../../src/dispatcher/steps/disk.ts'
 import { fstab } from '../../../src/dispatcher/steps/fstab.ts'
-import { GRUBS, grubDefaults, planGrub } from '../../../src/dispatcher/steps/grub.ts'
+import { GRUBS, grubDefaults, menuOptions, planGrub } from '../../../src/dispatcher/steps/grub.ts'
 import { planEmpty, planUnpack } from '../../../src/dispatcher/steps/image-linux.ts'
 import { layoutDisk } from '../../../src/dispatcher/steps/layout.ts'
 import { planMounts } from '../../../src/dispatcher/steps/mounts.ts'
@@ -111,16 +111,22 @@ test('kernel arguments are added after those of the image, and a repeated step r
   expect(grubDefaults(image, [])).toBe(image)
 })
 
+/** Of grub2-mkconfig since RHEL 9.3. */
+const FEDORA_HELP = `--no-grubenv-update      do not update variables in the grubenv file
+  --update-bls-cmdline     overwrite BLS cmdline args with default args`
+
 test('GRUB goes to the removable path, for the machine it runs on', () => {
   const [debian, fedora] = GRUBS
   if (debian === undefined || fedora === undefined) return expect.fail('two GRUBs are known')
-  expect(planGrub('/mnt/x', debian, '/boot/efi', 'x64').map(({ argv }) => argv.join(' '))).toEqual([
+  expect(planGrub('/mnt/x', debian, '/boot/efi', 'x64', []).map(({ argv }) => argv.join(' '))).toEqual([
     'chroot /mnt/x grub-install --target=x86_64-efi --efi-directory=/boot/efi --removable --no-nvram',
     'chroot /mnt/x grub-mkconfig -o /boot/grub/grub.cfg',
   ])
-  expect(planGrub('/mnt/x', fedora, '/efi', 'arm64').map(({ argv }) => argv.join(' '))).toEqual([
+  expect(
+    planGrub('/mnt/x', fedora, '/efi', 'arm64', menuOptions(FEDORA_HELP)).map(({ argv }) => argv.join(' ')),
+  ).toEqual([
     'chroot /mnt/x grub2-install --target=arm64-efi --efi-directory=/efi --removable --no-nvram --force',
-    'chroot /mnt/x grub2-mkconfig -o /boot/grub2/grub.cfg',
+    'chroot /mnt/x grub2-mkconfig -o /boot/grub2/grub.cfg --update-bls-cmdline',
   ])
 })
 

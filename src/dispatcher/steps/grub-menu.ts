@@ -1,0 +1,101 @@
+import { readdir, readFile, realpath, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { AppError } from '../../shared/errors.ts'
+import { placeIn } from './new-root.ts'
+
+/** A kernel that the menu starts. Paths are of the file system that has /boot. */
+export interface MenuKernel {
+  readonly kernel: string
+  readonly initramfs: readonly string[]
+  /** Its arguments; of an entry of its own only. */
+  readonly options?: string
+}
+
+/** Entries of their own (Boot Loader Specification, "Type #1"): Fedora and its kin, by the command `blscfg`. */
+const ENTRIES = 'boot/loader/entries'
+
+/** The kernels of a grub.cfg: each with the initramfs that is named after it. */
+export function kernelsOfConfig(config: string): MenuKernel[] {
+  const kernels: { kernel: string; initramfs: string[] }[] = []
+  for (const line of config.split('\n')) {
+    // GRUB manual, "linux" and "initrd"; distributions have variants for UEFI, some by way of a variable.
+    const [, command, words = ''] = /^\s*\$?\{?(linux|initrd)(?:efi|16)?\}?\s+(.*)$/.exec(line) ?? []
+    if (command === 'linux') kernels.push({ kernel: pathsOf(words)[0] ?? '', initramfs: [] })
+    else if (command === 'initrd') kernels.at(-1)?.initramfs.push(...pathsOf(words))
+  }
+  return kernels
+}
+
+/** The kernel of one entry; undefined when it is for something else. */
+export function kernelOfEntry(text: string): MenuKernel | undefined {
+  const values = (key: string) =>
+    [...text.matchAll(new RegExp(`^${key}[ \\t]+(.*)$`, 'gm'))].map(([, value = '']) => value)
+  const [kernel] = values('linux').flatMap(pathsOf)
+  if (kernel === undefined) return undefined
+  return { kernel, initramfs: values('initrd').flatMap(pathsOf), options: values('options').join(' ') }
+}
+
+/** Words that are paths: no variables, and without the name of the device before them. */
+function pathsOf(words: string): string[] {
+  return words
+    .trim()
+    .split(/\s+/)
+    .map((word) => word.replace(/^\(\$?[^)]*\)/, ''))
+    .filter((word) => word.startsWith('/'))
+}
+
+/**
+ * grub-mkconfig ends well with an empty menu, and entries may be of the machine that the image was made on: looks for kernels
+ * that are there, have an initramfs, and are told this root. What later kernels are told is kept where the system's kernel-install
+ * looks for it. Gives the kernels.
+ * @throws `step-failed`
+ */
+export async function checkMenu(
+  root: string,
+  { directory, ownBoot, rootUuid }: { directory: string; ownBoot: boolean; rootUuid: string },
+): Promise<string[]> {
+  const config = await readFile(join(root, 'boot', directory, 'grub.cfg'), 'utf8').catch(() => '')
+  const entries = /^\s*blscfg\b/m.test(config) ? await readEntries(root) : []
+  const place = ownBoot ? join(root, 'boot') : root
+  const found: MenuKernel[] = []
+  for (const one of [...entries, ...kernelsOfConfig(config)]) {
+    const files = [one.kernel, ...one.initramfs]
+    const present = await Promise.all(files.map((path) => isInside(root, join(place, path))))
+    if (one.initramfs.length > 0 && present.every(Boolean)) found.push(one)
+  }
+  if (found.length === 0) {
+    const state = 'no entry of its boot menu has a kernel and an initramfs that are there'
+    throw new AppError('step-failed', `Cannot make the system boot: ${state}`)
+  }
+  for (const { kernel, options = '' } of found) {
+    const uuid = /(?:^|\s)root=UUID=(\S+)/.exec(options)?.[1]
+    if (uuid === undefined || uuid === rootUuid) continue
+    throw new AppError(
+      'step-failed',
+      `Cannot make the system boot: the entry of ${kernel} starts another root, ${uuid}`,
+    )
+  }
+  const options = found.find((one) => one.options?.includes('root='))?.options
+  if (options !== undefined)
+    await writeFile(await placeIn(root, 'etc/kernel/cmdline'), `${withoutVariables(options)}\n`)
+  return [...new Set(found.map(({ kernel }) => kernel))]
+}
+
+/** GRUB's variables mean nothing to kernel-install. */
+function withoutVariables(options: string): string {
+  return options
+    .split(/\s+/)
+    .filter((word) => !word.startsWith('$'))
+    .join(' ')
+}
+
+async function readEntries(root: string): Promise<MenuKernel[]> {
+  const names = (await readdir(join(root, ENTRIES)).catch(() => [])).filter((name) => name.endsWith('.conf')).sort()
+  const texts = await Promise.all(names.map((name) => readFile(join(root, ENTRIES, name), 'utf8')))
+  return texts.flatMap((text) => kernelOfEntry(text) ?? [])
+}
+
+/** A link that leads out of the root leads to a file of the maintenance OS. */
+async function isInside(root: string, path: string): Promise<boolean> {
+  return (await realpath(path).catch(() => '')).startsWith(`${await realpath(root)}/`)
+}

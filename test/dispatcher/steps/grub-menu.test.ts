@@ -1,0 +1,96 @@
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { checkMenu, kernelsOfConfig } from '../../../src/dispatcher/steps/grub-menu.ts'
+
+let root: string
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'root-'))
+})
+
+afterEach(() => rm(root, { recursive: true, force: true }))
+
+async function put(files: Readonly<Record<string, string>>): Promise<void> {
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(dirname(join(root, path)), { recursive: true })
+    await writeFile(join(root, path), text)
+  }
+}
+
+/** As Debian's grub-mkconfig writes it. */
+const CONFIG = `
+menuentry 'Debian GNU/Linux' --class debian {
+	load_video
+	echo	'Loading Linux 6.12.1 ...'
+	linux	/boot/vmlinuz-6.12.1 root=UUID=U1 ro quiet
+	echo	'Loading initial ramdisk ...'
+	initrd	/boot/early_ucode.cpio /boot/initrd.img-6.12.1
+}
+menuentry 'Memory test' {
+	linux16	/boot/memtest86+x64.bin
+}
+`
+const KERNEL = { 'boot/vmlinuz-6.12.1': 'k', 'boot/initrd.img-6.12.1': 'i', 'boot/early_ucode.cpio': 'u' }
+
+/** As Fedora's kernel-install writes one for a /boot of its own. */
+const ENTRY = `title Fedora Linux (6.14.0)
+version 6.14.0
+linux /vmlinuz-6.14.0
+initrd /initramfs-6.14.0.img $tuned_initrd
+options root=UUID=U1 ro console=ttyS0 $tuned_params
+`
+const FEDORA = {
+  'boot/grub2/grub.cfg': 'insmod blscfg\nblscfg\nfi\n',
+  'boot/vmlinuz-6.14.0': 'k',
+  'boot/initramfs-6.14.0.img': 'i',
+}
+
+const check = (directory: string, ownBoot: boolean) => checkMenu(root, { directory, ownBoot, rootUuid: 'U1' })
+
+test('every kernel of a grub.cfg is found, with what is loaded beside it', () => {
+  expect(kernelsOfConfig(CONFIG)).toEqual([
+    { kernel: '/boot/vmlinuz-6.12.1', initramfs: ['/boot/early_ucode.cpio', '/boot/initrd.img-6.12.1'] },
+    { kernel: '/boot/memtest86+x64.bin', initramfs: [] },
+  ])
+  expect(kernelsOfConfig('  $linux ($root)/vmlinuz a=/b\n  linuxefi /k\n  initrdefi /i\n')).toEqual([
+    { kernel: '/vmlinuz', initramfs: [] },
+    { kernel: '/k', initramfs: ['/i'] },
+  ])
+})
+
+test('a menu that starts a kernel of the system is good', async () => {
+  await put({ 'boot/grub/grub.cfg': CONFIG, ...KERNEL, 'boot/memtest86+x64.bin': 'm' })
+  expect(await check('grub', false)).toEqual(['/boot/vmlinuz-6.12.1'])
+})
+
+test.for<[string, Readonly<Record<string, string>>, boolean]>([
+  ['without a kernel', { 'boot/grub/grub.cfg': 'menuentry "UEFI Firmware Settings" {\n\tfwsetup\n}\n' }, false],
+  ['whose kernel is not there', { 'boot/grub/grub.cfg': CONFIG }, false],
+  ['whose kernel has no initramfs', { 'boot/grub/grub.cfg': '\tlinux /boot/vmlinuz-6.12.1\n', ...KERNEL }, false],
+  ['for a /boot of its own, which the recipe has not', { ...FEDORA, 'boot/loader/entries/a.conf': ENTRY }, false],
+  ['that was not written', KERNEL, false],
+])('a menu %s would end at the prompt of GRUB', async ([, files, ownBoot]) => {
+  await put(files)
+  const directory = 'boot/grub2/grub.cfg' in files ? 'grub2' : 'grub'
+  await expect(check(directory, ownBoot)).rejects.toThrow('no entry of its boot menu has a kernel and an initramfs')
+})
+
+test('a link to a kernel of the maintenance OS is none of the system', async () => {
+  await put({ 'boot/grub/grub.cfg': CONFIG, ...KERNEL })
+  await rm(join(root, 'boot/vmlinuz-6.12.1'))
+  await symlink('/etc/passwd', join(root, 'boot/vmlinuz-6.12.1'))
+  await expect(check('grub', false)).rejects.toThrow('no entry')
+})
+
+test('entries of their own are followed, and later kernels are told the same', async () => {
+  await put({ ...FEDORA, 'boot/loader/entries/a-6.14.0.conf': ENTRY, 'etc/kernel/cmdline': 'root=UUID=OLD ro\n' })
+  expect(await check('grub2', true)).toEqual(['/vmlinuz-6.14.0'])
+  expect(await readFile(join(root, 'etc/kernel/cmdline'), 'utf8')).toBe('root=UUID=U1 ro console=ttyS0\n')
+})
+
+test('an entry for the root of the machine that the image was made on is refused', async () => {
+  await put({ ...FEDORA, 'boot/loader/entries/a-6.14.0.conf': ENTRY.replace('UUID=U1', 'UUID=OLD') })
+  await expect(check('grub2', true)).rejects.toThrow('the entry of /vmlinuz-6.14.0 starts another root, OLD')
+})
