@@ -2,7 +2,7 @@ import type { Body } from './media.ts'
 import { BOOT_PROPERTIES } from './profile.ts'
 import type { Reply } from './reply.ts'
 import { type BmcState, refusal, takeOne } from './state.ts'
-import { asTask } from './tasks.ts'
+import { asScheduledJob, asTask, hasOpenJob } from './tasks.ts'
 
 /** A PATCH of Boot, at the system or at its settings object. */
 export function changeBoot(at: 'system' | 'settings', body: Body, state: BmcState): Reply {
@@ -10,12 +10,15 @@ export function changeBoot(at: 'system' | 'settings', body: Body, state: BmcStat
   const refused = checkPlace(at, change, state) ?? checkValues(change, state)
   if (refused !== undefined) return refused
   const { boot, profile, machine } = state
+  const isJob = at === 'settings' && profile.manager.dell !== undefined
+  const mode = change['BootSourceOverrideMode'] ?? (profile.boot.flipsToLegacy ? 'Legacy' : boot.mode)
   boot.target = change['BootSourceOverrideTarget'] ?? boot.target
   boot.enabled = change['BootSourceOverrideEnabled'] ?? boot.enabled
-  boot.mode = change['BootSourceOverrideMode'] ?? (profile.boot.flipsToLegacy ? 'Legacy' : boot.mode)
+  if (!isJob) boot.mode = mode
   // The firmware finds other variables than it left, and asks the person in front of it.
   if (profile.boot.restorationScreen && machine.wroteNvram()) state.stuck = true
-  return at === 'settings' && profile.manager.dell ? { status: 202 } : { status: profile.etags === 'none' ? 204 : 200 }
+  if (isJob) return asScheduledJob(state, () => Object.assign(boot, { mode }))
+  return { status: profile.etags === 'none' ? 204 : 200 }
 }
 
 /** Dell's way: a configuration with `ServerBoot.1` that starts the virtual CD once. */
@@ -24,6 +27,10 @@ export function importConfiguration(body: Body, state: BmcState): Reply {
   const wanted = ['#BootOnce">Enabled<', '#FirstBootDevice">VCD-DVD<'].every((part) => buffer.includes(part))
   if (!wanted || /\s\s|\n/.test(buffer)) {
     return refusal(state, { status: 400, id: 'IDRAC.2.8.SYS045', text: 'The import buffer is not valid.' })
+  }
+  if (hasOpenJob(state)) {
+    const text = 'Unable to perform the import operation because a configuration job is in progress.'
+    return refusal(state, { status: 400, id: 'IDRAC.2.8.LC068', text })
   }
   Object.assign(state.serverBoot, { once: 'Enabled', first: 'VCD-DVD' })
   return asTask(state, undefined)

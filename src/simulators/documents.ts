@@ -1,5 +1,5 @@
 import { computer, settings } from './documents-system.ts'
-import { dellAttributesPath, dellImportPath } from './oem-paths.ts'
+import { dellAttributesPath, dellImportPath, dellJobServicePath } from './oem-paths.ts'
 import { link, MANAGERS, ROOT, SESSION_SERVICE, SESSIONS, SYSTEMS, TASKS } from './paths.ts'
 import { type BmcState, type SlotState, takeOne } from './state.ts'
 
@@ -83,7 +83,6 @@ function serviceRoot({ profile, uuid }: BmcState): Document {
 function bmc(state: BmcState): Document {
   const { manager, system, media, vendor } = state.profile
   const now = new Date(state.now().getTime() - (state.faults.has('wrong-clock') ? BEHIND_MS : 0))
-  const attributesPath = dellAttributesPath(state.profile)
   const importing = dellImportPath(state.profile)
   return resource(manager.path, 'Manager.v1_11_0', {
     Name: 'Manager',
@@ -94,8 +93,7 @@ function bmc(state: BmcState): Document {
     DateTimeLocalOffset: '+00:00',
     Links: {
       ManagerForServers: [link(system.path)],
-      ...(attributesPath !== undefined &&
-        manager.dell === 'linked' && { Oem: { Dell: { DellAttributes: [link(attributesPath)] } } }),
+      ...(manager.dell !== undefined && { Oem: { Dell: dellLinks(state.profile) } }),
     },
     ...(media.linkedFrom === 'manager' && { VirtualMedia: link(media.path) }),
     Actions: {
@@ -111,6 +109,15 @@ function bmc(state: BmcState): Document {
     },
     ...(vendor !== undefined && { Oem: { [vendor]: {} } }),
   })
+}
+
+function dellLinks(profile: BmcState['profile']): Document {
+  const attributesPath = dellAttributesPath(profile)
+  return {
+    DellJobService: link(dellJobServicePath(profile)),
+    ...(attributesPath !== undefined &&
+      profile.manager.dell === 'linked' && { DellAttributes: [link(attributesPath)] }),
+  }
 }
 
 function mediaCollection(state: BmcState): Document {
@@ -171,14 +178,15 @@ function taskAt(path: string, { tasks, profile }: BmcState): Document | undefine
   if (task === undefined) return undefined
   task.looks++
   if (profile.manager.dell && task.looks === 1) return undefined
-  const done = task.looks > (profile.manager.dell ? 2 : 1)
+  const scheduled = task.atReset !== undefined
+  const done = !scheduled && task.looks > (profile.manager.dell ? 2 : 1)
   const failed = task.failure?.body
   const messages = (failed as { error?: { '@Message.ExtendedInfo'?: unknown } } | undefined)?.error?.[
     '@Message.ExtendedInfo'
   ]
   return resource(path, 'Task.v1_4_3', {
     Name: 'Task',
-    TaskState: done ? (failed === undefined ? 'Completed' : 'Exception') : 'Running',
+    TaskState: done ? (failed === undefined ? 'Completed' : 'Exception') : scheduled ? 'Pending' : 'Running',
     TaskStatus: done && failed !== undefined ? 'Critical' : 'OK',
     Messages: done && messages !== undefined ? [messages].flat() : [],
   })

@@ -12,6 +12,8 @@ export const FAULTS = {
   'name-only': 'the BMC shows of a medium its name, without the rest of the URL',
   untold: 'the BMC does not tell which medium is inserted',
   detached: 'virtual media are detached (Dell VRM0021)',
+  legacy: 'the server starts in Legacy mode',
+  'pending-job': 'a configuration job of somebody else is in progress (Dell LC068)',
   'wrong-clock': 'the clock of the BMC is three days behind',
   'wrong-serial': 'the BMC belongs to another server',
   fails: 'the maintenance OS reports that partition.service failed',

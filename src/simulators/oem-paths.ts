@@ -12,3 +12,8 @@ export function dellImportPath({ manager }: Profile): string | undefined {
     ? `${manager.path}/Actions/Oem/EID_674_Manager.ImportSystemConfiguration`
     : undefined
 }
+
+/** The queue of jobs. */
+export function dellJobServicePath({ manager }: Profile): string {
+  return `${manager.path}/Oem/Dell/DellJobService`
+}

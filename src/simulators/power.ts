@@ -1,6 +1,7 @@
 import { useOverride } from './boot.ts'
 import type { Reply } from './reply.ts'
 import { type BmcState, refusal, takeOne } from './state.ts'
+import { runScheduledJobs } from './tasks.ts'
 
 const TURN_ON = ['On', 'ForceOn']
 
@@ -32,6 +33,7 @@ export function reset(type: string, state: BmcState): Reply {
     machine.stop()
     state.left.set('conflict', power.conflictsAfterOff ?? 0)
   } else {
+    runScheduledJobs(state)
     state.left.set('post', power.postLooks ?? 0)
     if (!state.stuck) machine.start(useOverride(state), inserted(state))
   }

@@ -2,11 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { changeBoot, importConfiguration } from './boot.ts'
 import { documentAt } from './documents.ts'
 import { type Body, eject, insert } from './media.ts'
-import { dellAttributesPath, dellImportPath } from './oem-paths.ts'
+import { dellAttributesPath, dellImportPath, dellJobServicePath } from './oem-paths.ts'
 import { ROOT, SESSIONS } from './paths.ts'
 import { reset } from './power.ts'
 import type { Reply } from './reply.ts'
 import { type BmcState, etagOf, refusal, type SlotState, takeOne } from './state.ts'
+import { deleteJob } from './tasks.ts'
 
 /** One request as it came, without its credentials. */
 export interface SimulatedRequest {
@@ -71,6 +72,9 @@ async function change({ method, path, body }: SimulatedRequest, state: BmcState)
   if (method !== 'POST') return undefined
   if (path === `${profile.system.path}/Actions/ComputerSystem.Reset`) return reset(String(given['ResetType']), state)
   if (path === dellImportPath(profile)) return importConfiguration(given, state)
+  if (profile.manager.dell && path === `${dellJobServicePath(profile)}/Actions/DellJobService.DeleteJobQueue`) {
+    return deleteJob(String(given['JobID']), state)
+  }
   if (profile.manager.enableMedia && path.endsWith('/AMIVirtualMedia.EnableRMedia')) {
     state.mediaOn = given['RMediaState'] === 'Enable'
     return { status: 204 }

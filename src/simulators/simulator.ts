@@ -103,7 +103,7 @@ function initialState({ profile, faults = new Set(), serial, machine, clock, ...
       leftover: undefined,
       bootNext: false,
     })),
-    boot: { target: 'None', enabled: 'Disabled', mode: 'UEFI' },
+    boot: { target: 'None', enabled: 'Disabled', mode: faults.has('legacy') ? 'Legacy' : 'UEFI' },
     serverBoot: { once: 'Enabled', first: 'Normal' },
     sessions: new Map(),
     tasks: new Map(),

@@ -30,7 +30,7 @@ export interface BmcState {
   /** Dell: `ServerBoot.1`. While `once` is Disabled the device is the first one at every start. */
   readonly serverBoot: Record<'once' | 'first', string>
   readonly sessions: Map<string, string>
-  readonly tasks: Map<string, { looks: number; failure: Reply | undefined }>
+  readonly tasks: Map<string, { looks: number; failure: Reply | undefined; atReset: (() => void) | undefined }>
   /** How often a thing that passes by itself will still be refused. */
   readonly left: Map<string, number>
   attached: boolean

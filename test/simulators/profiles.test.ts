@@ -2,6 +2,9 @@ import { expect, test } from 'vitest'
 import type { Bmc, MediaUrls } from '../../src/server/jobs/bmc-ports.ts'
 import { mayPass } from '../../src/server/jobs/bmc-session.ts'
 import { bmcConnector } from '../../src/server/redfish/bmc.ts'
+import { standardOverride } from '../../src/server/redfish/boot-override.ts'
+import { createClient } from '../../src/server/redfish/client.ts'
+import { discover } from '../../src/server/redfish/discover.ts'
 import { PROFILES } from '../../src/simulators/profiles.ts'
 import { never } from '../server/redfish/connected.ts'
 import { changes, QUICK, type Simulated, simulated } from './simulated.ts'
@@ -330,6 +333,33 @@ test('a BMC that has just started is not told from a stranger: what it fails wit
   const bmc = await bmcConnector(QUICK)(address, never)
   expect(await bmc.facts(never)).toMatchObject({ serial: 'SN-1' })
   await bmc.close()
+})
+
+test.for(['idrac8+pending-job', 'idrac9+legacy', 'idrac10+legacy', 'ilo5+legacy', 'xcc+legacy', 'ami+legacy'])(
+  '%s: the virtual CD is booted all the same',
+  async (what) => {
+    const found = await simulated(what)
+    const bmc = await bmcConnector({ ...QUICK, taskMs: 200 })(found.address, never)
+    await wholeJob(bmc, found)
+    await bmc.close()
+    expect(found.machine.starts).toEqual(['cd', 'disk'])
+  },
+)
+
+test('a Dell that refuses the boot in the end is left without the job that would change its boot mode', async () => {
+  const { simulator, address } = await simulated('idrac9+legacy')
+  const client = createClient(address, QUICK)
+  const discovery = await discover(client, undefined, never)
+  const isOfSystem = ({ path }: { readonly path: string }) => path === discovery.system.resource.path
+  const refuse = (path: string) => ({ method: 'PATCH', path, status: 400, headers: {}, body: undefined, messages: [] })
+  const patch: typeof client.patch = async (resource, body, signal) =>
+    isOfSystem(resource) ? refuse(resource.path) : client.patch(resource, body, signal)
+  await expect(standardOverride({ ...client, patch }, discovery).arm(never)).rejects.toThrow('HTTP 400')
+  await client.close(never)
+  expect(changes(simulator)).toEqual([
+    expect.stringMatching(/^PATCH .*Settings .*UEFI.* 202$/),
+    'POST DellJobService/Actions/DellJobService.DeleteJobQueue {"JobID":"JID_1"} 200',
+  ])
 })
 
 test('an empty pool of sessions is told as such', async () => {

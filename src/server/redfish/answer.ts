@@ -11,6 +11,8 @@ export interface RedfishAnswer {
   readonly headers: IncomingHttpHeaders
   readonly body: unknown
   readonly messages: readonly RedfishMessage[]
+  /** The task that does it at the next reset. */
+  readonly scheduled?: string
 }
 
 export function isOk(answer: RedfishAnswer): boolean {

@@ -2,6 +2,7 @@ import { AppError } from '../../shared/errors.ts'
 import { isOk, type RedfishAnswer, refused } from './answer.ts'
 import type { BootMethodPart } from './boot-method.ts'
 import type { RedfishClient, Resource } from './client.ts'
+import { deleteDellJob } from './dell-jobs.ts'
 import type { Discovery } from './discover.ts'
 import { hasMessage } from './messages.ts'
 import type { Quirks } from './quirks.ts'
@@ -29,7 +30,9 @@ const CD_TARGET = /cd/i
 const ELSEWHERE = /(PropertyNotWritable|OperationSupportedInFutureStateURI)$/
 
 /** BootSourceOverride of ComputerSystem (DSP0268 ComputerSystem, Boot). */
-export function standardOverride(client: RedfishClient, { system, quirks }: Discovery): BootMethodPart {
+export function standardOverride(client: RedfishClient, discovery: Discovery): BootMethodPart {
+  const { system, quirks } = discovery
+
   async function read(signal: AbortSignal): Promise<BootPlaces> {
     const now = parseSystem(await client.get(system.resource.path, signal))
     const settings = now.settings === undefined ? undefined : await client.find(now.settings, signal)
@@ -41,14 +44,16 @@ export function standardOverride(client: RedfishClient, { system, quirks }: Disc
     }
   }
 
-  /** The first change the BMC takes. */
+  /** The first change the BMC takes. What others have scheduled is taken back when it takes none. */
   async function change(what: string, ladder: readonly BootChange[], signal: AbortSignal): Promise<void> {
     let answer: RedfishAnswer | undefined
+    const scheduled = new Set<string>()
     for (const wanted of ladder) {
-      answer = await apply(client, await read(signal), wanted, signal)
+      answer = await apply(client, await read(signal), wanted, (task) => scheduled.add(task), signal)
       if (isOk(answer)) return
       if (![400, 405, 409, 415, 422, 500, 501].includes(answer.status)) break
     }
+    for (const task of scheduled) await deleteDellJob(client, discovery, task, signal)
     if (answer !== undefined) throw refused(what, answer)
   }
 
@@ -131,18 +136,24 @@ async function apply(
   client: RedfishClient,
   { system, settings, pending }: BootPlaces,
   wanted: BootChange,
+  onScheduled: (task: string) => void,
   signal: AbortSignal,
 ): Promise<RedfishAnswer> {
+  const send = (place: Resource, boot: BootChange) =>
+    place === settings
+      ? client.patchSettings(place, { Boot: boot }, signal)
+      : client.patch(place, { Boot: boot }, signal)
   const parts = splitChange(wanted, pending)
   let answer: RedfishAnswer | undefined
   for (const [place, boot] of parts) {
     const [here, there] = place === 'settings' ? [settings, system] : [system, settings]
     if (here === undefined) continue
-    answer = await client.patch(here, { Boot: boot }, signal)
+    answer = await send(here, boot)
     if (answer.status === 400 && hasMessage(answer.messages, ELSEWHERE) && there !== undefined) {
-      answer = await client.patch(there, { Boot: boot }, signal)
+      answer = await send(there, boot)
     }
     if (!isOk(answer)) return answer
+    if (answer.scheduled !== undefined) onScheduled(answer.scheduled)
   }
   if (answer === undefined) throw new Error('a boot change without properties')
   return answer

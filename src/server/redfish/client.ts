@@ -26,6 +26,8 @@ export interface RedfishClient {
   post(link: string, body: unknown, signal: AbortSignal): Promise<RedfishAnswer>
   /** Changes a resource as it was read, tasks included. A refusal is a value. */
   patch(resource: Pick<Resource, 'path' | 'etag'>, body: unknown, signal: AbortSignal): Promise<RedfishAnswer>
+  /** The same of a settings object: a task that is scheduled for the next reset has ended. */
+  patchSettings(resource: Pick<Resource, 'path' | 'etag'>, body: unknown, signal: AbortSignal): Promise<RedfishAnswer>
   /** Deletes the session: BMCs have four to eight in all. Never throws. */
   close(signal: AbortSignal): Promise<void>
 }
@@ -73,6 +75,25 @@ export function createClient(address: BmcAddress, timing: Timing): RedfishClient
     pathOfLocation: (location: string) => pathOfLocation(location, origin),
   }
 
+  async function patch(
+    { path, etag }: Pick<Resource, 'path' | 'etag'>,
+    body: unknown,
+    atReset: boolean,
+    signal: AbortSignal,
+  ): Promise<RedfishAnswer> {
+    const target = pathOfLink(path, origin)
+    const tags = [...etagLadder(etag)]
+    for (const [index, tag] of tags.entries()) {
+      const headers: Record<string, string> = tag === undefined ? {} : { 'If-Match': tag }
+      const answer = await send({ method: 'PATCH', path: target, body, headers }, signal)
+      if (answer.status !== 412 || tag === undefined) return settle(reader, answer, timing, signal, atReset)
+      // The resource may have changed since it was read, as in an iLO whose server goes through POST.
+      const now = index === 0 ? etagOf(await reader.get(target, signal)) : undefined
+      if (now !== undefined && now !== etag) tags.splice(1, tags.length - 1, ...etagLadder(now))
+    }
+    throw new Error('the ladder ends without an ETag')
+  }
+
   return {
     async get(link, signal) {
       return resourceOf(must(`read ${link} of the BMC`, await reader.get(pathOfLink(link, origin), signal)))
@@ -85,19 +106,8 @@ export function createClient(address: BmcAddress, timing: Timing): RedfishClient
       const request = { method: 'POST', path: pathOfLink(link, origin), body, timeoutMs: timing.actionMs }
       return settle(reader, await send(request, signal), timing, signal)
     },
-    async patch({ path, etag }, body, signal) {
-      const target = pathOfLink(path, origin)
-      const tags = [...etagLadder(etag)]
-      for (const [index, tag] of tags.entries()) {
-        const headers: Record<string, string> = tag === undefined ? {} : { 'If-Match': tag }
-        const answer = await send({ method: 'PATCH', path: target, body, headers }, signal)
-        if (answer.status !== 412 || tag === undefined) return settle(reader, answer, timing, signal)
-        // The resource may have changed since it was read, as in an iLO whose server goes through POST.
-        const now = index === 0 ? etagOf(await reader.get(target, signal)) : undefined
-        if (now !== undefined && now !== etag) tags.splice(1, tags.length - 1, ...etagLadder(now))
-      }
-      throw new Error('the ladder ends without an ETag')
-    },
+    patch: (resource, body, signal) => patch(resource, body, false, signal),
+    patchSettings: (resource, body, signal) => patch(resource, body, true, signal),
     async close(signal) {
       const used = credentials
       credentials = undefined

@@ -52,6 +52,8 @@ export interface Manager {
   /** Dell: the attributes of the iDRAC, and the action that imports a configuration. */
   readonly attributes: string | undefined
   readonly importConfiguration: string | undefined
+  /** Dell: the queue of jobs. */
+  readonly jobService: string | undefined
   /** AMI: the action that switches virtual media on. */
   readonly enableMedia: string | undefined
 }
@@ -126,6 +128,7 @@ export function parseManager({ path, body }: Resource): Manager {
       /iDRAC\.Embedded\.1$/.test(link),
     ),
     importConfiguration: oemAction(body, /#OemManager\.ImportSystemConfiguration$/),
+    jobService: linkAt(body, 'Links', 'Oem', 'Dell', 'DellJobService'),
     enableMedia: oemAction(body, /\.EnableRMedia$/),
   }
 }

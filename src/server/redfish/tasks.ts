@@ -1,6 +1,7 @@
 import { sleep } from '../../shared/time.ts'
 import type { RedfishAnswer } from './answer.ts'
 import { textAt } from './json.ts'
+import { hasMessage } from './messages.ts'
 import { pollUntil } from './polling.ts'
 import { retryAfterMs } from './retries.ts'
 import type { Timing } from './timing.ts'
@@ -8,6 +9,10 @@ import type { Timing } from './timing.ts'
 /** `TaskState` of Task, `JobState` of Dell's jobs, which answer under the same Location. */
 const FAILED = /^(Exception|Killed|Cancelled|Failed|CompletedWithErrors)$/
 const DONE = /^(Completed|RebootCompleted)$/
+
+/** A change for the next reset: Dell's job waits for it. */
+const SCHEDULED = /^(Scheduled|Pending)$/
+const SCHEDULED_MESSAGE = /JCP001$/
 
 /** Dell makes the job known some seconds after it has told where it is. */
 const UNBORN_TRIES = 3
@@ -21,13 +26,15 @@ export interface TaskReader {
 
 /**
  * Follows a 202 to its end (DSP0266 "Asynchronous operations"): the task monitor in Location, else the task in the body.
- * Any other answer is the end already. A failed task becomes an answer of status 500 with the task's messages.
+ * Any other answer is the end already. A failed task becomes an answer of status 500 with the task's messages. What is
+ * asked for `atReset` has ended when it is scheduled, and the answer names its task.
  */
 export async function settle(
   reader: TaskReader,
   answer: RedfishAnswer,
   timing: Timing,
   signal: AbortSignal,
+  atReset = false,
 ): Promise<RedfishAnswer> {
   const monitor = answer.status === 202 ? monitorOf(reader, answer) : undefined
   if (monitor === undefined) return answer
@@ -44,17 +51,20 @@ export async function settle(
     }
     return found
   }
-  const ended = (found: RedfishAnswer): boolean => (seen || unborn >= UNBORN_TRIES) && !isRunning(found)
+  const ended = (found: RedfishAnswer): boolean =>
+    (seen || unborn >= UNBORN_TRIES) && (!isRunning(found) || (atReset && isScheduled(found)))
   const last = await pollUntil(look, ended, { everyMs: timing.pollMs, limitMs: timing.taskMs }, signal)
+  if (atReset && isScheduled(last)) {
+    return { ...last, method: answer.method, path: answer.path, status: 202, messages: [], scheduled: monitor }
+  }
   return outcome(answer, last, seen)
 }
 
+/** A task in the body comes before Location: Huawei's leads to a monitor that does not tell the task's state. */
 function monitorOf(reader: TaskReader, answer: RedfishAnswer): string | undefined {
-  const location = answer.headers.location
-  if (location !== undefined) return reader.pathOfLocation(location)
   const isTask = stateOf(answer) !== undefined || /Task/.test(textAt(answer.body, '@odata.type') ?? '')
-  const task = isTask ? textAt(answer.body, '@odata.id') : undefined
-  return task === undefined ? undefined : reader.pathOfLocation(task)
+  const link = (isTask ? textAt(answer.body, '@odata.id') : undefined) ?? answer.headers.location
+  return link === undefined ? undefined : reader.pathOfLocation(link)
 }
 
 function outcome(first: RedfishAnswer, last: RedfishAnswer, seen: boolean): RedfishAnswer {
@@ -74,6 +84,11 @@ function isRunning(answer: RedfishAnswer): boolean {
   const state = stateOf(answer)
   if (state === undefined) return answer.status === 202
   return !FAILED.test(state) && !DONE.test(state)
+}
+
+function isScheduled(answer: RedfishAnswer): boolean {
+  const states = [stateOf(answer), textAt(answer.body, 'Oem', 'Dell', 'JobState')]
+  return states.some((state) => SCHEDULED.test(state ?? '')) || hasMessage(answer.messages, SCHEDULED_MESSAGE)
 }
 
 function stateOf(answer: RedfishAnswer): string | undefined {

@@ -227,6 +227,8 @@ const SEEN: Readonly<Record<Fault, string | undefined>> = {
   'name-only': undefined,
   untold: undefined,
   detached: undefined,
+  legacy: undefined,
+  'pending-job': undefined,
   'wrong-clock': 'clock warning',
   'wrong-serial': 'identity failed',
   fails: undefined,
