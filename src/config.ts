@@ -6,6 +6,15 @@ import { inheritedSockets } from './shared/inherited-sockets.ts'
 import type { ListenAddress } from './shared/listen-address.ts'
 import { parseListen } from './shared/listen-address.ts'
 
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error']
+
+/** The option of whatever runs for long. */
+export const LOG_LEVEL = { value: 'LEVEL', default: 'info', doc: 'debug, info, warn or error' } as const
+
+export function isLogLevel(text: string): boolean {
+  return LOG_LEVELS.includes(text)
+}
+
 /** Every option of `provisioner serve`: its help, its environment twin and docs/configuration.md come from this table. */
 export const SERVE_OPTIONS = {
   config: { value: 'FILE', doc: 'YAML file with these options by name; what is given here or in the environment wins' },
@@ -21,7 +30,7 @@ export const SERVE_OPTIONS = {
   workers: { value: 'N', default: '128', doc: 'BMCs talked to at the same time' },
   budgets: { value: 'LIST', doc: 'Minutes that parts of a job may take: webhook=180,cleanup=20' },
   'allow-loopback-bmc': { doc: 'Take BMCs on this host too, for a lab; else they are refused' },
-  'log-level': { value: 'LEVEL', default: 'info', doc: 'debug, info, warn or error' },
+  'log-level': LOG_LEVEL,
   'metrics-open': { doc: 'Let everybody read /metrics; else a token is needed' },
   'tls-cert': { value: 'FILE', doc: 'Certificate to serve with, PEM, with its chain (else one of an own CA)' },
   'tls-key': { value: 'FILE', doc: 'Its private key, PEM' },
@@ -41,7 +50,7 @@ export interface ServeConfig extends ListenAddress {
   /** The service manager's socket for it. */
   readonly mediaListenFd: number | undefined
   readonly dataDir: string
-  /** Undefined: made from the address that is really listened on. */
+  /** Undefined: made of `host` and `port`, whatever a socket or port 0 came to be. */
   readonly publicUrl: string | undefined
   readonly mediaUrl: string | undefined
   readonly maintenanceIso: string | undefined
@@ -84,7 +93,7 @@ export function readServeConfig(invocation: Invocation): ServeConfig {
   const budgets = parseBudgets(invocation.text('budgets') ?? '')
   if (budgets === undefined) wrong('budgets', `NAME=MINUTES,… is expected, of ${BUDGET_NAMES.join(', ')}`)
   const level = invocation.required('log-level')
-  if (!['debug', 'info', 'warn', 'error'].includes(level)) wrong('log-level', `"${level}" is not a level`)
+  if (!isLogLevel(level)) wrong('log-level', `"${level}" is not a level`)
   const config = {
     host: listen?.host ?? '',
     port: listen?.port ?? 0,

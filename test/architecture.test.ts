@@ -78,6 +78,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'oci',
     'registry',
     'dispatcher',
+    'server/addresses.ts',
     'server/compose.ts',
     'server/rotate-key.ts',
     'server/service-manager.ts',

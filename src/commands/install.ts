@@ -4,10 +4,11 @@ import { isSea } from 'node:sea'
 import { SERVE_OPTIONS } from '../config.ts'
 import { apply } from '../install/apply.ts'
 import { configText } from '../install/config-text.ts'
-import { installPaths, SERVICE } from '../install/paths.ts'
-import type { Action, Present } from '../install/plan.ts'
+import type { InstallPaths } from '../install/paths.ts'
+import { installPaths, SERVICE, SOCKET, USER } from '../install/paths.ts'
+import type { Action, Present, Remains } from '../install/plan.ts'
 import { describe, planInstall, planUninstall } from '../install/plan.ts'
-import { AppError } from '../shared/errors.ts'
+import { AppError, isAppError } from '../shared/errors.ts'
 import { programs } from '../shared/exec.ts'
 import { parseListen } from '../shared/listen-address.ts'
 import type { Command, Invocation } from './command.ts'
@@ -62,9 +63,10 @@ export const uninstall: Command = {
   async run(invocation) {
     if (!invocation.flag('dry-run')) checkHost()
     const paths = installPaths('/', invocation.required('prefix'))
-    if (!existsSync(paths.service))
-      throw new AppError('config-invalid', `Cannot uninstall: "${paths.service}" is not there`)
-    await perform(planUninstall(paths, invocation.flag('purge')), invocation)
+    const remains = await remainsOf(paths)
+    if (remains.paths.length === 0)
+      throw new AppError('config-invalid', 'Cannot uninstall: nothing of an installation is there')
+    await perform(planUninstall(paths, invocation.flag('purge'), remains), invocation)
     return 0
   },
 }
@@ -79,12 +81,11 @@ function checkHost(): void {
     throw new AppError('config-invalid', 'Cannot install: this is no executable, the sources run (npm run build)')
 }
 
-async function lookAtHost(paths: ReturnType<typeof installPaths>, { signal }: Invocation): Promise<Present> {
-  const text = (path: string) => readFile(path, 'utf8').catch(() => undefined)
+async function lookAtHost(paths: InstallPaths, { signal }: Invocation): Promise<Present> {
   return {
-    config: await text(paths.config),
-    shipped: await text(paths.shipped),
-    socketText: await text(paths.socket),
+    config: await textOf(paths.config),
+    shipped: await textOf(paths.shipped),
+    socketText: await textOf(paths.socket),
     serviceActive: await programs(() => undefined)
       .run({ argv: ['systemctl', 'is-active', '--quiet', SERVICE] }, signal)
       .then(
@@ -92,6 +93,34 @@ async function lookAtHost(paths: ReturnType<typeof installPaths>, { signal }: In
         () => false,
       ),
   }
+}
+
+async function remainsOf(paths: InstallPaths): Promise<Remains> {
+  const { service, socket, binary, config, data } = paths
+  const configured = await dataOf(config)
+  return {
+    units: [...(existsSync(socket) ? [SOCKET] : []), ...(existsSync(service) ? [SERVICE] : [])],
+    paths: [service, socket, binary, config, data].filter((path) => existsSync(path)),
+    user: (await textOf('/etc/passwd'))?.split('\n').some((line) => line.startsWith(`${USER}:`)) ?? false,
+    dataElsewhere: configured === data ? undefined : configured,
+  }
+}
+
+/** The data directory of the configuration; undefined when there is none, or it cannot be understood. */
+async function dataOf(config: string): Promise<string | undefined> {
+  if ((await textOf(config)) === undefined) return undefined
+  const settings = await readSettings(config, SERVE_OPTIONS, 'serve').catch((error: unknown) => {
+    if (!isAppError(error, 'config-invalid')) throw error
+  })
+  return settings?.values.get('data')?.text
+}
+
+/** Undefined when there is none. @throws `not-root` when it is not ours to read: it must not be taken for missing */
+async function textOf(path: string): Promise<string | undefined> {
+  return readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT') return undefined
+    throw new AppError('not-root', `Cannot read "${path}": root rights are needed (sudo)`, { cause })
+  })
 }
 
 async function perform(actions: readonly Action[], { io, signal, flag }: Invocation): Promise<void> {

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
+import { isLogLevel, LOG_LEVEL } from '../config.ts'
 import type { MaintenanceOptions } from '../registry/maintenance.ts'
 import { openRegistry } from '../registry/registry.ts'
 import { keepCertificate, openCertificate } from '../shared/certificate.ts'
@@ -34,7 +35,7 @@ const serve: Command = {
       default: '168',
       doc: 'How often all content is checked; 0: only by "registry scrub"',
     },
-    'log-level': { value: 'LEVEL', default: 'info', doc: 'trace, debug, info, warn or error' },
+    'log-level': LOG_LEVEL,
   },
   examples: [
     'provisioner registry serve --listen 127.0.0.1:5000 --data ./registry --no-tls',
@@ -47,12 +48,15 @@ const serve: Command = {
       throw new AppError('usage', `Cannot listen on "${required('listen')}": it is not ADDR:PORT`)
     const { host } = listen
     const root = resolve(required('data'))
-    const log = await io.logger(required('log-level'))
+    const log = await io.logger(levelOf(invocation))
     const maintenance = maintenanceOf(invocation)
     const settings = { root, log, clock: systemClock, sparse: flag('sparse'), policyFile: text('policy'), maintenance }
     const opened = await openRegistry(settings)
     const reloading = reloadOnHangup(givenSettings(invocation), {
-      read: async () => givenSettings(await invocation.again()),
+      read: async () => {
+        const again = await invocation.again()
+        return { ...givenSettings(again), 'log-level': levelOf(again) }
+      },
       apply: {
         'log-level'(level = 'info') {
           log.level = level
@@ -90,6 +94,13 @@ export const registry: CommandGroup = {
 /** What is compared when the configuration is read again. */
 function givenSettings({ text }: Invocation): Readonly<Record<string, string | undefined>> {
   return Object.fromEntries(Object.keys(serve.options).map((name) => [name, text(name)]))
+}
+
+/** @throws `usage` */
+function levelOf({ required, origin }: Invocation): string {
+  const level = required('log-level')
+  if (isLogLevel(level)) return level
+  throw new AppError('usage', `Cannot use ${origin('log-level')}: "${level}" is not a level`)
 }
 
 function maintenanceOf(invocation: Invocation): Partial<MaintenanceOptions> {

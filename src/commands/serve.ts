@@ -1,4 +1,5 @@
 import { readServeConfig, SERVE_OPTIONS } from '../config.ts'
+import { unreachable } from '../server/addresses.ts'
 import { BUILD_ID, VERSION } from '../shared/version.ts'
 import { checkFiles, settingsText } from './check-config.ts'
 import type { Command } from './command.ts'
@@ -20,6 +21,8 @@ export const serve: Command = {
     const log = await io.logger(config.logLevel)
     if (invocation.flag('check')) {
       await checkFiles(config, log)
+      const nobody = unreachable(config)
+      if (nobody !== undefined) io.err(`Warning: ${nobody}\n`)
       io.out(settingsText(invocation, SERVE_OPTIONS))
       return 0
     }
@@ -33,6 +36,8 @@ export const serve: Command = {
       log,
       ({ url, publicUrl, adminToken, caFingerprint }) => {
         log.info({ url, publicUrl, caFingerprint, version: VERSION, build: BUILD_ID }, 'controller started')
+        const nobody = unreachable(config)
+        if (nobody !== undefined) log.warn(nobody)
         void manager.ready()
         if (caFingerprint !== undefined)
           io.err(`CA fingerprint (SHA-256): ${caFingerprint}

@@ -83,20 +83,37 @@ function startActions({ socketText, serviceActive }: Present, socket: string): A
   ]
 }
 
+/** What of an installation is on the host: after an interrupted uninstallation it is not everything. */
+export interface Remains {
+  readonly units: readonly string[]
+  /** Of the paths of an installation, those that are there. */
+  readonly paths: readonly string[]
+  readonly user: boolean
+  /** A data directory elsewhere, as the configuration says. */
+  readonly dataElsewhere: string | undefined
+}
+
 /** What uninstalling means. Data and configuration are removed only by `purge`. Pure. */
-export function planUninstall(paths: InstallPaths, purge: boolean): Action[] {
+export function planUninstall(paths: InstallPaths, purge: boolean, remains: Remains): Action[] {
   const remove = (...list: readonly string[]): Action[] => list.map((path) => ({ kind: 'remove', path }))
+  const { units, user, dataElsewhere } = remains
   return [
-    { kind: 'run', argv: ['systemctl', 'disable', '--now', '--quiet', SOCKET, SERVICE] },
+    ...(units.length === 0 ? [] : [run('systemctl', 'disable', '--now', '--quiet', ...units)]),
     ...remove(paths.service, paths.socket, paths.shipped, paths.previous, paths.binary),
-    { kind: 'run', argv: ['systemctl', 'daemon-reload'] },
-    ...(purge
-      ? [
-          ...remove(paths.config, paths.configDir, paths.data, paths.users),
-          { kind: 'run', argv: ['userdel', USER] } as const,
-        ]
-      : [{ kind: 'tell', text: `${paths.config} and ${paths.data} stay; --purge removes them` } as const]),
+    run('systemctl', 'daemon-reload'),
+    ...(purge ? remove(paths.config, paths.configDir, paths.data, paths.users) : []),
+    ...(purge && user ? [run('userdel', USER)] : []),
+    ...(purge ? [] : [tell(`${paths.config} and ${paths.data} stay; --purge removes them`)]),
+    ...(dataElsewhere === undefined ? [] : [tell(`${dataElsewhere} stays, with its keys: it is not ${paths.data}`)]),
   ]
+}
+
+function run(...argv: [string, ...string[]]): Action {
+  return { kind: 'run', argv }
+}
+
+function tell(text: string): Action {
+  return { kind: 'tell', text }
 }
 
 /** One line a person reads before it is done. */

@@ -25,6 +25,14 @@ function isWildcard(host: string): boolean {
   return host === '::' || host === '0.0.0.0'
 }
 
+/** What to say when no other machine can reach this controller: only simulated BMCs can. */
+export function unreachable(config: ServeConfig): string | undefined {
+  const { publicUrl, mediaUrl } = endpointsOf(config)
+  const isLoopback = (url: string) => /^(localhost|127\.[0-9.]+|\[::1\])$/.test(new URL(url).hostname)
+  const option = isLoopback(publicUrl) ? 'public-url' : isLoopback(mediaUrl) ? 'media-url' : undefined
+  return option && `${option} is ${option === 'public-url' ? publicUrl : mediaUrl}, which no BMC or server can reach`
+}
+
 /** Where its certificate comes from. */
 export function certificateSource(config: ServeConfig): CertificateSource {
   const { tlsFiles } = config

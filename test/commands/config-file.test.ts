@@ -95,12 +95,23 @@ test('reading again sees the file as it is now', async () => {
 
 test('--check names every value with its origin, and fails for a file that is missing', async () => {
   const printed: string[] = []
-  const io = { env: {}, out: (text: string) => void printed.push(text), logger: async () => ({}) } as unknown as Io
+  const warned: string[] = []
+  const io = {
+    env: {},
+    out: (text: string) => void printed.push(text),
+    err: (text: string) => void warned.push(text),
+    logger: async () => ({}),
+  } as unknown as Io
   writeFileSync(path, 'workers: 5\n')
   const check = (...argv: string[]) =>
     readInvocation(serve, ['--config', path, '--check', ...argv], io, new AbortController().signal).then(serve.run)
   expect(await check()).toBe(0)
   expect(printed.join('')).toMatch(new RegExp(`^workers +5 +${path} line 1 workers$`, 'm'))
+  expect(warned).toEqual(['Warning: public-url is https://127.0.0.1:8443, which no BMC or server can reach\n'])
+  expect(await check('--listen', '0.0.0.0:8443', '--public-url', 'https://192.0.2.1:8443')).toBe(0)
+  expect(warned).toHaveLength(1)
+  const missing = ['--tls-cert', join(directory, 'none.pem'), '--tls-key', join(directory, 'none.key')]
+  await expect(check(...missing)).rejects.toMatchObject({ code: 'config-invalid' })
   await expect(check('--maintenance-iso', join(directory, 'none.iso'))).rejects.toThrow(
     'Cannot read the maintenance image',
   )

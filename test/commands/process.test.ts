@@ -86,3 +86,11 @@ test('a second signal ends a controller at once, however long its clients take',
   slow.destroy()
   rmSync(directory, { recursive: true })
 }, 60_000)
+
+test('a level that is none is a usage error of the registry too', () => {
+  const usage = shell('"$NODE" "$QUIET" "$MAIN" registry serve --listen 127.0.0.1:0 --data /nowhere --log-level loud')
+  expect([usage.status, usage.stderr]).toEqual([
+    2,
+    expect.stringContaining('Cannot use --log-level: "loud" is not a level'),
+  ])
+})

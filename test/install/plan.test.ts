@@ -3,7 +3,7 @@ import { parse } from 'yaml'
 import { SERVE_OPTIONS } from '../../src/config.ts'
 import { configText } from '../../src/install/config-text.ts'
 import { installPaths } from '../../src/install/paths.ts'
-import type { Present } from '../../src/install/plan.ts'
+import type { Present, Remains } from '../../src/install/plan.ts'
 import { describe, planInstall, planUninstall } from '../../src/install/plan.ts'
 import { socketUnit } from '../../src/install/units.ts'
 
@@ -53,9 +53,31 @@ test('the socket for media comes second, which is how the service tells them apa
   expect(streams).toEqual(['ListenStream=[::]:443', 'ListenStream=192.0.2.1:80'])
 })
 
+const WHOLE: Remains = {
+  units: ['provisioner.socket', 'provisioner.service'],
+  paths: [paths.service],
+  user: true,
+  dataElsewhere: undefined,
+}
+
+test('what an uninstallation has left can be purged afterwards', () => {
+  const left: Remains = { units: [], paths: [paths.config, paths.data], user: true, dataElsewhere: '/srv/provisioner' }
+  const purged = planUninstall(paths, true, left).map(describe)
+  expect(purged.filter((line) => line.startsWith('run'))).toEqual([
+    'run systemctl daemon-reload',
+    'run userdel provisioner',
+  ])
+  expect(purged.at(-1)).toBe('/srv/provisioner stays, with its keys: it is not /var/lib/provisioner')
+  const again = planUninstall(paths, true, { ...left, user: false, dataElsewhere: undefined }).map(describe)
+  expect(again).not.toContain('run userdel provisioner')
+  expect(planUninstall(paths, false, WHOLE).map(describe)[0]).toBe(
+    'run systemctl disable --now --quiet provisioner.socket provisioner.service',
+  )
+})
+
 test('only purging touches data and configuration', () => {
   const touched = (purge: boolean) =>
-    planUninstall(paths, purge).filter((action) => 'path' in action && action.kind === 'remove')
+    planUninstall(paths, purge, WHOLE).filter((action) => 'path' in action && action.kind === 'remove')
   expect(touched(false)).not.toContainEqual(expect.objectContaining({ path: paths.data }))
   expect(touched(true)).toContainEqual({ kind: 'remove', path: paths.data })
   expect(touched(true)).toContainEqual({ kind: 'remove', path: paths.configDir })

@@ -70,7 +70,9 @@ ps -o user= -p "$(show MainPID)" >user
 ls -d $config /var/lib/provisioner/controller.db >kept-data 2>&1
 /provisioner install >reinstall 2>&1
 curl --silent --insecure --max-time 10 https://127.0.0.1/healthz >after-reinstall
-/usr/local/bin/provisioner uninstall --purge >purge 2>&1
+# As "uninstall" advises: purged by what is left of it.
+/usr/local/bin/provisioner uninstall >purge 2>&1
+/provisioner uninstall --purge >>purge 2>&1
 find / -xdev -not -path '/root/*' -not -path /provisioner -not -path '/t/*' -not -path '/proc/*' -not -path '/run/log/*' -not -path '/var/log/*' -name '*provisioner*' >left
 getent passwd provisioner >left-user
 journalctl -u provisioner.service -o cat >journal
