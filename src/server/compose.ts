@@ -215,11 +215,12 @@ async function serveData(
     })
     const served: JobMedia = {
       ...media,
-      maintenance: maintenance?.etag ?? null,
       prepare(job, server) {
         if (maintenance === undefined) throw new StepFailure('iso.serve', NO_MAINTENANCE)
-        media.prepare(job, server)
+        return { maintenance: maintenance.etag, task: media.plan(job, server).etag }
       },
+      isServed: (job, server) =>
+        [maintenance?.etag, null].includes(job.maintenance) && [media.plan(job, server).etag, null].includes(job.task),
     }
     const { connectBmc } = bmcs
     const deps = {

@@ -93,6 +93,22 @@ test.for(versionsOf('controller'))('a controller of version %i loses nothing by 
   db.close()
 })
 
+test('a job whose server was started, or handed over, before such entries had a type of their own is still known as that', async () => {
+  loadDump(path, 'controller', 6)
+  const before = new DatabaseSync(path)
+  const rows = ['phase', 'booting', 'bmc', 'switching on into the installed system']
+  before
+    .prepare("INSERT INTO history VALUES ('01JB', 51, '2026-01-02T03:04:05.000Z', ?, ?), ('01JB', 52, '2026', ?, ?)")
+    .run(...rows)
+  before.close()
+  const db = openDatabase(path)
+  const jobs = sqliteJobStore(db)
+  expect(await jobs.lastEntry('01JB', 'start')).toMatchObject({ seq: 53, at: new Date('2026-01-02T03:04:05Z') })
+  expect(await jobs.lastEntry('01JB', 'hand-over')).toMatchObject({ seq: 52 })
+  expect(await jobs.lastEntry('01JA', 'start')).toBeUndefined()
+  db.close()
+})
+
 test.for(versionsOf('registry'))('a registry of version %i loses nothing by the upgrade', async (version) => {
   loadDump(path, 'registry', version)
   const metadata = sqliteMetadata(path)

@@ -5,13 +5,12 @@ import { mayPass, patientWith, withBmc } from './bmc-session.ts'
 import type { HeldDeps } from './deps.ts'
 import type { Job } from './machine.ts'
 import { isTouched } from './machine.ts'
-import type { HistoryEntry } from './ports.ts'
 import { StepFailure } from './provision.ts'
 
 const LATE_LOOK_MS = 2_000
 
 /** The last thing done to a server. From then on it is its owner's: a restarted controller must not switch it off again. */
-const HAND_OVER = { type: 'bmc', message: 'switching on into the installed system' } as const
+const HAND_OVER = { type: 'hand-over', message: 'switching on into the installed system' } as const
 
 /**
  * Leaves the server as its outcome wants it: off, media out, boot order its own; then on again when the installation
@@ -34,10 +33,11 @@ interface Stand {
 }
 
 async function leave(job: Job, deps: HeldDeps, signal: AbortSignal): Promise<void> {
-  const history = await deps.jobs.history(job.id, 0)
-  const lateUntil = performance.now() + lateStartMs(job, history, deps)
-  const isHandedOver = history.some(({ type, message }) => type === HAND_OVER.type && message === HAND_OVER.message)
-  const wasStarted = orderedAt(history) !== undefined
+  // When the server was last told to start from our media.
+  const orderedAt = (await deps.jobs.lastEntry(job.id, 'start'))?.at
+  const lateUntil = performance.now() + lateStartMs(job, orderedAt, deps)
+  const isHandedOver = (await deps.jobs.lastEntry(job.id, 'hand-over')) !== undefined
+  const wasStarted = orderedAt !== undefined
   const stand: Stand = { wasStarted, isOff: false, isTakenBack: isHandedOver, isHandedOver }
   const handOver = async (bmc: Bmc, within: AbortSignal) => {
     if (!stand.isHandedOver) await deps.note(job.id, HAND_OVER.type, HAND_OVER.message)
@@ -140,18 +140,12 @@ function reasonOf(error: unknown): unknown {
  * How long the BMC may still carry out an order to switch on: a slow one shows a server as off that it is about to start,
  * and media must not be ejected under it, nor the server be left on.
  */
-function lateStartMs(job: Job, history: readonly HistoryEntry[], { budgets, clock }: HeldDeps): number {
+function lateStartMs(job: Job, ordered: Date | undefined, { budgets, clock }: HeldDeps): number {
   if (job.outcome === 'success') return 0
   // The order was given again and again until it was given up.
   if (job.failedStep === 'redfish.reset') return budgets.lateStartMs
-  const ordered = orderedAt(history)
   if (ordered === undefined) return 0
   return Math.min(budgets.lateStartMs, ordered.getTime() + budgets.lateStartMs - clock.now().getTime())
-}
-
-/** When the server was last told to start from our media. */
-function orderedAt(history: readonly HistoryEntry[]): Date | undefined {
-  return history.findLast(({ type, message }) => type === 'phase' && message === 'booting')?.at
 }
 
 async function watchForLateStart(bmc: Bmc, until: number, signal: AbortSignal): Promise<void> {

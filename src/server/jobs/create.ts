@@ -68,6 +68,7 @@ export async function createJob(
     updatedAt: now,
     deadline: null,
     maintenance: null,
+    task: null,
     silentSince: null,
     version: 1,
   }

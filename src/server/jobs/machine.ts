@@ -86,6 +86,8 @@ export interface JobSummary {
   readonly deadline: Date | null
   /** What the maintenance image was when it was inserted; null before, and of jobs from before this was kept. */
   readonly maintenance: string | null
+  /** The same of the task medium. */
+  readonly task: string | null
   /** When the maintenance OS was last heard of, once that is too long ago. */
   readonly silentSince: Date | null
   /** Counts changes: a save of an older version is refused. */

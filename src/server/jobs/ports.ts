@@ -60,8 +60,12 @@ export interface ServerRegistry {
   ): Promise<VersionedServer | undefined>
 }
 
-/** What the lines of a history are about. `step`: what the maintenance OS said and is to stay. */
-export const ENTRY_TYPES = ['status', 'phase', 'step', 'media', 'bmc', 'note'] as const
+/**
+ * What the lines of a history are about. `step`: what the maintenance OS said and is to stay. The controller itself looks
+ * for `start`, an order to start from the media, and `hand-over`, the one into the installed system: by type, for messages
+ * are for people.
+ */
+export const ENTRY_TYPES = ['status', 'phase', 'step', 'media', 'bmc', 'start', 'hand-over', 'note'] as const
 
 export type EntryType = (typeof ENTRY_TYPES)[number]
 
@@ -100,8 +104,13 @@ export interface JobStore {
   save(job: Job, entries: readonly NewEntry[], now: Date, worker?: string): Promise<Job | undefined>
   /** Resolves when everything that was read is on the disk. */
   flushed(): Promise<void>
+  /** The first `HISTORY_PAGE` entries behind number `after`. */
   history(id: string, after: number): Promise<readonly HistoryEntry[]>
+  /** The newest of a type, however long the history is. */
+  lastEntry(id: string, type: EntryType): Promise<HistoryEntry | undefined>
   note(id: string, entry: NewEntry, now: Date): Promise<void>
+  /** The same, unless the history has just that already. */
+  noteOnce(id: string, entry: NewEntry, now: Date): Promise<void>
   /** Makes the worker known, anew when it was before: what it held is free. */
   enlist(worker: string): Promise<void>
   /** Hands out jobs that are not complete and that nobody holds: up to `max` that have not begun, and all others first. */
@@ -134,6 +143,9 @@ export interface JobFilter {
   readonly limit: number
 }
 
+/** Entries that a history gives at a time. */
+export const HISTORY_PAGE = 1000
+
 export interface ServerStore {
   /** @throws `server-exists` */
   add(server: Server): Promise<void>
@@ -151,11 +163,11 @@ export interface JobSecrets {
 
 /** Where a job's media are, and whether they can be made. */
 export interface JobMedia {
-  /** Changes with the bytes of the maintenance image; null when there is none. */
-  readonly maintenance: string | null
   urls(job: Job): MediaUrls
-  /** Plans the task ISO, which is then served from the plan; @throws `iso-plan` */
-  prepare(job: Job, server: Server): void
+  /** Plans the task ISO, which is then served from the plan, and gives what changes with the bytes. @throws `iso-plan` */
+  prepare(job: Job, server: Server): Pick<Job, 'maintenance' | 'task'>
+  /** False when the media that the job began with are not served any more. @throws `iso-plan` */
+  isServed(job: Job, server: Server): boolean
   /** Forgets what was planned for the job. */
   forget(job: Job): void
 }

@@ -24,15 +24,15 @@ export async function bootMaintenance(job: Job, server: Server, deps: HeldDeps, 
   try {
     if (isBooted(job)) {
       if (job.phase !== 'booting') return
-      checkImage(job, deps)
+      checkMedia(job, server, deps)
       enterReset(stage, signal, budgets)
       await startPatiently(job, server, deps, stage.limit, RESTARTED)
       return
     }
-    deps.media.prepare(job, server)
+    const media = deps.media.prepare(job, server)
     stage.step = 'redfish.discover'
     const refusal = await withReadyBmc(job, server, deps, stage.limit, (bmc, facts) =>
-      mountAndStart(job, bmc, facts, stage, deps, signal),
+      mountAndStart(job, media, { bmc, facts }, stage, deps, signal),
     )
     if (refusal !== undefined) await startPatiently(job, server, deps, stage.limit, refusal)
   } catch (error) {
@@ -53,10 +53,10 @@ function enterReset(stage: Stage, signal: AbortSignal, { resetMs }: Budgets): vo
   stage.limit = withTimeout(signal, resetMs)
 }
 
-/** A server that starts from an image is not given the rest of another one. */
-function checkImage({ maintenance }: Job, { media }: HeldDeps): void {
-  if (maintenance === null || maintenance === media.maintenance) return
-  throw new StepFailure('iso.serve', 'the server started from a maintenance image that is not served any more')
+/** A server that starts from media is not given the rest of others. */
+function checkMedia(job: Job, server: Server, { media }: HeldDeps): void {
+  if (media.isServed(job, server)) return
+  throw new StepFailure('iso.serve', 'the server started from media that this controller does not serve any more')
 }
 
 /** False once only the maintenance OS can go on: then waiting is all there is to do. */
@@ -78,15 +78,15 @@ export class StepFailure extends Error {
 /** Gives why the server could not be switched on, when that may pass. */
 async function mountAndStart(
   job: Job,
-  bmc: Bmc,
-  facts: BmcFacts,
+  media: Pick<Job, 'maintenance' | 'task'>,
+  { bmc, facts }: { readonly bmc: Bmc; readonly facts: BmcFacts },
   stage: Stage,
   deps: HeldDeps,
   signal: AbortSignal,
 ): Promise<Stall | undefined> {
   await deps.note(job.id, 'bmc', `${facts.vendor} ${facts.model}, firmware ${facts.firmware}`)
   // From here on the server is touched. A job that ended meanwhile never gets there.
-  const mounting = await deps.record.enter(job.id, 'mounting', { maintenance: deps.media.maintenance })
+  const mounting = await deps.record.enter(job.id, 'mounting', media)
   if (mounting.status !== 'provisioning' || mounting.phase !== 'mounting') return
   deps.assertHeld()
   await bmc.insertMedia(deps.media.urls(job), (name) => (stage.step = name), stage.limit)
@@ -98,7 +98,7 @@ async function mountAndStart(
   if (before?.status !== 'provisioning' || isBooted(before)) return
   deps.assertHeld()
   await bmc.powerOff(stage.limit)
-  const booting = await deps.record.enter(job.id, 'booting', { deadline: newDeadline(job, deps) })
+  const booting = await deps.record.starting(job.id, newDeadline(job, deps))
   if (booting.status !== 'provisioning' || booting.phase !== 'booting') return
   deps.assertHeld()
   try {
@@ -167,7 +167,7 @@ async function startUnlessOn(
   if ((await bmc.power(signal)) === 'on') return note(stall.isOn)
   if (stall.isOff !== undefined) await note(stall.isOff)
   // The wait begins now, however long the controller was away.
-  const booting = await deps.record.enter(job.id, 'booting', { deadline: newDeadline(job, deps) })
+  const booting = await deps.record.starting(job.id, newDeadline(job, deps))
   if (booting.status !== 'provisioning' || booting.phase !== 'booting') return
   deps.assertHeld()
   await bmc.powerOn(signal)

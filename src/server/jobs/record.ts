@@ -8,7 +8,9 @@ import type { JobStore, NewEntry } from './ports.ts'
 export interface JobRecord {
   /** @throws `job-transition` when the job may not do that any more */
   apply(id: string, event: JobEvent): Promise<Job>
-  enter(id: string, phase: JobPhase, patch?: Partial<Pick<Job, 'deadline' | 'maintenance'>>): Promise<Job>
+  enter(id: string, phase: JobPhase, patch?: Partial<Pick<Job, 'maintenance' | 'task'>>): Promise<Job>
+  /** The server is told to start from the media now, once more perhaps; the wait for its report ends at `deadline`. */
+  starting(id: string, deadline: Date): Promise<Job>
   /**
    * `isEvent`: its message stays in the history.
    * @throws `job-transition` for an event of a job that is not provisioning; other progress of it is forgotten
@@ -28,6 +30,8 @@ interface Decision {
   readonly entry?: NewEntry | undefined
   readonly event?: NewEntry | undefined
 }
+
+const START = { type: 'start', message: 'switching on from the media' } as const
 
 /** More collisions than this on one job are a bug, not bad luck. */
 const MAX_COLLISIONS = 50
@@ -58,17 +62,28 @@ export function jobRecord(store: JobStore, clock: Clock, changed: (job: Job) => 
   }
 
   return {
-    apply: (id, event) =>
-      change(id, (job, now) => ({
-        job: applyEvent(job, event, now),
+    async apply(id, event) {
+      const job = await change(id, (before, now) => ({
+        job: applyEvent(before, event, now),
         entry: { type: 'status', message: describe(event) },
-      })),
+      }))
+      const late = lateWord(job, event)
+      if (late !== undefined) await store.noteOnce(id, { type: 'note', message: late }, clock.now())
+      return job
+    },
     enter: (id, phase, patch = {}) =>
       change(id, (job, now) => {
         const next = enterPhase(job, phase, now)
         if (next !== job) return { job: { ...next, ...patch }, entry: { type: 'phase', message: phase } }
         const again = job.status === 'provisioning' && job.phase === phase && Object.keys(patch).length > 0
         return { job: again ? { ...job, ...patch, updatedAt: now } : job }
+      }),
+    starting: (id, deadline) =>
+      change(id, (job, now) => {
+        const next = enterPhase(job, 'booting', now)
+        const entry: NewEntry | undefined = next === job ? undefined : { type: 'phase', message: 'booting' }
+        if (next.status !== 'provisioning' || next.phase !== 'booting') return { job }
+        return { job: { ...next, deadline, updatedAt: now }, entry, event: START }
       }),
     bootProgress: (id, progress) =>
       change(id, (job, now) => {
@@ -99,6 +114,15 @@ export function jobRecord(store: JobStore, clock: Clock, changed: (job: Job) => 
         return { job: { ...next, progress, silentSince: null, updatedAt: now }, entry, event }
       }),
   }
+}
+
+/** A report that changes nothing any more, and says something else than how the job ended. */
+function lateWord({ outcome }: Job, { type }: JobEvent): string | undefined {
+  if (type === 'reported-success' && outcome !== 'success')
+    return 'the maintenance OS reported success after the job had ended'
+  if (type === 'reported-failure' && outcome !== 'failed')
+    return 'the maintenance OS reported a failure after the job had ended'
+  return undefined
 }
 
 function describe(event: JobEvent): string {

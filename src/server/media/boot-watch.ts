@@ -10,7 +10,7 @@ import type { MediaMap, SensorState, Stage } from './sensor.ts'
 import { bootSummary, mediaMap, newSensor, observe, rootProgress, stalledFor } from './sensor.ts'
 
 export interface BootWatchDeps {
-  readonly jobs: Pick<JobStore, 'note' | 'history'>
+  readonly jobs: Pick<JobStore, 'note' | 'lastEntry'>
   readonly record: Pick<JobRecord, 'bootProgress'>
   readonly clock: Clock
   readonly log: Logger
@@ -106,7 +106,7 @@ export function mediaSensor(deps: BootWatchDeps, maintenanceBytes: number): Medi
       const boot = boots.get(job.id)
       if (boot?.booted) return bootSummary(boot.state, map, now())
       if (boot !== undefined) return boot.state.bytes >= maintenanceBytes ? COPIED : UNREAD
-      const noted = (await jobs.history(job.id, 0)).findLast(({ type }) => type === 'media')
+      const noted = await jobs.lastEntry(job.id, 'media')
       if (noted === undefined) return bootSummary(newSensor(map), map, now())
       return `nothing was read since the controller was restarted; the last that was seen: ${noted.message}`
     },

@@ -32,7 +32,7 @@ export interface JobMediaDeps {
 const MAX_TASK_BYTES = 10 * 1024 * 1024
 
 /** Task media that exist only as plans. They are planned again, byte for byte the same, when they are not in memory. */
-export interface TaskPlans extends Omit<JobMedia, 'maintenance'> {
+export interface TaskPlans extends Pick<JobMedia, 'urls' | 'forget'> {
   /** Undefined when it is not in memory. */
   known(job: Job): IsoPlan | undefined
   plan(job: Job, server: Server): IsoPlan
@@ -48,7 +48,6 @@ export function jobMedia(deps: JobMediaDeps): TaskPlans {
   return {
     known: (job) => plans.get(job.id),
     plan,
-    prepare: (job, server) => void plan(job, server),
     forget: (job) => void plans.delete(job.id),
     urls: ({ mediaToken }) => ({
       maintenance: `${deps.endpoints.mediaUrl}/media/${mediaToken}/maintenance.iso`,

@@ -35,6 +35,7 @@ export function servedMedia(deps: ServedMediaDeps): (job: Job, name: string) => 
     const isOther = job.maintenance !== null && job.maintenance !== maintenance?.etag
     if (isOther && part !== 'task') return undefined
     const task = part === 'maintenance' ? undefined : await taskOf(job)
+    if (task !== undefined && job.task !== null && job.task !== task.etag) return undefined
     const both = maintenance && task && combinedMedium(maintenance, task)
     const medium = { maintenance, task, combined: both }[part]
     return medium === undefined ? undefined : sensor.watched(job, medium, part)

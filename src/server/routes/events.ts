@@ -28,7 +28,7 @@ export const EVENT_ENDPOINTS = {
     may: 'reader',
     summary: 'List the events of a job, or follow them',
     description:
-      'With "Accept: text/event-stream" the answer is a stream that ends when the job is complete: "entry" (an Event; its id is seq) and "job" (a Job, also for progress). Who comes back with Last-Event-ID misses nothing; 204 when nothing will come any more.',
+      'As a list the first thousand behind number "after". With "Accept: text/event-stream" the answer is a stream that ends when the job is complete: "entry" (an Event; its id is seq) and "job" (a Job, also for progress). Who comes back with Last-Event-ID misses nothing; 204 when nothing will come any more.',
     query: { after: { type: 'integer', minimum: 0, description: 'the number of an event' } },
     headers: { 'last-event-id': LAST_ID },
     answers: {

@@ -9,6 +9,8 @@ import type { CreateDeps } from '../jobs/create.ts'
 import { createJob } from '../jobs/create.ts'
 import type { JobFeed } from '../jobs/feed.ts'
 import type { Job } from '../jobs/machine.ts'
+import type { HistoryEntry, JobStore } from '../jobs/ports.ts'
+import { HISTORY_PAGE } from '../jobs/ports.ts'
 import type { JobRecord } from '../jobs/record.ts'
 import { JOB, JOB_WITH_EVENTS, OUTCOMES, PAGE_QUERY, PAGE_SIZE, SERIAL, STATUSES, TIME } from './schemas.ts'
 import { eventView, jobView } from './views.ts'
@@ -129,15 +131,14 @@ export function jobHandlers(deps: JobRouteDeps): Handlers<typeof JOB_ENDPOINTS> 
 
     async getJob({ params, reply }) {
       const job = await find(params.id)
-      const events = await jobs.history(job.id, 0)
-      return reply(200, { ...jobView(job), events: events.map(eventView) })
+      return reply(200, { ...jobView(job), events: (await wholeHistory(job.id, jobs)).map(eventView) })
     },
 
     async getLogs({ c, params, query, reply }) {
       const job = await find(params.id)
       const logs = await jobs.logs(job.id)
       if (/\bapplication\/json\b/.test(c.req.header('accept') ?? ''))
-        return reply(200, { logs: logs.map(({ at, text }) => ({ at: at.toISOString(), text })) })
+        return reply(200, { logs: lastLogs(logs, query.lines).map(({ at, text }) => ({ at: at.toISOString(), text })) })
       const text = logs.map((log) => log.text).join('\n')
       return c.text(query.lines === undefined ? text : lastLines(text, query.lines))
     },
@@ -157,6 +158,29 @@ export function jobHandlers(deps: JobRouteDeps): Handlers<typeof JOB_ENDPOINTS> 
       return reply(202, jobView(next))
     },
   }
+}
+
+/** Nearly always one page. */
+async function wholeHistory(id: string, jobs: Pick<JobStore, 'history'>): Promise<HistoryEntry[]> {
+  const entries: HistoryEntry[] = []
+  for (;;) {
+    const page = await jobs.history(id, entries.at(-1)?.seq ?? 0)
+    entries.push(...page)
+    if (page.length < HISTORY_PAGE) return entries
+  }
+}
+
+/** As many of the last ones as have so many lines; of the first of them the end. */
+function lastLogs<T extends { readonly text: string }>(logs: readonly T[], count = Number.POSITIVE_INFINITY): T[] {
+  const kept: T[] = []
+  let left = count
+  for (const log of logs.toReversed()) {
+    if (left <= 0) break
+    const text = Number.isFinite(left) ? lastLines(log.text, left) : log.text
+    kept.unshift({ ...log, text })
+    left -= text.split('\n').length - (text.endsWith('\n') ? 1 : 0)
+  }
+  return kept
 }
 
 function lastLines(text: string, count: number): string {

@@ -26,8 +26,10 @@ export interface ReportRouteDeps {
 
 const MAX_REPORT = 64 * 1024
 const MAX_LOG = 8 * 1024 * 1024
-/** A server's older jobs may still deliver; further back nobody waits. */
-const JOBS_BACK = 20
+/** A server's older jobs may still deliver. Nearly always it is one of the newest; to look at more costs more. */
+const JOBS_BACK = [20, 1000] as const
+/** What a job still has to say when it has ended; then its secret is worth nothing. */
+const LAST_WORDS_MS = 15 * 60_000
 const MAX_MESSAGE = 8 * 1024
 
 const TEXT = { type: ['string', 'null'] } as const
@@ -99,6 +101,7 @@ export const REPORT_ENDPOINTS = {
     path: '/api/v1/jobs/{id}/logs',
     may: 'job',
     summary: 'Send the journal of the maintenance OS',
+    description: 'Taken until a quarter of an hour after the job is complete.',
     body: textBody(MAX_LOG),
     answers: { 201: json('Stored', OK) },
     errors: ['job-not-found'],
@@ -126,6 +129,8 @@ export function reportHandlers(deps: ReportRouteDeps): Handlers<typeof REPORT_EN
     },
 
     async sendLogs({ body, job, reply }) {
+      if (job.status === 'complete' && clock.now().getTime() - job.updatedAt.getTime() > LAST_WORDS_MS)
+        throw new AppError('unauthenticated', `Cannot take the logs: the secret of job ${job.id} died with it`)
       await jobs.addLog(job.id, body, clock.now())
       return reply(201, { ok: true })
     },
@@ -139,16 +144,22 @@ export function jobBySecret({
 }: Pick<ReportRouteDeps, 'jobs' | 'secrets'>): (c: Context) => Promise<JobSummary> {
   return async (c) => {
     const { id, server_serial: serial = '' } = c.req.param() as { id?: string; server_serial?: string }
-    const named = id === undefined ? undefined : await jobs.find(id)
-    const candidates = id === undefined ? await jobs.ofServer(serial, JOBS_BACK) : named === undefined ? [] : [named]
-    if (candidates.length === 0) {
-      const what = id === undefined ? `server "${serial}" never had a job` : `there is no job "${id}"`
-      throw new AppError('job-not-found', `Cannot take the report: ${what}`)
+    const isOf = (job: JobSummary) => isSecret(c.req.header(SECRET_HEADER), secrets.webhook(job))
+    if (id !== undefined) {
+      const job = await jobs.find(id)
+      if (job === undefined) throw new AppError('job-not-found', `Cannot take the report: there is no job "${id}"`)
+      if (isOf(job)) return job
+      throw new AppError('unauthenticated', `Cannot take the report: ${SECRET_HEADER} is not the secret of job ${id}`)
     }
-    const job = candidates.find((candidate) => isSecret(c.req.header(SECRET_HEADER), secrets.webhook(candidate)))
-    if (job !== undefined) return job
-    const whose = id === undefined ? `of no job of server "${serial}"` : `not the secret of job ${id}`
-    throw new AppError('unauthenticated', `Cannot take the report: ${SECRET_HEADER} is ${whose}`)
+    for (const back of JOBS_BACK) {
+      const candidates = await jobs.ofServer(serial, back)
+      if (candidates.length === 0)
+        throw new AppError('job-not-found', `Cannot take the report: server "${serial}" never had a job`)
+      const job = candidates.find(isOf)
+      if (job !== undefined) return job
+      if (candidates.length < back) break
+    }
+    throw new AppError('unauthenticated', `Cannot take the report: ${SECRET_HEADER} is of no job of server "${serial}"`)
   }
 }
 

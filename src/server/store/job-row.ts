@@ -27,6 +27,7 @@ export const CHANGING_COLUMNS = [
   'deadline',
   'silent_since',
   'maintenance',
+  'task',
   'version',
 ] as const
 
@@ -49,6 +50,7 @@ export function changingValues(job: JobSummary): Value[] {
     job.deadline?.toISOString() ?? null,
     job.silentSince?.toISOString() ?? null,
     job.maintenance,
+    job.task,
     job.version,
   ]
 }
@@ -76,6 +78,7 @@ export function summaryFromRow(row: Row): JobSummary {
     updatedAt: new Date(text(row, 'updated_at')),
     deadline: timeFrom(optional(row, 'deadline')),
     maintenance: optional(row, 'maintenance'),
+    task: optional(row, 'task'),
     silentSince: timeFrom(optional(row, 'silent_since')),
     version: Number(row['version']),
   }

@@ -2,6 +2,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { AppError } from '../../shared/errors.ts'
 import type { Job, JobSummary } from '../jobs/machine.ts'
 import type { HistoryEntry, JobFilter, JobStore, NewEntry } from '../jobs/ports.ts'
+import { HISTORY_PAGE } from '../jobs/ports.ts'
 import type { Commits } from './commits.ts'
 import { directCommits } from './commits.ts'
 import { isConstraint } from './database.ts'
@@ -59,7 +60,9 @@ export function sqliteJobStore(
     `INSERT INTO history SELECT ?1, COALESCE(MAX(seq), 0) + 1, ?2, ?3, ?4 FROM history WHERE job_id = ?1
      HAVING ?3 NOT IN ('phase', 'step') OR COUNT(*) < ${MAX_PHASES} RETURNING *`,
   )
-  const history = db.prepare('SELECT * FROM history WHERE job_id = ? AND seq > ? ORDER BY seq LIMIT 1000')
+  const history = db.prepare('SELECT * FROM history WHERE job_id = ? AND seq > ? ORDER BY seq LIMIT ?')
+  const lastEntry = db.prepare('SELECT * FROM history WHERE job_id = ? AND type = ? ORDER BY seq DESC LIMIT 1')
+  const hasEntry = db.prepare('SELECT 1 FROM history WHERE job_id = ? AND type = ? AND message = ?')
   const addLog = db.prepare('INSERT INTO logs (job_id, at, text) VALUES (?, ?, ?)')
   const dropLogs = db.prepare(
     `DELETE FROM logs WHERE id IN (SELECT id FROM (
@@ -126,9 +129,18 @@ export function sqliteJobStore(
         return next
       }),
     flushed: () => commits.flushed(),
-    history: async (id, after) => history.all(id, after).map(entryFromRow),
+    history: async (id, after) => history.all(id, after, HISTORY_PAGE).map(entryFromRow),
+    async lastEntry(id, type) {
+      const row = lastEntry.get(id, type)
+      return row === undefined ? undefined : entryFromRow(row)
+    },
     async note(id, entry, now) {
       await told((note) => note(id, entry, now))
+    },
+    async noteOnce(id, entry, now) {
+      await told((note) => {
+        if (hasEntry.get(id, entry.type, entry.message) === undefined) note(id, entry, now)
+      })
     },
     async addLog(id, log, now) {
       await commits.write(() => {

@@ -150,4 +150,20 @@ export const MIGRATIONS: readonly string[] = [
   -- What the maintenance image was when it was inserted: another one under the same URL is served to no job.
   ALTER TABLE jobs ADD COLUMN maintenance TEXT;
   `,
+  `
+  -- What the task medium was when it was inserted, as \`maintenance\` is.
+  ALTER TABLE jobs ADD COLUMN task TEXT;
+
+  -- What the controller looks for in a history has a type of its own; it was found by its wording.
+  UPDATE history SET type = 'hand-over' WHERE type = 'bmc' AND message = 'switching on into the installed system';
+  INSERT INTO history
+    SELECT job_id, (SELECT MAX(seq) + 1 FROM history AS all_of WHERE all_of.job_id = began.job_id), at, 'start',
+      'switching on from the media'
+    FROM history AS began JOIN jobs ON id = job_id
+    WHERE type = 'phase' AND began.message = 'booting' AND status <> 'complete';
+
+  CREATE INDEX jobs_by_target ON jobs (task_target, id);
+  CREATE INDEX ended_jobs ON jobs (updated_at) WHERE status = 'complete';
+  CREATE INDEX audit_by_caller ON audit (caller, id);
+  `,
 ]

@@ -32,6 +32,8 @@ export interface Life {
   end(): Promise<void>
 }
 
+const MEDIA = { maintenance: 'image', task: 'task' }
+
 const TIMES = {
   beatMs: 50,
   leaseMs: 1_000,
@@ -64,7 +66,7 @@ export async function startLife({ jobs, servers, bmcUrl, mortal, cut, worker, sk
     changes,
     connectBmc: (address: Parameters<typeof connect>[0], signal: AbortSignal) =>
       connect({ ...address, url: proxy.url }, signal),
-    media: { urls, maintenance: 'image', prepare: () => undefined, forget: () => undefined },
+    media: { urls, prepare: () => MEDIA, isServed: () => true, forget: () => undefined },
     bootWatch: { summary: async () => 'nothing is known', check: async () => undefined, forget: () => undefined },
     budgets: { ...BUDGETS, lateStartMs: 0 },
     clock,

@@ -10,21 +10,26 @@ beforeEach(async () => {
 
 afterEach(() => core.close())
 
+const ANOTHER_IMAGE = { maintenance: 'another' }
+const ANOTHER_TASK = { task: 'another' }
+const REFUSED = { outcome: 'failed', failedStep: 'iso.serve' }
+
 test.for([
-  ['booting', { outcome: 'failed', failedStep: 'iso.serve' }],
-  ['running:image-linux', { outcome: 'success' }],
-] as const)('a controller that comes back with another maintenance image finds a job in %s', async ([phase, end]) => {
+  ['booting', ANOTHER_IMAGE, REFUSED],
+  ['booting', ANOTHER_TASK, REFUSED],
+  ['running:image-linux', ANOTHER_IMAGE, { outcome: 'success' }],
+] as const)('a controller that comes back with other media finds a job in %s: %o', async ([phase, other, end]) => {
   const job = await core.create()
   const first = core.run()
   const booted = await core.until(job.id, (now) => now.phase === 'booting' && core.machine.power === 'on')
-  expect(booted.maintenance).toBe('image')
+  expect(booted).toMatchObject({ maintenance: 'image', task: 'task' })
   if (phase !== 'booting') {
     const progress = { step: 'image-linux', bytes: 1, totalBytes: 2, rate: null, message: null, at: new Date() }
     await core.record.progress(job.id, phase, progress)
   }
   first.kill()
   await first.ended
-  core.setImage('another')
+  core.setMedia(other)
   const second = core.run()
   if (phase !== 'booting') await core.record.apply(job.id, { type: 'reported-success' })
   const done = await core.until(job.id, ({ status }) => status === 'complete')

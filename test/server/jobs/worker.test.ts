@@ -161,7 +161,7 @@ test('a server that was off when the controller was killed in "booting" is start
   core.machine.broken.add('powerOn')
   await core.record.apply(job.id, { type: 'claimed' })
   await core.record.enter(job.id, 'mounting')
-  await core.record.enter(job.id, 'booting', { deadline: new Date(Date.now() + 60_000) })
+  await core.record.starting(job.id, new Date(Date.now() + 60_000))
   core.machine.broken.clear()
   const worker = core.run()
   await core.until(job.id, () => core.machine.starts === 1)
@@ -235,7 +235,7 @@ test('a BMC that does not answer after a restart does not fail a server that wor
   const job = await core.create()
   await core.record.apply(job.id, { type: 'claimed' })
   await core.record.enter(job.id, 'mounting')
-  await core.record.enter(job.id, 'booting', { deadline: new Date(Date.now() + 60_000) })
+  await core.record.starting(job.id, new Date(Date.now() + 60_000))
   core.machine.power = 'on'
   core.machine.broken.add('facts')
   const worker = core.run()
@@ -252,7 +252,7 @@ test('a report that comes after a controller was away for longer than the deadli
   const job = await core.create()
   await core.record.apply(job.id, { type: 'claimed' })
   await core.record.enter(job.id, 'mounting')
-  await core.record.enter(job.id, 'booting', { deadline: new Date(Date.now() - 60_000) })
+  await core.record.starting(job.id, new Date(Date.now() - 60_000))
   core.machine.power = 'on'
   const worker = core.run()
   await core.until(job.id, () => core.machine.calls.includes('facts'))

@@ -36,7 +36,10 @@ async function watched(): Promise<Watched> {
   const deps = {
     jobs: {
       note: async (_id: string, entry: { message: string }) => void notes.push(entry.message),
-      history: async () => notes.map((message, seq) => ({ seq, at: new Date(now), type: 'media', message })),
+      async lastEntry() {
+        const message = notes.at(-1)
+        return message === undefined ? undefined : { seq: notes.length, at: new Date(now), type: 'media', message }
+      },
     },
     record: {
       bootProgress: async (_id: string, given: Progress): Promise<Job> => {

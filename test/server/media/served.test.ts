@@ -122,3 +122,14 @@ test('another maintenance image has no URL in jobs that began with the one befor
   expect(await medium(again, 'maintenance.iso')).toBeDefined()
   expect(await medium(again, 'combined.img')).toBeDefined()
 })
+
+test('nor has another task medium, as another release or public URL makes it', async () => {
+  const job = await create('booting')
+  const task = await medium(job, 'task.iso')
+  const began = { ...job, maintenance: maintenance.etag }
+  expect(await medium({ ...began, task: task?.etag ?? '' }, 'task.iso')).toBeDefined()
+  const other = { ...began, task: '"sha256:before"' }
+  expect(await medium(other, 'task.iso')).toBeUndefined()
+  expect(await medium(other, 'combined.iso')).toBeUndefined()
+  expect(await medium(other, 'maintenance.iso')).toBeDefined()
+})

@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from 'vitest'
+import type { JobView } from '../../../src/server/routes/views.ts'
 import { addJob, addServer } from '../support/api-call.ts'
 import type { Api } from '../support/api-in-process.ts'
 import { openApi } from '../support/api-in-process.ts'
@@ -72,6 +73,8 @@ test('logs are read as text, as its last lines, or with the time of each', async
   expect(await (await api.call('GET', `${path}?lines=100`)).text()).toBe('one\ntwo\n\nthree\n')
   const list = await (await api.call('GET', path, undefined, { accept: 'application/json' })).json()
   expect(list).toMatchObject({ logs: [{ text: 'one\ntwo\n' }, { text: 'three\n' }] })
+  const last = await (await api.call('GET', `${path}?lines=2`, undefined, { accept: 'application/json' })).json()
+  expect(last).toMatchObject({ logs: [{ text: 'two\n' }, { text: 'three\n' }] })
 })
 
 test('of many reports in any order the first one counts, also when it comes long after the job was given up', async () => {
@@ -95,6 +98,48 @@ test('of many reports in any order the first one counts, also when it comes long
   await api.record.apply(second, { type: 'timed-out', failedStep: 'webhook.wait', message: 'too late' })
   expect((await webhook('SN1', success, `webhook-${second}`)).status).toBe(200)
   expect(await (await api.call('GET', `/api/v1/jobs/${second}`)).json()).toMatchObject({ outcome: 'timeout' })
+})
+
+test('a report that says something else than how the job ended leaves one note', async () => {
+  await addServer(api.call)
+  const { job_id: id } = await addJob(api.call)
+  await api.record.apply(id, { type: 'claimed' })
+  await api.record.apply(id, { type: 'timed-out', failedStep: 'webhook.wait', message: 'no report came' })
+  await api.record.apply(id, { type: 'cleaned-up' })
+  for (let times = 0; times < 2; times++)
+    expect((await webhook('SN1', { status: 'success' }, `webhook-${id}`)).status).toBe(200)
+  const { events, outcome } = (await (await api.call('GET', `/api/v1/jobs/${id}`)).json()) as JobView & {
+    events: { message: string }[]
+  }
+  expect(outcome).toBe('timeout')
+  expect(events.filter(({ message }) => message.includes('reported'))).toMatchObject([
+    { type: 'note', message: 'the maintenance OS reported success after the job had ended' },
+  ])
+})
+
+test('logs are taken until shortly after the end of the job; then its secret is worth nothing', async () => {
+  await addServer(api.call)
+  const { job_id: id } = await addJob(api.call)
+  const post = async () =>
+    (await api.call('POST', `/api/v1/jobs/${id}/logs`, 'x\n', { 'x-webhook-secret': `webhook-${id}` })).status
+  await api.record.apply(id, { type: 'cancelled' })
+  await api.record.apply(id, { type: 'cleaned-up' })
+  expect(await post()).toBe(201)
+  api.setClock(16 * 60_000)
+  expect(await post()).toBe(401)
+})
+
+test('the webhook of a job that many others have followed is still believed', async () => {
+  await addServer(api.call)
+  const ids: string[] = []
+  for (let count = 0; count < 25; count++) {
+    const { job_id: id } = await addJob(api.call)
+    ids.push(id)
+    await api.record.apply(id, { type: 'cancelled' })
+    await api.record.apply(id, { type: 'cleaned-up' })
+  }
+  expect((await webhook('SN1', { status: 'success' }, `webhook-${ids[0]}`)).status).toBe(200)
+  expect((await webhook('SN1', { status: 'success' }, 'guess')).status).toBe(401)
 })
 
 test('a message that is an event stays among the events, once, also when it is sent again', async () => {

@@ -2,6 +2,7 @@ import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { HISTORY_PAGE } from '../../../src/server/jobs/ports.ts'
 import { holdDirectory, openDatabase } from '../../../src/server/store/database.ts'
 import { MAX_LOG_BYTES, sqliteJobStore } from '../../../src/server/store/jobs.ts'
 import { withServers } from '../support/add-server.ts'
@@ -157,6 +158,19 @@ test('phases without end do not keep the end of a job out of its history', async
   const history = await jobs.history(job.id, 0)
   expect(history.length).toBeLessThan(600)
   expect(history.slice(-2).map(({ message }) => message)).toEqual(['complete', 'after'])
+})
+
+test('what the controller looks for is found at the end of the longest history', async () => {
+  const jobs = await openStore()
+  const job = await jobs.create(sampleJob(), QUEUED)
+  await jobs.note(job.id, { type: 'start', message: 'first' }, NOW)
+  const notes = Array.from({ length: HISTORY_PAGE }, (_, index) => ({ type: 'note' as const, message: `${index}` }))
+  await jobs.save(job, [...notes, { type: 'start', message: 'second' }], LATER)
+  expect(await jobs.lastEntry(job.id, 'start')).toMatchObject({ message: 'second', at: LATER })
+  expect(await jobs.lastEntry(job.id, 'hand-over')).toBeUndefined()
+  for (let times = 0; times < 2; times++) await jobs.noteOnce(job.id, { type: 'note', message: 'late' }, NOW)
+  const [rest, none] = [await jobs.history(job.id, HISTORY_PAGE), await jobs.history(job.id, HISTORY_PAGE + 4)]
+  expect([rest.map(({ message }) => message), none]).toEqual([['998', '999', 'second', 'late'], []])
 })
 
 test('what is in the database is for its owner alone, in a directory that others may read, too', async () => {

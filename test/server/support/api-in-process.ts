@@ -46,6 +46,8 @@ export interface Api {
   readonly reader: string
   /** What a power order of the API waits for. */
   switching: Promise<void>
+  /** Sets the clock forward. */
+  setClock(aheadMs: number): void
   close(): Promise<void>
 }
 
@@ -66,7 +68,8 @@ export async function openApi(): Promise<Api> {
   const servers = sqliteServerStore(db, PLAIN_SEAL)
   const { accounts, users, tokens, token: newToken } = testAccounts(db)
   const log = pino({ level: 'silent' })
-  const clock = systemClock
+  let ahead = 0
+  const clock = { now: () => new Date(systemClock.now().getTime() + ahead) }
   const record = jobRecord(jobs, clock, feed.job)
   const tests = testMedia('http://192.0.2.2')
   const maintenance = planMedium(planOf([{ path: 'boot.bin', source: bytesSource(Buffer.alloc(4096)) }], 'MAINTENANCE'))
@@ -127,6 +130,9 @@ export async function openApi(): Promise<Api> {
     token,
     reader: newToken('look', 'reader'),
     switching: Promise.resolve(),
+    setClock(aheadMs) {
+      ahead = aheadMs
+    },
     async call(method, path, body, headers) {
       const text = bodyOf(body)
       const init = {

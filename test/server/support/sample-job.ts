@@ -31,6 +31,7 @@ export function sampleJob(change: Partial<Job> = {}): Job {
     updatedAt: AT,
     deadline: null,
     maintenance: null,
+    task: null,
     silentSince: null,
     version: 1,
     ...change,

@@ -28,8 +28,8 @@ export interface Core {
   readonly stored: Map<string, number>
   /** Sets the wall clock forward. */
   setClock(aheadMs: number): void
-  /** Puts another maintenance image in the place of the first. */
-  setImage(name: string): void
+  /** Puts other media in the place of the first. */
+  setMedia(other: Partial<Pick<Job, 'maintenance' | 'task'>>): void
   create(serial?: string): Promise<Job>
   /** Starts a worker; `kill` stops it between two awaits, as kill -9 would, and `ended` is when it has let go. */
   run(
@@ -64,7 +64,7 @@ export async function openCore(path: string): Promise<Core> {
   const servers = sqliteServerStore(db, PLAIN_SEAL)
   const changes = createChanges()
   let ahead = 0
-  let image = 'image'
+  let image: Pick<Job, 'maintenance' | 'task'> = { maintenance: 'image', task: 'task' }
   const clock = { now: () => new Date(systemClock.now().getTime() + ahead) }
   const record = jobRecord(jobs, clock, changes.publish)
   const machine = fakeMachine()
@@ -84,10 +84,9 @@ export async function openCore(path: string): Promise<Core> {
     connectBmc: connectFake(machine),
     media: {
       urls,
-      get maintenance() {
-        return image
-      },
-      prepare: () => undefined,
+      prepare: () => image,
+      isServed: ({ maintenance, task }: Job) =>
+        [image.maintenance, null].includes(maintenance) && [image.task, null].includes(task),
       forget: () => undefined,
     },
     bootWatch: { summary: async () => 'nothing is known', check: async () => undefined, forget: () => undefined },
@@ -104,8 +103,8 @@ export async function openCore(path: string): Promise<Core> {
     setClock(aheadMs) {
       ahead = aheadMs
     },
-    setImage(name) {
-      image = name
+    setMedia(other) {
+      image = { ...image, ...other }
     },
     async create(serial = 'SN1') {
       return (
