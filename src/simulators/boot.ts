@@ -43,7 +43,7 @@ export function useOverride(state: BmcState): string | undefined {
   const next = slots.find((slot) => slot.bootNext && slot.image !== undefined)
   const armed = boot.enabled !== 'Disabled' && virtualCd.includes(boot.target) && boot.mode === 'UEFI'
   const image = order
-    .map((id) => slots.find((slot) => slot.rules.id === id)?.image)
+    .map((id) => slots.find(({ rules, attachLooks }) => rules.id === id && attachLooks <= 0)?.image)
     .find((found) => found !== undefined)
   for (const slot of slots) slot.bootNext = false
   if (boot.enabled === 'Once' && !readsContinuous) {

@@ -45,8 +45,14 @@ export function resource(path: string, type: string, properties: Document): Docu
   return { '@odata.id': path, '@odata.type': `#${type}.${name}`, Id: path.split('/').at(-1), ...properties }
 }
 
-function attributes({ attached, serverBoot }: BmcState): Document {
+function attributes({ attached, serverBoot, slots, profile }: BmcState): Document {
+  const shares = slots.filter(() => profile.media.attachLooks !== undefined)
+  const states = shares.map((slot) => {
+    const isAttached = slot.image !== undefined && slot.attachLooks-- <= 0
+    return [`RFS.${slot.rules.id}.MediaAttachState`, isAttached ? 'Attached' : 'Detached'] as const
+  })
   return {
+    ...Object.fromEntries(states),
     'VirtualMedia.1.Attached': attached ? 'Attached' : 'Detached',
     'ServerBoot.1.BootOnce': serverBoot.once,
     'ServerBoot.1.FirstBootDevice': serverBoot.first,
@@ -127,7 +133,9 @@ function mediaCollection(state: BmcState): Document {
   return { ...collection(media.path, 'VirtualMediaCollection', members), ...(smb && { Oem: smb }) }
 }
 
-function virtualMedia({ path, rules, image, leftover, bootNext }: SlotState, { profile, faults }: BmcState): Document {
+function virtualMedia(slot: SlotState, { profile, faults }: BmcState): Document {
+  const { path, rules, leftover, bootNext, stale } = slot
+  const image = stale.looks-- > 0 ? stale.image : slot.image
   const shown = shownImage(image ?? leftover, faults)
   const inserted = image !== undefined || (leftover !== undefined && faults.has('still-shown'))
   const { change } = profile.media

@@ -14,8 +14,10 @@ export async function insert(slot: SlotState, body: Body, state: BmcState): Prom
   if (state.faults.has('no-licence')) return refusal(state, errors.licence)
   const wrong = checkImage(slot, image, state) ?? (await checkReach(image, state))
   if (wrong !== undefined) return media.status === 202 ? asTask(state, wrong) : wrong
+  hideChange(slot, state)
   slot.image = image
   slot.leftover = undefined
+  slot.attachLooks = media.attachLooks ?? 0
   return done(state)
 }
 
@@ -31,10 +33,18 @@ export function eject(slot: SlotState, body: unknown, state: BmcState): Reply {
     return refusal(state, { status: 404, id: 'ResourceMissingAtURI', text: 'There is no such medium.' })
   }
   if (media.keepsName || state.faults.has('still-shown')) slot.leftover = slot.image
+  hideChange(slot, state)
   slot.image = undefined
   slot.bootNext = false
   state.left.set('eject', media.busyAfterEject ?? 0)
   return done(state)
+}
+
+/** Looks that find a slot as it was, by the fault `late-media`. */
+const LATE_LOOKS = 3
+
+function hideChange(slot: SlotState, { faults }: BmcState): void {
+  slot.stale = { image: slot.image, looks: faults.has('late-media') ? LATE_LOOKS : 0 }
 }
 
 function done(state: BmcState): Reply {

@@ -72,6 +72,8 @@ export interface MediaRules {
   readonly keepsName?: boolean
   /** Inserts refused after an eject, one after the other. */
   readonly busyAfterEject?: number
+  /** Looks at the attributes until an inserted medium is attached (iDRAC from 6.00). */
+  readonly attachLooks?: number
   /** `InsertMedia` reads the whole medium before it answers. */
   readonly readsAll?: boolean
   readonly allowableProtocols?: readonly string[]

@@ -101,6 +101,8 @@ function initialState({ profile, faults = new Set(), serial, machine, clock, ...
       path: `${media.path}/${rules.id}`,
       image: undefined,
       leftover: undefined,
+      stale: { image: undefined, looks: 0 },
+      attachLooks: 0,
       bootNext: false,
     })),
     boot: { target: 'None', enabled: 'Disabled', mode: faults.has('legacy') ? 'Legacy' : 'UEFI' },

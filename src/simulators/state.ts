@@ -10,6 +10,10 @@ export interface SlotState {
   image: string | undefined
   /** What `Image` shows although nothing is in. */
   leftover: string | undefined
+  /** What a look at the slot still shows instead of the present state, and how often. */
+  stale: { readonly image: string | undefined; looks: number }
+  /** iDRAC: looks at the attributes until the medium is attached; until then the drive is empty. */
+  attachLooks: number
   /** iLO: this slot is started at the next reset. */
   bootNext: boolean
 }

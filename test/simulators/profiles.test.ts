@@ -362,6 +362,15 @@ test('a Dell that refuses the boot in the end is left without the job that would
   ])
 })
 
+test.for(Object.keys(ROWS))('%s: a slot that shows late what was done is waited for', async (name) => {
+  const found = await simulated(`${name}+late-media`)
+  const bmc = await bmcConnector(QUICK)(found.address, never)
+  expect(await wholeJob(bmc, found)).toEqual(ROWS[name]?.slots)
+  await bmc.close()
+  expect(found.machine.starts).toEqual(['cd', 'disk'])
+  expect(Object.values(found.simulator.images()).filter(Boolean)).toEqual([])
+})
+
 test('an empty pool of sessions is told as such', async () => {
   const { address } = await simulated('cisco+no-sessions')
   await expect(bmcConnector(QUICK)(address, never)).rejects.toThrow(/simultaneous sessions exceeding the limit/)

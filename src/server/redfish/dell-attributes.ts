@@ -1,5 +1,8 @@
 import type { RedfishClient, Resource } from './client.ts'
 import type { Discovery } from './discover.ts'
+import { at } from './json.ts'
+import { pollUntil } from './polling.ts'
+import type { Timing } from './timing.ts'
 
 /** The attributes of the iDRAC itself; `undefined` where there are none. */
 export async function readDellAttributes(
@@ -12,4 +15,25 @@ export async function readDellAttributes(
   const [manager] = managers
   if (quirks.attributesBeside === undefined || manager === undefined) return undefined
   return client.find(`${manager.path}/${quirks.attributesBeside}`, signal)
+}
+
+/** Seen to take 55 s. */
+const ATTACH_SLOTS_MS = 2
+
+/**
+ * Waits until the medium in a slot of an iDRAC is attached: from 6.00 on the slot shows it at once, and a server that starts
+ * within the minute finds an empty drive (R740xd, 7.00.00.182). One that never says so is believed after some time.
+ */
+export async function waitUntilAttached(
+  client: RedfishClient,
+  discovery: Discovery,
+  slotId: string,
+  { pollMs, slotMs }: Timing,
+  signal: AbortSignal,
+): Promise<void> {
+  if (discovery.quirks.attributesBeside === undefined) return
+  const read = async () =>
+    at((await readDellAttributes(client, discovery, signal))?.body, 'Attributes', `RFS.${slotId}.MediaAttachState`)
+  const polling = { everyMs: pollMs, limitMs: ATTACH_SLOTS_MS * slotMs }
+  await pollUntil(read, (state) => state === undefined || state === 'Attached', polling, signal)
 }

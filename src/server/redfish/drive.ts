@@ -1,7 +1,7 @@
 import { AppError } from '../../shared/errors.ts'
 import { answerText, isOk, type RedfishAnswer, refused } from './answer.ts'
 import type { RedfishClient } from './client.ts'
-import { readDellAttributes } from './dell-attributes.ts'
+import { readDellAttributes, waitUntilAttached } from './dell-attributes.ts'
 import type { Discovery } from './discover.ts'
 import { firstShape, type InsertShape, knownShape, nextShape, payloadOf, speaksOfPayload } from './insert-ladder.ts'
 import type { Learning } from './learning.ts'
@@ -79,6 +79,7 @@ export function createDrive(client: RedfishClient, discovery: Discovery, learnin
       const isIn = (seen: Slot | undefined) => seen !== undefined && holds(seen, url)
       const now = await pollUntil(() => read(slot, signal), isIn, polling, signal)
       if (!isIn(now)) return notInserted(slot, url, now)
+      await waitUntilAttached(client, discovery, slot.id, timing, signal)
       await learning.keep({ insert: shape })
       return undefined
     },

@@ -79,6 +79,7 @@ export const DELL: readonly Profile[] = [
       status: 204,
       eject: 'object',
       busyAfterEject: 1,
+      attachLooks: 2,
     },
     boot: {
       targets: TARGETS,
@@ -103,6 +104,7 @@ export const DELL: readonly Profile[] = [
         { id: '1', mediaTypes: DISKS },
       ],
       together: 2,
+      attachLooks: 2,
     },
     boot: {
       targets: TARGETS,

@@ -223,6 +223,7 @@ const SEEN: Readonly<Record<Fault, string | undefined>> = {
   busy: undefined,
   occupied: undefined,
   hiccup: undefined,
+  'late-media': undefined,
   'still-shown': 'eject failed',
   'name-only': undefined,
   untold: undefined,
