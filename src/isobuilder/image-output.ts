@@ -1,0 +1,74 @@
+import { constants } from 'node:fs'
+import type { FileHandle } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
+
+/** Direct I/O wants offset, length and memory to be multiples of the sector of the disk; none has larger ones. */
+const ALIGNMENT = 4096
+
+/** Bytes in the page cache after which the disk begins to take them: left to the end, all would have to be waited for. */
+const FLUSH = 32 * 1024 * 1024
+
+/** Where the pieces of an image go. */
+export interface ImageOutput extends AsyncDisposable {
+  /** Writes all of the bytes. */
+  write(at: number, bytes: Uint8Array): Promise<void>
+  /** Waits for what the disk has begun to take, and tells its failure: the file's next sync would not tell it again. */
+  flushed(): Promise<void>
+}
+
+/**
+ * A file that is written past the page cache, where its file system can (open(2), O_DIRECT): to copy an image into the cache
+ * costs as much CPU as its SHA-256, a multiple of it on memory that the hypervisor has to find first, and throws out of
+ * it what others need (docs/decisions/0063).
+ */
+export async function imageOutput(file: FileHandle): Promise<ImageOutput> {
+  const { O_WRONLY, O_DIRECT } = constants
+  // One that cannot be opened so is written the usual way.
+  const direct = await open(`/proc/self/fd/${file.fd}`, O_WRONLY | O_DIRECT).catch(() => undefined)
+  let flushing: Promise<void> | undefined
+  let cached = 0
+
+  async function writeCached(at: number, bytes: Uint8Array): Promise<void> {
+    await writeAt(file, at, bytes)
+    cached += bytes.length
+    if (cached < FLUSH) return
+    cached = 0
+    // A disk that is slower than we are is waited for: what it has not taken would fill the memory.
+    await flushing
+    flushing = seenLater(file.datasync())
+  }
+
+  return {
+    async write(at, bytes) {
+      const aligned = at % ALIGNMENT === 0 && bytes.length % ALIGNMENT === 0
+      if (direct === undefined || !aligned) return writeCached(at, bytes)
+      // What cannot be written so, as memory that begins in the middle of a page, is written the usual way, or fails as usual.
+      await writeAt(direct, at, bytes).catch(() => writeCached(at, bytes))
+    },
+    async flushed() {
+      await flushing
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.allSettled([flushing])
+      await direct?.close()
+    },
+  }
+}
+
+/** Memory that begins on a page, for direct I/O: V8 keeps a buffer that may be resized in pages of its own. */
+export function pages(bytes: number): Uint8Array {
+  return new Uint8Array(new ArrayBuffer(bytes, { maxByteLength: bytes }), 0, bytes)
+}
+
+/** Its failure is for the one who waits for it; until then it is no unhandled one. */
+export function seenLater<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined)
+  return promise
+}
+
+/** Writes all of the bytes. */
+export async function writeAt(file: FileHandle, at: number, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    done += (await file.write(bytes, done, bytes.length - done, at + done)).bytesWritten
+  }
+}
