@@ -19,7 +19,7 @@ export interface ImageOutput extends AsyncDisposable {
 /**
  * A file that is written past the page cache, where its file system can (open(2), O_DIRECT): to copy an image into the cache
  * costs as much CPU as its SHA-256, a multiple of it on memory that the hypervisor has to find first, and throws out of
- * it what others need (docs/decisions/0063).
+ * it what others need (docs/decisions/0064).
  */
 export async function imageOutput(file: FileHandle): Promise<ImageOutput> {
   const { O_WRONLY, O_DIRECT } = constants
