@@ -11,7 +11,8 @@ export function changeBoot(at: 'system' | 'settings', body: Body, state: BmcStat
   if (refused !== undefined) return refused
   const { boot, profile, machine } = state
   const isJob = at === 'settings' && profile.manager.dell !== undefined
-  const mode = change['BootSourceOverrideMode'] ?? (profile.boot.flipsToLegacy ? 'Legacy' : boot.mode)
+  const kept = profile.boot.flipsToLegacy ? 'Legacy' : boot.mode
+  const mode = takeOne(state, 'flip') ? 'Legacy' : (change['BootSourceOverrideMode'] ?? kept)
   boot.target = change['BootSourceOverrideTarget'] ?? boot.target
   boot.enabled = change['BootSourceOverrideEnabled'] ?? boot.enabled
   if (!isJob) boot.mode = mode

@@ -14,6 +14,7 @@ export const FAULTS = {
   untold: 'the BMC does not tell which medium is inserted',
   detached: 'virtual media are detached (Dell VRM0021)',
   legacy: 'the server starts in Legacy mode',
+  flips: 'the first change of the boot target flips the boot mode to Legacy',
   'pending-job': 'a configuration job of somebody else is in progress (Dell LC068)',
   'wrong-clock': 'the clock of the BMC is three days behind',
   'wrong-serial': 'the BMC belongs to another server',

@@ -115,6 +115,7 @@ function initialState({ profile, faults = new Set(), serial, machine, clock, ...
       ['systems', faults.has('restarting') ? STARTING : 0],
       ['serial', faults.has('restarting') ? STARTING : 0],
       ['hiccup', faults.has('hiccup') ? HICCUPS : 0],
+      ['flip', faults.has('flips') ? 1 : 0],
       ['post', power.postLooks ?? 0],
     ]),
     attached: !faults.has('detached'),

@@ -147,7 +147,7 @@ async function wholeJob(bmc: Bmc, { simulator }: Simulated): Promise<Readonly<Re
   await bmc.powerOn(never)
   await bmc.powerOff(never)
   await bmc.ejectMedia(never)
-  await bmc.clearBootOverride(never)
+  await bmc.clearBootOverride(true, never)
   await bmc.powerOn(never)
   return Object.fromEntries(inserted.map(([id, image]) => [id, String(image).split('/').at(-1) ?? '']))
 }
@@ -251,12 +251,16 @@ test.for(['idrac8', 'idrac9-5'])(
     await bmc.bootOnceFromCd(never)
     await bmc.powerOff(never)
     await bmc.ejectMedia(never)
-    await bmc.clearBootOverride(never)
+    await bmc.clearBootOverride(false, never)
     expect(simulator.armed()).toBe(false)
     await bmc.insertMedia(MEDIA, () => undefined, never)
     await bmc.powerOn(never)
     await bmc.close()
     expect(machine.starts).toEqual(['disk'])
+    const client = createClient(address, QUICK)
+    const { system } = await discover(client, undefined, never)
+    expect(system.boot.mode).toBe('UEFI')
+    await client.close(never)
   },
 )
 
@@ -335,16 +339,22 @@ test('a BMC that has just started is not told from a stranger: what it fails wit
   await bmc.close()
 })
 
-test.for(['idrac8+pending-job', 'idrac9+legacy', 'idrac10+legacy', 'ilo5+legacy', 'xcc+legacy', 'ami+legacy'])(
-  '%s: the virtual CD is booted all the same',
-  async (what) => {
-    const found = await simulated(what)
-    const bmc = await bmcConnector({ ...QUICK, taskMs: 200 })(found.address, never)
-    await wholeJob(bmc, found)
-    await bmc.close()
-    expect(found.machine.starts).toEqual(['cd', 'disk'])
-  },
-)
+test.for([
+  'idrac8+pending-job',
+  'idrac9+legacy',
+  'idrac10+legacy',
+  'ilo5+legacy',
+  'xcc+legacy',
+  'ami+legacy',
+  'supermicro-x12+flips',
+  'ami+flips',
+])('%s: the virtual CD is booted all the same', async (what) => {
+  const found = await simulated(what)
+  const bmc = await bmcConnector({ ...QUICK, taskMs: 200 })(found.address, never)
+  await wholeJob(bmc, found)
+  await bmc.close()
+  expect(found.machine.starts).toEqual(['cd', 'disk'])
+})
 
 test('a Dell that refuses the boot in the end is left without the job that would change its boot mode', async () => {
   const { simulator, address } = await simulated('idrac9+legacy')

@@ -58,7 +58,8 @@ export interface Bmc {
   ejectMedia(signal: AbortSignal): Promise<void>
   /** The next boot is from the virtual CD, once, by UEFI. */
   bootOnceFromCd(signal: AbortSignal): Promise<void>
-  clearBootOverride(signal: AbortSignal): Promise<void>
+  /** Leaves an override alone where a change does harm once a system has run. */
+  clearBootOverride(wasStarted: boolean, signal: AbortSignal): Promise<void>
   power(signal: AbortSignal): Promise<PowerState>
   /** Waits until the server is off; being off already is success. */
   powerOff(signal: AbortSignal): Promise<void>

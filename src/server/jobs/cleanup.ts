@@ -115,7 +115,7 @@ async function takeBack(bmc: Bmc, stand: Stand, lateUntil: number, signal: Abort
     stand.isOff = true
   })
   if (stand.isOff || !stand.wasStarted) await attempt('cleanup.unmount', () => bmc.ejectMedia(signal))
-  await attempt('cleanup.reset', () => bmc.clearBootOverride(signal))
+  await attempt('cleanup.reset', () => bmc.clearBootOverride(stand.wasStarted, signal))
   if (failures.length > 0) throw failures[0]
   stand.isTakenBack = true
 }

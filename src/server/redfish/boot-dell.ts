@@ -68,7 +68,7 @@ function serverBoot(client: RedfishClient, discovery: Discovery): Pick<BootMetho
     String(at(resource?.body, 'Attributes', FIRST_DEVICE)).toUpperCase() === VIRTUAL_CD
   return {
     isArmed: async (signal) => isSet(await readDellAttributes(client, discovery, signal)),
-    async clear(signal) {
+    async clear(_wasStarted, signal) {
       const resource = await readDellAttributes(client, discovery, signal)
       if (resource === undefined || !isSet(resource)) return
       // Never BootOnce, which would make the device the first one for good.

@@ -5,5 +5,6 @@ export interface BootMethodPart {
   /** What `arm` would set; @throws `redfish-unsupported` */
   describe(signal: AbortSignal): Promise<string>
   isArmed(signal: AbortSignal): Promise<boolean>
-  clear(signal: AbortSignal): Promise<void>
+  /** @param wasStarted a system has run since it was armed */
+  clear(wasStarted: boolean, signal: AbortSignal): Promise<void>
 }

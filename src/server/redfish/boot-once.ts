@@ -13,7 +13,7 @@ export interface BootOnce {
   /** What would be set first; @throws `redfish-unsupported` */
   describe(signal: AbortSignal): Promise<string>
   isArmed(signal: AbortSignal): Promise<boolean>
-  clear(signal: AbortSignal): Promise<void>
+  clear(wasStarted: boolean, signal: AbortSignal): Promise<void>
 }
 
 const METHODS: Readonly<Record<BootMethod, (client: RedfishClient, discovery: Discovery) => BootMethodPart>> = {
@@ -51,8 +51,8 @@ export function createBootOnce(client: RedfishClient, discovery: Discovery, lear
       for (const part of parts) if (await part.isArmed(signal)) return true
       return false
     },
-    async clear(signal) {
-      for (const part of parts) await part.clear(signal)
+    async clear(wasStarted, signal) {
+      for (const part of parts) await part.clear(wasStarted, signal)
     },
   }
 }

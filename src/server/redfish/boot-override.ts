@@ -12,7 +12,7 @@ import { type Boot, parseBoot, parseSystem } from './resources.ts'
 export interface BootChange {
   readonly BootSourceOverrideTarget?: string
   readonly BootSourceOverrideEnabled?: 'Once' | 'Disabled'
-  readonly BootSourceOverrideMode?: 'UEFI'
+  readonly BootSourceOverrideMode?: string
 }
 
 /** Where Boot is: in the system, and in the settings object it takes changes through, if it has one. */
@@ -61,8 +61,16 @@ export function standardOverride(client: RedfishClient, discovery: Discovery): B
     async arm(signal) {
       const places = await read(signal)
       const target = chooseTarget(quirks, places.boot.targets ?? places.pending?.targets)
-      await change('set the boot override', armLadder(target, places, quirks), signal)
-      const now = await read(signal)
+      const set = () => change('set the boot override', armLadder(target, places, quirks), signal)
+      await set()
+      let now = await read(signal)
+      if (quirks.fullBootPayload && isFlipped(now.boot)) {
+        await set()
+        now = await read(signal)
+        if (isFlipped(now.boot)) {
+          throw new AppError('redfish-answer', `Cannot boot by UEFI: the BMC sets the boot mode to ${now.boot.mode}`)
+        }
+      }
       // Enabled reads Continuous on sushy's emulator, and some BMCs use the override up early: the target alone counts.
       if (isSetTo(now.boot, target) || isSetTo(now.pending, target)) return target
       const state = now.boot.target ?? 'not told'
@@ -82,20 +90,23 @@ export function standardOverride(client: RedfishClient, discovery: Discovery): B
       return isArmed(boot) || isArmed(pending)
     },
 
-    async clear(signal) {
-      const { boot, pending } = await read(signal)
-      if (quirks.keepBootOverride || (!isArmed(boot) && !isArmed(pending))) return
-      await change('clear the boot override', clearLadder(boot.targets ?? pending?.targets), signal)
+    async clear(wasStarted, signal) {
+      const places = await read(signal)
+      if ((quirks.keepBootOverride && wasStarted) || (!isArmed(places.boot) && !isArmed(places.pending))) return
+      await change('clear the boot override', clearLadder(places, quirks), signal)
     },
   }
 }
 
 /** Where there is no `None`, the disk is what a server boots by itself (sushy-emulator). */
-function clearLadder(offered: readonly string[] | undefined): readonly BootChange[] {
+function clearLadder({ boot, pending }: BootPlaces, quirks: Quirks): readonly BootChange[] {
+  const offered = boot.targets ?? pending?.targets
   if (offered !== undefined && !offered.includes('None') && offered.includes('Hdd')) {
     return [{ BootSourceOverrideTarget: 'Hdd' }]
   }
   const whole = { BootSourceOverrideEnabled: 'Disabled', BootSourceOverrideTarget: 'None' } as const
+  // As it was: a mode that is left out flips to Legacy.
+  if (quirks.fullBootPayload) return [{ ...whole, BootSourceOverrideMode: boot.mode ?? 'UEFI' }]
   return [
     whole,
     { BootSourceOverrideEnabled: 'Disabled' },
@@ -170,6 +181,11 @@ export function splitChange(
     Object.fromEntries(entries.filter(([name]) => placeOf(name, pending) === place)) as BootChange
   const parts = [['settings', part('settings')] as const, ['system', part('system')] as const]
   return parts.filter(([, change]) => Object.keys(change).length > 0)
+}
+
+/** Supermicro flips the mode to Legacy, and accepts it when it is asked again. */
+function isFlipped({ mode }: Boot): boolean {
+  return mode !== undefined && mode !== 'UEFI'
 }
 
 function isSetTo(boot: Boot | undefined, target: string): boolean {

@@ -9,7 +9,7 @@ export interface Quirks {
   readonly bootOnce: readonly BootMethod[]
   /** Send target, enabled and mode in every change of Boot, even when one of them is right already. */
   readonly fullBootPayload: boolean
-  /** Leave a boot override that was not used up: a change after the OS wrote NVRAM does harm. */
+  /** Once a system has run, leave a boot override that was not used up: a change after the OS wrote NVRAM does harm. */
   readonly keepBootOverride: boolean
   /** After the server is off, this long until it takes the next order, in milliseconds. */
   readonly afterOffMs: number

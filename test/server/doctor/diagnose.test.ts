@@ -229,6 +229,7 @@ const SEEN: Readonly<Record<Fault, string | undefined>> = {
   untold: undefined,
   detached: undefined,
   legacy: undefined,
+  flips: undefined,
   'pending-job': undefined,
   'wrong-clock': 'clock warning',
   'wrong-serial': 'identity failed',

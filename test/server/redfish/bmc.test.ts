@@ -32,7 +32,7 @@ test.for([false, true])(
 
     await bmc.powerOff(never)
     await bmc.ejectMedia(never)
-    await bmc.clearBootOverride(never)
+    await bmc.clearBootOverride(true, never)
     expect(machine.done).toEqual([
       `media 0 ${MEDIA.maintenance}`,
       `media 1 ${MEDIA.task}`,
