@@ -1,6 +1,7 @@
 import type { Command, CommandGroup, Io } from './commands/command.ts'
 import { commandHelp, groupHelp, topHelp } from './commands/help.ts'
 import { readInvocation } from './commands/parse.ts'
+import { printable } from './commands/printable.ts'
 import { COMMANDS } from './commands/table.ts'
 import { AppError, errorText, isAppError } from './shared/errors.ts'
 import { VERSION } from './shared/version.ts'
@@ -100,14 +101,17 @@ async function askOnTerminal(question: string, hidden: boolean): Promise<string 
   }
 }
 
-/** Says what went wrong, every problem of a document on a line of its own. A bug keeps its stack. */
+/**
+ * Says what went wrong, every problem of a document on a line of its own. A bug keeps its stack. What
+ * others have said is in it: a terminal is not moved by that.
+ */
 function report(error: unknown, io: Io): number {
   if (!isAppError(error)) {
     io.err(`provisioner: this is a bug\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
     return FAILED
   }
-  io.err(`provisioner: ${errorText(error)}\n`)
-  for (const problem of error.problems) io.err(`  ${problem.path || '/'}: ${problem.message}\n`)
+  io.err(`provisioner: ${printable(errorText(error))}\n`)
+  for (const problem of error.problems) io.err(printable(`  ${problem.path || '/'}: ${problem.message}\n`))
   return error.kind === 'usage' ? USAGE : FAILED
 }
 

@@ -21,7 +21,7 @@ export const CONTROLLER_OPTIONS = {
 
 /** The API of one controller. Answers are what the OpenAPI document says; failures are the controller's own words. */
 export interface Controller {
-  get<T>(path: string): Promise<T>
+  get<T>(path: string, headers?: Readonly<Record<string, string>>): Promise<T>
   text(path: string): Promise<string>
   post<T>(path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<T>
   /** A POST that is answered without content. */
@@ -156,7 +156,7 @@ export function connectController(
     }
   }
   return {
-    get: async <T>(path: string) => json<T>(await send('GET', path)),
+    get: async <T>(path: string, headers = {}) => json<T>(await send('GET', path, undefined, headers)),
     text: async (path) => (await send('GET', path)).toString('utf8'),
     post: async <T>(path: string, body?: unknown, headers = {}) => json<T>(await send('POST', path, body, headers)),
     order: async (path, body) => void (await send('POST', path, body)),

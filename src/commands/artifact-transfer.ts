@@ -14,6 +14,7 @@ import { remoteSource } from '../oci/remote-source.ts'
 import { remoteTarget, UPLOAD_POLICY } from '../oci/remote-target.ts'
 import { formatBytes } from '../shared/byte-size.ts'
 import { AppError } from '../shared/errors.ts'
+import { answer } from './answer.ts'
 import type { RegistryClients } from './artifact-access.ts'
 import { registryClients } from './artifact-access.ts'
 import type { Invocation } from './command.ts'
@@ -35,13 +36,9 @@ export async function runTransfer(invocation: Invocation, transfer: Transfer): P
     const options = { referrers: transfer.referrers && target.kind !== 'file', platform }
     const plan = await planCopy(source.content, source.reference, options, invocation.signal)
     const progress = transferProgress(invocation.io, plan.blobs)
-    try {
-      const result = await write(invocation, clients, source, plan, transfer, progress)
-      progress.end()
-      report(invocation, plan.root, target, result)
-    } finally {
-      progress.end()
-    }
+    // The line that redraws itself is gone before anything else is said.
+    const result = await write(invocation, clients, source, plan, transfer, progress).finally(progress.end)
+    report(invocation, plan.root, target, result)
   } finally {
     clients.close()
   }
@@ -105,9 +102,11 @@ async function write(
   if (target.kind === 'archive') return writeArchive(target.path, source.content, plan, tag, progress, signal)
   if (target.kind === 'layout') {
     const directory = await directoryTarget(target.path)
-    const result = await copyTo(directory, source.content, plan, tag ?? '', progress, signal)
-    await directory.close()
-    return result
+    try {
+      return await copyTo(directory, source.content, plan, tag ?? '', progress, signal)
+    } finally {
+      await directory.close()
+    }
   }
   const repository = await clients.open(target.reference, sideOf(invocation, 'to'))
   const from = source.location.kind === 'registry' ? source.location.reference : undefined
@@ -121,20 +120,17 @@ async function write(
 }
 
 function report(
-  { io, flag }: Invocation,
+  invocation: Invocation,
   { digest, mediaType }: ManifestDocument,
   target: Location,
   { stored, present, mounted, bytes, files }: CopyResult & { readonly files?: readonly string[] },
 ): void {
   const facts = { digest, media_type: mediaType, stored, present, mounted, bytes, ...(files && { files }) }
-  if (flag('json')) {
-    io.out(`${JSON.stringify(facts, null, 2)}\n`)
-    return
-  }
+  answer(invocation, facts, () => `${digest}\n`)
+  if (invocation.flag('json')) return
   const already = present + mounted > 0 ? `, ${present + mounted} were there` : ''
   const where = target.kind === 'registry' ? `${target.reference.host}/${target.reference.repository}` : target.path
-  io.out(`${digest}\n`)
-  io.err(`${where}: ${stored} blobs, ${formatBytes(bytes)} copied${already}\n`)
+  invocation.io.err(`${where}: ${stored} blobs, ${formatBytes(bytes)} copied${already}\n`)
 }
 
 /** image-spec "Image Index", `platform`: the names of Go. */

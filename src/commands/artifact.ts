@@ -5,11 +5,10 @@ import { layoutSource } from '../oci/layout/layout-source.ts'
 import { parseLocation } from '../oci/location.ts'
 import { listRepositories, listTags, remoteSource } from '../oci/remote-source.ts'
 import { AppError } from '../shared/errors.ts'
+import { answer, JSON_OPTION } from './answer.ts'
 import { COPY_OPTIONS, REGISTRY_OPTIONS, registryClients } from './artifact-access.ts'
 import { runTransfer } from './artifact-transfer.ts'
 import type { Command, CommandGroup, Invocation } from './command.ts'
-
-const JSON_OPTION = { json: { doc: 'Print a JSON document' } } as const
 
 const push: Command = {
   name: 'artifact push',
@@ -93,8 +92,9 @@ async function runList(invocation: Invocation): Promise<undefined> {
   const isLocal = /^(oci-layout|oci-archive|file):/.test(where)
   const names =
     host !== undefined && !isLocal ? await repositoriesOf(invocation, host) : await namesIn(invocation, where)
-  if (invocation.flag('json')) invocation.io.out(`${JSON.stringify(names, null, 2)}\n`)
-  else invocation.io.out(names.map((entry) => `${typeof entry === 'string' ? entry : entryLine(entry)}\n`).join(''))
+  answer(invocation, names, () =>
+    names.map((entry) => `${typeof entry === 'string' ? entry : entryLine(entry)}\n`).join(''),
+  )
 }
 
 type Entry = { readonly tag: string | null; readonly digest: string }

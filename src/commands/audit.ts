@@ -1,4 +1,5 @@
 import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
+import { answer, JSON_OPTION } from './answer.ts'
 import type { Command, CommandGroup } from './command.ts'
 import { printable } from './printable.ts'
 
@@ -20,7 +21,7 @@ const list: Command = {
     before: { value: 'ID', doc: 'Only those before this entry (ids are in --json)' },
     caller: { value: 'NAME', doc: 'Such as user:ann or service:ci' },
     object: { value: 'NAME', doc: 'Such as servers/SN123' },
-    json: { doc: 'Print the answer as JSON' },
+    ...JSON_OPTION,
     ...CONTROLLER_OPTIONS,
   },
   examples: ['provisioner audit list --caller user:ann'],
@@ -32,8 +33,7 @@ const list: Command = {
     }
     const controller = await openController(invocation)
     const { entries } = await controller.get<{ entries: EntryView[] }>(`/audit?${query}`)
-    const lines = entries.map((entry) => `${printable(entryLine(entry))}\n`).join('')
-    invocation.io.out(invocation.flag('json') ? `${JSON.stringify(entries)}\n` : lines)
+    answer(invocation, entries, () => entries.map((entry) => `${printable(entryLine(entry))}\n`).join(''))
     return 0
   },
 }

@@ -52,13 +52,11 @@ const verify: Command = {
   positionals: ['DIR'],
   options: { snapshot: SNAPSHOT, ...JSON_OPTION },
   examples: ['provisioner backup verify /mnt/backup'],
-  async run({ arg, text, flag, io, signal }) {
-    const root = resolve(arg('DIR'))
-    const snapshot = await findSnapshot(root, text('snapshot'))
-    const damaged = await verifySnapshot(root, snapshot, signal)
-    if (flag('json')) io.out(`${JSON.stringify({ name: snapshot.name, damaged })}\n`)
-    else if (damaged.length === 0) io.out(`${snapshot.name}: all is what its digest says\n`)
-    else io.out(damaged.map((what) => `${snapshot.name}: missing or damaged: ${what}\n`).join(''))
+  async run(invocation) {
+    const root = resolve(invocation.arg('DIR'))
+    const snapshot = await findSnapshot(root, invocation.text('snapshot'))
+    const damaged = await verifySnapshot(root, snapshot, invocation.signal)
+    answer(invocation, { name: snapshot.name, damaged }, () => damageText(snapshot.name, damaged))
     return damaged.length === 0 ? 0 : DAMAGED
   },
 }
@@ -84,6 +82,11 @@ export const restore: Command = {
     answer(invocation, { ...viewOf(snapshot), ended_jobs: jobs }, () => `Restored ${line(snapshot)}${endedText(ended)}`)
     return 0
   },
+}
+
+function damageText(name: string, damaged: readonly string[]): string {
+  if (damaged.length === 0) return `${name}: all is what its digest says\n`
+  return damaged.map((what) => `${name}: missing or damaged: ${what}\n`).join('')
 }
 
 function endedText(jobs: readonly EndedJob[]): string {

@@ -9,7 +9,9 @@ import type { IsoFile } from '../isobuilder/reader.ts'
 import { formatBytes } from '../shared/byte-size.ts'
 import { AppError } from '../shared/errors.ts'
 import { cannot } from '../shared/system-error.ts'
+import { answer, JSON_OPTION } from './answer.ts'
 import type { Command, CommandGroup, Invocation } from './command.ts'
+import { visible } from './printable.ts'
 
 const create: Command = {
   name: 'iso create',
@@ -27,7 +29,7 @@ const list: Command = {
   name: 'iso list',
   summary: 'List the files of an ISO9660 image',
   positionals: ['IMAGE'],
-  options: { json: { doc: 'Print a JSON array' } },
+  options: JSON_OPTION,
   examples: ['provisioner iso list cidata.iso', "provisioner iso list --json cidata.iso | jq -r '.[].path'"],
   run: runList,
 }
@@ -46,7 +48,7 @@ const verify: Command = {
   summary: 'Check every structure of an ISO9660 image, and the contents of images made here; exit 1 with findings',
   positionals: ['IMAGE'],
   options: {
-    json: { doc: 'Print a JSON array' },
+    ...JSON_OPTION,
     strict: { doc: 'Exit 1 with warnings too: what other writers do and readers live with' },
   },
   examples: ['provisioner iso verify cidata.iso', 'provisioner iso verify --strict --json /dev/sr0'],
@@ -69,8 +71,7 @@ async function runCreate(invocation: Invocation): Promise<undefined> {
 
 async function runList(invocation: Invocation): Promise<undefined> {
   const files = await withIso(invocation.arg('IMAGE'), (image) => image.list())
-  if (invocation.flag('json')) invocation.io.out(`${JSON.stringify(files, null, 2)}\n`)
-  else invocation.io.out(files.map((file) => `${listLine(file)}\n`).join(''))
+  answer(invocation, files, () => files.map((file) => `${listLine(file)}\n`).join(''))
 }
 
 async function runExtract(invocation: Invocation): Promise<undefined> {
@@ -85,16 +86,15 @@ async function runVerify(invocation: Invocation): Promise<number> {
   const findings = await lintImageFile(image, invocation.signal)
   const errors = findings.filter(({ severity }) => severity === 'error').length
   const warnings = findings.length - errors
-  if (invocation.flag('json')) invocation.io.out(`${JSON.stringify(findings, null, 2)}\n`)
-  else invocation.io.out(findings.map((finding) => `${findingLine(finding)}\n`).join(''))
+  answer(invocation, findings, () => findings.map((finding) => `${findingLine(finding)}\n`).join(''))
   invocation.io.err(`${image}: ${errors} errors, ${warnings} warnings\n`)
   return errors > 0 || (warnings > 0 && invocation.flag('strict')) ? 1 : 0
 }
 
 /** As compilers print: `error record-order at byte 49288 in "/drivers": …`. */
 function findingLine({ severity, code, offset, path, message }: Finding): string {
-  const where = path === undefined ? '' : ` in "/${printable(path)}"`
-  return `${severity} ${code} at byte ${offset}${where}: ${printable(message)}`
+  const where = path === undefined ? '' : ` in "/${visible(path)}"`
+  return `${severity} ${code} at byte ${offset}${where}: ${visible(message)}`
 }
 
 /** An image inside the tree it is made of would be in the next one. */
@@ -110,11 +110,6 @@ async function refuseInside(output: string, directory: string): Promise<void> {
 function listLine({ path, kind, size, mode, target }: IsoFile): string {
   const type = kind === 'directory' ? 'd' : kind === 'symlink' ? 'l' : '-'
   const bits = [...'rwxrwxrwx'].map((letter, index) => (mode & (0o400 >> index) ? letter : '-')).join('')
-  const arrow = target === undefined ? '' : ` -> ${printable(target)}`
-  return `${type}${bits} ${String(size).padStart(12)} ${printable(path)}${arrow}`
-}
-
-/** Names come from the image; control characters must not reach the terminal. */
-function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, (letter) => `\\x${letter.charCodeAt(0).toString(16).padStart(2, '0')}`)
+  const arrow = target === undefined ? '' : ` -> ${visible(target)}`
+  return `${type}${bits} ${String(size).padStart(12)} ${visible(path)}${arrow}`
 }

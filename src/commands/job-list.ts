@@ -3,10 +3,12 @@ import { readPages } from '../client/pages.ts'
 import type { JobView } from '../server/routes/views.ts'
 import { AppError } from '../shared/errors.ts'
 import { systemClock } from '../shared/time.ts'
+import { answer, JSON_OPTION } from './answer.ts'
 import type { Command, Invocation, Io } from './command.ts'
 import { ago } from './human-time.ts'
 import type { Colour } from './paint.ts'
 import { paint } from './paint.ts'
+import { printable } from './printable.ts'
 import { textTable } from './text-table.ts'
 
 const FILTERS = ['status', 'outcome', 'server', 'target'] as const
@@ -22,7 +24,7 @@ export const jobList: Command = {
     server: { value: 'SERIAL', doc: 'Only this server' },
     target: { value: 'TARGET', doc: 'Only this target, such as install-linux.target' },
     limit: { value: 'N', default: '50', doc: 'How many, at most' },
-    json: { doc: 'Print the answer as JSON' },
+    ...JSON_OPTION,
     ...CONTROLLER_OPTIONS,
   },
   examples: ['provisioner job list --outcome failed', 'provisioner job list --target install-linux.target --json'],
@@ -35,8 +37,8 @@ export const jobList: Command = {
     }
     const controller = await openController(invocation)
     const { items: jobs, more } = await readPages<JobView>(controller, '/jobs', 'jobs', query, limitOf(invocation))
-    io.out(invocation.flag('json') ? `${JSON.stringify(jobs)}\n` : jobTable(jobs, io, systemClock.now()))
-    if (more && io.interactive) io.err('There are more jobs; see --limit.\n')
+    answer(invocation, jobs, () => jobTable(jobs, io, systemClock.now()))
+    if (more) io.err('There are more jobs; see --limit.\n')
     return 0
   },
 }
@@ -67,5 +69,5 @@ export function jobTable(jobs: readonly JobView[], io: Pick<Io, 'colour'>, now: 
 /** One or a few words: how it ended and where, or what it does. */
 export function jobState(job: JobView): string {
   const state = job.outcome ?? job.phase ?? job.status
-  return `${state}${job.failed_step === null ? '' : ` in ${job.failed_step}`}`
+  return `${state}${job.failed_step === null ? '' : ` in ${printable(job.failed_step)}`}`
 }

@@ -1,5 +1,6 @@
 import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
 import { AppError } from '../shared/errors.ts'
+import { JSON_OPTION } from './answer.ts'
 import type { Command, Invocation } from './command.ts'
 import { followJob } from './follow-job.ts'
 import { printable } from './printable.ts'
@@ -12,6 +13,7 @@ export const jobLogs: Command = {
   options: {
     lines: { value: 'N', doc: 'Only so many of the last lines' },
     follow: { doc: 'Wait for the journal until the job is complete' },
+    ...JSON_OPTION,
     ...CONTROLLER_OPTIONS,
   },
   examples: [
@@ -20,17 +22,28 @@ export const jobLogs: Command = {
   ],
   async run(invocation) {
     const { io, signal } = invocation
+    const { json, follow } = { json: invocation.flag('json'), follow: invocation.flag('follow') }
+    if (json && follow) throw usage('--json and --follow exclude each other')
     const path = `/jobs/${encodeURIComponent(invocation.arg('ID'))}/logs${queryOf(invocation)}`
     const controller = await openController(invocation)
-    if (!invocation.flag('follow')) {
+    if (json) {
+      const { logs } = await controller.get<{ logs: unknown[] }>(path, { accept: 'application/json' })
+      io.out(`${JSON.stringify(logs)}\n`)
+      return 0
+    }
+    if (!follow) {
       io.out(printable(await controller.text(path)))
       return 0
     }
-    let printed = ''
+    let [printed, seen] = ['', '']
     const onAway = () => io.err('the controller does not answer, trying on\n')
     // It is sent when the task has ended, and perhaps more than once: each time what is new is printed.
     for await (const change of followJob(invocation.arg('ID'), controller, onAway, signal)) {
       if ('event' in change || (change.job.status === 'provisioning' && printed === '')) continue
+      // Where there is no stream the job comes each second, and the journal is long.
+      const state = `${change.job.status} ${change.job.last_update}`
+      if (state === seen) continue
+      seen = state
       const text = await controller.text(path)
       io.out(printable(text.startsWith(printed) ? text.slice(printed.length) : text))
       printed = text
@@ -46,5 +59,9 @@ function queryOf(invocation: Invocation): string {
   const why = invocation.flag('follow')
     ? '--lines and --follow exclude each other'
     : `--lines is a number, not "${lines}"`
-  throw new AppError('usage', `Cannot run "provisioner job logs": ${why}`)
+  throw usage(why)
+}
+
+function usage(why: string): AppError {
+  return new AppError('usage', `Cannot run "provisioner job logs": ${why}`)
 }

@@ -2,13 +2,12 @@ import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
 import type { JobView } from '../server/routes/views.ts'
 import { readTextFile } from '../shared/files.ts'
 import { parseRecipeDocument } from '../shared/recipe/parse.ts'
+import { answer, JSON_OPTION } from './answer.ts'
 import type { Command, CommandGroup, Invocation, Io } from './command.ts'
 import { jobList, jobState } from './job-list.ts'
 import { jobLogs } from './job-logs.ts'
 import { spansOf, timelineText } from './timeline.ts'
 import { failureText, progressLine, watchJob } from './watch.ts'
-
-const JSON_OPTION = { json: { doc: 'Print the answer as JSON' } } as const
 
 const create: Command = {
   name: 'job create',
@@ -31,8 +30,9 @@ const create: Command = {
     const body = { server_serial: invocation.required('server'), recipe }
     const job = await controller.post<JobView>('/jobs', body, headers)
     const [wait, json] = [invocation.flag('wait'), invocation.flag('json')]
-    // One document on standard output: with --wait it is the job as it ended.
-    if (!(wait && json)) print(invocation, job, () => `${job.job_id}\n`)
+    // One document on standard output: with --wait it is the job as it ended. Its id is known also when the wait is broken off.
+    if (wait && json) invocation.io.err(`Job ${job.job_id}\n`)
+    else answer(invocation, job, () => `${job.job_id}\n`)
     return wait ? watchJob(job.job_id, controller, invocation.io, invocation.signal, json ? 'json' : 'text') : 0
   },
 }
@@ -46,7 +46,7 @@ const show: Command = {
   async run(invocation) {
     const controller = await openController(invocation)
     const job = await controller.get<JobView>(jobPath(invocation))
-    print(invocation, job, () => jobText(job, invocation.io))
+    answer(invocation, job, () => jobText(job, invocation.io))
     return 0
   },
 }
@@ -90,17 +90,13 @@ export const job: CommandGroup = {
 async function act(invocation: Invocation, action: 'cancel' | 'retry'): Promise<number> {
   const controller = await openController(invocation)
   const after = await controller.post<JobView>(`${jobPath(invocation)}/${action}`)
-  print(invocation, after, () => `${jobLine(after)}\n`)
+  answer(invocation, after, () => `${jobLine(after)}\n`)
   return 0
 }
 
 /** An id with a slash in it is no id, and leads nowhere else. */
 function jobPath(invocation: Invocation): string {
   return `/jobs/${encodeURIComponent(invocation.arg('ID'))}`
-}
-
-function print(invocation: Invocation, value: unknown, text: () => string): void {
-  invocation.io.out(invocation.flag('json') ? `${JSON.stringify(value)}\n` : text())
 }
 
 /** Where it stands; of a failure first what failed and its last lines. */

@@ -7,3 +7,8 @@ const SEQUENCE = new RegExp(`${ESCAPE}\\[[0-?]*[ -/]*[@-~]`, 'g')
 export function printable(text: string): string {
   return text.replace(SEQUENCE, '').replace(/[^\P{Cc}\n\t]/gu, '')
 }
+
+/** A name out of an image or archive on one line, with what a terminal would not show spelt out. */
+export function visible(name: string): string {
+  return name.replace(/\p{Cc}/gu, (letter) => `\\x${letter.charCodeAt(0).toString(16).padStart(2, '0')}`)
+}

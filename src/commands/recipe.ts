@@ -5,9 +5,8 @@ import { lintRecipe } from '../shared/recipe/lint.ts'
 import { parseRecipeDocument } from '../shared/recipe/parse.ts'
 import type { Recipe } from '../shared/recipe/schema.ts'
 import { RECIPE_SCHEMA } from '../shared/recipe/schema.ts'
+import { JSON_OPTION } from './answer.ts'
 import type { Command, CommandGroup, Invocation } from './command.ts'
-
-const JSON_OPTION = { json: { doc: 'Print the answer as JSON' } } as const
 
 const validate: Command = {
   name: 'recipe validate',

@@ -9,6 +9,7 @@ import { databasePath } from '../registry/storage/paths.ts'
 import { formatBytes, parseByteSize } from '../shared/byte-size.ts'
 import { AppError, isAppError } from '../shared/errors.ts'
 import { systemClock } from '../shared/time.ts'
+import { answer, JSON_OPTION } from './answer.ts'
 import type { Command, Invocation } from './command.ts'
 
 const DATA = {
@@ -16,7 +17,6 @@ const DATA = {
   required: true,
   doc: 'Data directory, whether a registry is running on it or not',
 } as const
-const JSON_OPTION = { doc: 'Print the report as JSON' } as const
 const DAMAGED = 1
 
 /** `provisioner registry gc`: takes away what nothing needs. */
@@ -32,7 +32,7 @@ export const registryGc: Command = {
       doc: 'How long what nothing needs stays; 0: none of it (default 24, or as the registry runs)',
     },
     policy: { value: 'FILE', doc: 'Policy with the retention, when no registry is running' },
-    json: JSON_OPTION,
+    ...JSON_OPTION,
   },
   examples: [
     'provisioner registry gc --data ./registry --dry-run',
@@ -45,7 +45,7 @@ export const registryGc: Command = {
       own: (registry, signal) => registry.collectGarbage({ ...asked, signal }),
       ask: (root, signal) => askControl(root, '/gc', asked, signal),
     })) as GarbageReport
-    invocation.io.out(invocation.flag('json') ? `${JSON.stringify(report)}\n` : garbageText(report))
+    answer(invocation, report, () => garbageText(report))
     return 0
   },
 }
@@ -58,7 +58,7 @@ export const registryScrub: Command = {
   options: {
     data: DATA,
     rate: { value: 'SIZE', default: '256MiB', doc: 'Read no faster than this in a second' },
-    json: JSON_OPTION,
+    ...JSON_OPTION,
   },
   examples: [
     'provisioner registry scrub --data ./registry',
@@ -71,7 +71,7 @@ export const registryScrub: Command = {
       own: (registry, signal) => registry.scrub({ bytesPerSecond, signal }),
       ask: (root, signal) => askControl(root, '/scrub', { bytesPerSecond }, signal),
     })) as ScrubReport
-    invocation.io.out(invocation.flag('json') ? `${JSON.stringify(report)}\n` : scrubText(report))
+    answer(invocation, report, () => scrubText(report))
     return report.damaged.length > 0 ? DAMAGED : 0
   },
 }

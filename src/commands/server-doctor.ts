@@ -1,6 +1,8 @@
 import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
 import type { DiagnosisView } from '../server/routes/views.ts'
+import { answer, JSON_OPTION } from './answer.ts'
 import type { Command } from './command.ts'
+import { printable } from './printable.ts'
 
 /** The controller itself gives up after 140 s, and then ejects. */
 const ANSWER_MS = 240_000
@@ -17,7 +19,7 @@ export const doctor: Command = {
   name: 'server doctor',
   summary: 'Examine a server and its BMC without a reboot',
   positionals: ['SERIAL'],
-  options: { json: { doc: 'Print the answer as JSON' }, ...CONTROLLER_OPTIONS },
+  options: { ...JSON_OPTION, ...CONTROLLER_OPTIONS },
   examples: ['provisioner server doctor SN123'],
   async run(invocation) {
     const { io } = invocation
@@ -26,7 +28,7 @@ export const doctor: Command = {
     const report = await controller.post<DiagnosisView>(
       `/servers/${encodeURIComponent(invocation.arg('SERIAL'))}/doctor`,
     )
-    io.out(invocation.flag('json') ? `${JSON.stringify(report)}\n` : doctorText(report))
+    answer(invocation, report, () => printable(doctorText(report)))
     return report.healthy ? 0 : 1
   },
 }

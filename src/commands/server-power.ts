@@ -1,6 +1,8 @@
 import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
 import { AppError } from '../shared/errors.ts'
+import { answer, JSON_OPTION } from './answer.ts'
 import type { Command } from './command.ts'
+import { printable } from './printable.ts'
 
 /** The controller itself gives a BMC 120 s. */
 const ANSWER_MS = 150_000
@@ -10,7 +12,7 @@ export const power: Command = {
   name: 'server power',
   summary: 'Show the power state of a server, or switch it',
   positionals: ['SERIAL', 'on|off|status'],
-  options: { json: { doc: 'Print the answer as JSON' }, ...CONTROLLER_OPTIONS },
+  options: { ...JSON_OPTION, ...CONTROLLER_OPTIONS },
   examples: ['provisioner server power SN123 status', 'provisioner server power SN123 off'],
   async run(invocation) {
     const wanted = invocation.arg('on|off|status')
@@ -19,11 +21,11 @@ export const power: Command = {
     }
     const controller = await openController(invocation, ANSWER_MS)
     const path = `/servers/${encodeURIComponent(invocation.arg('SERIAL'))}/power`
-    const answer =
+    const state =
       wanted === 'status'
         ? await controller.get<{ power: string }>(path)
         : await controller.post<{ power: string }>(path, { power: wanted })
-    invocation.io.out(invocation.flag('json') ? `${JSON.stringify(answer)}\n` : `${answer.power}\n`)
+    answer(invocation, state, () => `${printable(state.power)}\n`)
     return 0
   },
 }

@@ -2,15 +2,15 @@ import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
 import { readPages } from '../client/pages.ts'
 import type { ServerDetailView, ServerView } from '../server/routes/views.ts'
 import { systemClock } from '../shared/time.ts'
-import type { Command, CommandGroup, Invocation } from './command.ts'
+import { answer, JSON_OPTION } from './answer.ts'
+import type { Command, CommandGroup } from './command.ts'
 import { ago } from './human-time.ts'
+import { printable } from './printable.ts'
 import { add } from './server-add.ts'
 import { doctor } from './server-doctor.ts'
 import { power } from './server-power.ts'
 import { set } from './server-set.ts'
 import { textTable } from './text-table.ts'
-
-const JSON_OPTION = { json: { doc: 'Print the answer as JSON' } } as const
 
 const list: Command = {
   name: 'server list',
@@ -31,7 +31,7 @@ const list: Command = {
     }
     const controller = await openController(invocation)
     const { items } = await readPages<ServerView>(controller, '/servers', 'servers', query, Number.POSITIVE_INFINITY)
-    print(invocation, items, () => serverTable(items))
+    answer(invocation, items, () => printable(serverTable(items)))
     return 0
   },
 }
@@ -45,7 +45,7 @@ const show: Command = {
   async run(invocation) {
     const controller = await openController(invocation)
     const server = await controller.get<ServerDetailView>(`/servers/${encodeURIComponent(invocation.arg('SERIAL'))}`)
-    print(invocation, server, () => serverText(server))
+    answer(invocation, server, () => printable(serverText(server)))
     return 0
   },
 }
@@ -67,10 +67,6 @@ const remove: Command = {
 export const server: CommandGroup = {
   name: 'server',
   commands: [add, list, show, set, remove, doctor, power],
-}
-
-function print(invocation: Invocation, value: unknown, text: () => string): void {
-  invocation.io.out(invocation.flag('json') ? `${JSON.stringify(value)}\n` : text())
 }
 
 function serverTable(servers: readonly ServerView[]): string {

@@ -1,6 +1,7 @@
 import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
 import { AppError } from '../shared/errors.ts'
 import { systemClock } from '../shared/time.ts'
+import { answer, JSON_OPTION } from './answer.ts'
 import type { Command, CommandGroup } from './command.ts'
 
 interface TokenView {
@@ -12,8 +13,6 @@ interface TokenView {
   readonly expires_at: string | null
   readonly last_used_at: string | null
 }
-
-const JSON_OPTION = { json: { doc: 'Print the answer as JSON' } } as const
 
 const create: Command = {
   name: 'token create',
@@ -33,7 +32,7 @@ const create: Command = {
   },
   examples: ['provisioner token create ci --service --role operator --days 365'],
   async run(invocation) {
-    const { text, flag, io } = invocation
+    const { text, flag } = invocation
     const [role, user, days] = [text('role'), text('user'), text('days')]
     if (user !== undefined && flag('service'))
       throw new AppError('usage', 'Cannot make the token: --user and --service exclude each other')
@@ -45,7 +44,7 @@ const create: Command = {
       ...(days !== undefined && { expires_at: inDays(days) }),
     }
     const made = await (await openController(invocation)).post<TokenView & { token: string }>('/tokens', body)
-    io.out(flag('json') ? `${JSON.stringify(made)}\n` : `${made.token}\n`)
+    answer(invocation, made, () => `${made.token}\n`)
     return 0
   },
 }
@@ -58,8 +57,7 @@ const list: Command = {
   examples: ['provisioner token list'],
   async run(invocation) {
     const { tokens } = await (await openController(invocation)).get<{ tokens: TokenView[] }>('/tokens')
-    const lines = tokens.map((token) => `${tokenLine(token)}\n`).join('')
-    invocation.io.out(invocation.flag('json') ? `${JSON.stringify(tokens)}\n` : lines)
+    answer(invocation, tokens, () => tokens.map((token) => `${tokenLine(token)}\n`).join(''))
     return 0
   },
 }

@@ -2,6 +2,8 @@ import type { BlobDescriptor, BlobOutcome } from '../oci/content.ts'
 import type { CopyObserver } from '../oci/copy.ts'
 import { formatBytes } from '../shared/byte-size.ts'
 import type { Io } from './command.ts'
+import { duration } from './human-time.ts'
+import { progressBar } from './progress-bar.ts'
 
 /** A redrawn line is read by a person: ten times a second is enough. */
 const REDRAW_MS = 100
@@ -44,11 +46,7 @@ export function transferProgress(io: Io, blobs: readonly BlobDescriptor[]): Copy
 
 /** One line such as `[#####-----] 48 % 52 MiB of 108 MiB, 9.1 MiB/s, 6 s left`. */
 export function transferLine(done: number, total: number, transferred: number, ms: number, columns: number): string {
-  const share = Math.min(1, done / Math.max(1, total))
-  const cells = Math.max(10, Math.min(30, columns - 60))
-  const full = Math.round(share * cells)
   const rate = ms > 0 ? (transferred * 1000) / ms : 0
-  const speed = rate > 0 ? `, ${formatBytes(rate)}/s, ${Math.ceil((total - done) / rate)} s left` : ''
-  const bar = `[${'#'.repeat(full)}${'-'.repeat(cells - full)}] ${Math.floor(share * 100)} %`
-  return `${bar} ${formatBytes(done)} of ${formatBytes(total)}${speed}`
+  const speed = rate > 0 ? `, ${formatBytes(rate)}/s, ${duration((total - done) / rate)} left` : ''
+  return `${progressBar(done, total, columns, 60)} ${formatBytes(done)} of ${formatBytes(total)}${speed}`
 }

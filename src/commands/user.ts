@@ -1,4 +1,5 @@
 import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
+import { answer, JSON_OPTION } from './answer.ts'
 import type { Command, CommandGroup, Invocation } from './command.ts'
 import { readSecret } from './input.ts'
 
@@ -9,7 +10,6 @@ interface UserView {
   readonly created_at: string
 }
 
-const JSON_OPTION = { json: { doc: 'Print the answer as JSON' } } as const
 const PASSWORD_FILE = {
   value: 'FILE',
   required: true,
@@ -32,7 +32,8 @@ const add: Command = {
     const password = await readSecret(invocation.io, invocation.required('password-file'))
     const body = { name: invocation.arg('NAME'), role: invocation.required('role'), password }
     const user = await (await openController(invocation)).post<UserView>('/users', body)
-    return print(invocation, user, `${userLine(user)}\n`)
+    answer(invocation, user, () => `${userLine(user)}\n`)
+    return 0
   },
 }
 
@@ -44,7 +45,8 @@ const list: Command = {
   examples: ['provisioner user list'],
   async run(invocation) {
     const { users } = await (await openController(invocation)).get<{ users: UserView[] }>('/users')
-    return print(invocation, users, users.map((user) => `${userLine(user)}\n`).join(''))
+    answer(invocation, users, () => users.map((user) => `${userLine(user)}\n`).join(''))
+    return 0
   },
 }
 
@@ -56,7 +58,8 @@ const show: Command = {
   examples: ['provisioner user show ann'],
   async run(invocation) {
     const user = await (await openController(invocation)).get<UserView>(pathOf(invocation))
-    return print(invocation, user, `${userLine(user)}\n`)
+    answer(invocation, user, () => `${userLine(user)}\n`)
+    return 0
   },
 }
 
@@ -102,7 +105,8 @@ const setPassword: Command = {
     if (present === undefined) return change(invocation, { password })
     const body = { password: await readSecret(invocation.io, present), new_password: password }
     await (await openController(invocation)).order('/whoami/password', body)
-    return print(invocation, { changed: true }, 'Password changed\n')
+    answer(invocation, { changed: true }, () => 'Password changed\n')
+    return 0
   },
 }
 
@@ -131,16 +135,12 @@ export const user: CommandGroup = {
 
 async function change(invocation: Invocation, body: object): Promise<number> {
   const user = await (await openController(invocation)).patch<UserView>(pathOf(invocation), body)
-  return print(invocation, user, `${userLine(user)}\n`)
+  answer(invocation, user, () => `${userLine(user)}\n`)
+  return 0
 }
 
 function pathOf(invocation: Invocation): string {
   return `/users/${encodeURIComponent(invocation.arg('NAME'))}`
-}
-
-function print(invocation: Invocation, value: unknown, text: string): number {
-  invocation.io.out(invocation.flag('json') ? `${JSON.stringify(value)}\n` : text)
-  return 0
 }
 
 function userLine({ name, role, disabled, created_at: at }: UserView): string {

@@ -6,6 +6,7 @@ import { followJob } from './follow-job.ts'
 import { duration } from './human-time.ts'
 import { paint } from './paint.ts'
 import { printable } from './printable.ts'
+import { progressBar } from './progress-bar.ts'
 import { spansOf, timelineText } from './timeline.ts'
 
 /** What standard output gets: a summary, the job as it ended as one document, or each change as a line of JSON. */
@@ -55,7 +56,7 @@ function summary(job: JobView, events: readonly EventView[], io: Io): string {
 
 /** Which unit failed, and its last log lines. */
 export function failureText(job: JobView, io: Pick<Io, 'colour'>): string {
-  const where = job.failed_step === null ? '' : ` in ${job.failed_step}`
+  const where = job.failed_step === null ? '' : ` in ${printable(job.failed_step)}`
   const reason = job.message === null ? '' : `${printable(job.message).trimEnd().replace(/^/gm, '  ')}\n`
   return `${paint('red', `Job ${job.job_id} ended with ${job.outcome}${where}.`, io)}\n${reason}`
 }
@@ -74,11 +75,8 @@ export function progressLine(job: JobView, columns: number): string {
     return `booting: ${printable(progress.message ?? '')}`.slice(0, columns - 1)
   if (progress === null || progress.bytes === null || progress.total_bytes === null || !name.startsWith('running:'))
     return name
-  const share = Math.min(1, progress.bytes / Math.max(1, progress.total_bytes))
-  const cells = Math.max(10, Math.min(30, columns - 70))
-  const full = Math.round(share * cells)
   const left = progress.eta_seconds === null ? '' : `, ${duration(progress.eta_seconds)} left`
   const rate = progress.rate ? `, ${formatBytes(progress.rate)}/s` : ''
   const amount = `${formatBytes(progress.bytes)} of ${formatBytes(progress.total_bytes)}`
-  return `${name} [${'#'.repeat(full)}${'-'.repeat(cells - full)}] ${Math.floor(share * 100)} % ${amount}${rate}${left}`
+  return `${name} ${progressBar(progress.bytes, progress.total_bytes, columns, 70)} ${amount}${rate}${left}`
 }
