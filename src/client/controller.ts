@@ -182,10 +182,16 @@ function problemOf(answer: Pick<HttpAnswer, 'status' | 'headers'>, content: Buff
     return new AppError('controller-unreachable', text, when)
   }
   const code = String(problem['code'])
-  const known = code in ERRORS ? (code as ErrorCode) : 'controller-unreachable'
+  const known = code in ERRORS ? (code as ErrorCode) : unknownCode(status)
   const details = Array.isArray(problem['details']) ? (problem['details'] as Problem[]) : []
   return new AppError(known, String(problem['detail'] ?? problem['title'] ?? `The controller answered ${status}`), {
     problems: details,
     ...when,
   })
+}
+
+/** Of a controller that is newer than this program: only what a proxy says of a controller is worth trying again. */
+function unknownCode(status: number): ErrorCode {
+  if (status >= 502 && status <= 504) return 'controller-unreachable'
+  return status >= 500 ? 'internal' : 'request-invalid'
 }

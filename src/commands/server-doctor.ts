@@ -39,6 +39,8 @@ export function doctorText({ serial, healthy, findings }: DiagnosisView): string
     `${MARKS[state].padEnd(5)} ${check.padEnd(10)} ${message}`,
     ...(advice === null ? [] : [`${' '.repeat(16)} -> ${advice}`]),
   ])
-  const verdict = healthy ? `${serial} is fit for jobs.` : `${serial} is not fit for jobs yet.`
+  const isFaulty = findings.some(({ state }) => state === 'failed')
+  const not = isFaulty ? 'is not fit for jobs yet' : 'may be fit for jobs: its BMC was not seen to fetch a medium'
+  const verdict = healthy ? `${serial} is fit for jobs.` : `${serial} ${not}.`
   return `${[...lines, verdict].join('\n')}\n`
 }

@@ -16,7 +16,7 @@ export interface RegistryAccessDeps {
 }
 
 /** Recipes are immutable, and reading one costs more than the rest of a request. */
-const MAX_REMEMBERED = 1000
+const MAX_REMEMBERED = 2000
 
 /**
  * Whom the controller knows under /v2/ by what nobody can guess: accounts, by an API token as the password of any user name,
@@ -28,8 +28,11 @@ export function registryCallers({ accounts, jobs, secrets }: RegistryAccessDeps)
   function jobCaller(job: Job | undefined): Caller | undefined {
     if (job?.status !== 'provisioning') return undefined
     const known = named.get(job.id) ?? repositoriesOf(job)
-    if (named.size >= MAX_REMEMBERED) named.clear()
+    // Last used, last to go.
+    named.delete(job.id)
     named.set(job.id, known)
+    const [oldest] = named.keys()
+    if (named.size > MAX_REMEMBERED && oldest !== undefined) named.delete(oldest)
     return { kind: 'job', name: job.id, repositories: known, stamp: `job:${job.id}:${job.attempt}` }
   }
 

@@ -40,10 +40,23 @@ export function simulatedBmcs(clock: Clock, log: Logger, stepMs: number = STEP_M
       const key = `${address.serial} ${address.url}`
       const simulator = running.get(key) ?? start(address)
       running.set(key, simulator)
-      return { ...address, url: (await simulator).url }
+      try {
+        return { ...address, url: (await simulator).url }
+      } catch (error) {
+        // The next who asks starts it anew.
+        if (running.get(key) === simulator) running.delete(key)
+        throw error
+      }
     },
     async close() {
-      for (const simulator of running.values()) await (await simulator).close()
+      await Promise.all(
+        [...running.values()].map((started) =>
+          started.then(
+            (it) => it.close(),
+            () => undefined,
+          ),
+        ),
+      )
     },
   }
 }

@@ -5,6 +5,7 @@
 export const ERRORS = {
   usage: { kind: 'usage', title: 'The command line is not understood' },
   'config-invalid': { kind: 'invalid', title: 'The configuration is not valid' },
+  internal: { kind: 'failed', title: 'An error of the controller itself' },
   'not-ready': { kind: 'unavailable', title: 'The controller cannot do its work yet' },
   'request-invalid': { kind: 'invalid', title: 'The request cannot be read' },
   'recipe-invalid': { kind: 'invalid', title: 'The recipe is not valid' },

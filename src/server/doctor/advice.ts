@@ -1,15 +1,25 @@
 /** What to do when a BMC says one of these, in its own words or as a message id. First match wins. */
-const ADVICE: readonly { readonly says: RegExp; readonly advice: string }[] = [
+const ADVICE: readonly { readonly says: RegExp; readonly advice: string; readonly isLicence?: true }[] = [
   {
     says: /LicenseKeyRequired|iLO Advanced/i,
+    isLicence: true,
     advice: 'Install an iLO Advanced licence, or use a server that has one; virtual media by URL need it.',
   },
-  { says: /LIC501|LIC\d{3}/, advice: 'Install an iDRAC Enterprise or Datacenter licence; virtual media need it.' },
+  {
+    says: /LIC501|LIC\d{3}/,
+    isLicence: true,
+    advice: 'Install an iDRAC Enterprise or Datacenter licence; virtual media need it.',
+  },
   {
     says: /OemLicenseNotPassed|SFT-OOB-LIC|SFT-DCMS/i,
+    isLicence: true,
     advice: 'Activate SFT-OOB-LIC or SFT-DCMS-SINGLE on this board; media from HTTP(S) need it.',
   },
-  { says: /licen[cs]e/i, advice: 'Install the licence of the vendor that covers remote virtual media.' },
+  {
+    says: /licen[cs]e/i,
+    isLicence: true,
+    advice: 'Install the licence of the vendor that covers remote virtual media.',
+  },
   {
     says: /RAC0904|not accessible|ResourceAtUri|no route|timed? ?out|Unable to read/i,
     advice:
@@ -48,4 +58,9 @@ const ELSE = 'Read the words of the BMC above; its own log may say more.'
 
 export function adviceFor(text: string): string {
   return ADVICE.find(({ says }) => says.test(text))?.advice ?? ELSE
+}
+
+/** Whether what a BMC says is that it lacks a licence. */
+export function isUnlicensed(text: string): boolean {
+  return ADVICE.find(({ says }) => says.test(text))?.isLicence === true
 }

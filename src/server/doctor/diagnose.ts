@@ -3,7 +3,7 @@ import type { Clock } from '../../shared/time.ts'
 import { sleep, withTimeout } from '../../shared/time.ts'
 import type { Checkup, ConnectCheckup, SlotFacts } from '../jobs/bmc-ports.ts'
 import type { Server } from '../jobs/ports.ts'
-import { adviceFor } from './advice.ts'
+import { adviceFor, isUnlicensed } from './advice.ts'
 import type { Check, Finding } from './finding.ts'
 import type { TestMedia, TestMedium } from './test-media.ts'
 
@@ -136,6 +136,7 @@ async function tryMedium(bmc: Checkup, deps: DoctorDeps, findings: Finding[], si
       stand = 'in'
       return ok('insert', `slot ${slot} took ${new URL(url).origin}/media/…`)
     })
+    findings.push(licence(findings.at(-1)))
     if (stand === 'in') await look('fetch', findings, signal, () => fetched(test, deps.fetchMs, signal))
     else findings.push(skipped('fetch', 'nothing was inserted'))
     const within = withTimeout(new AbortController().signal, EJECT_MS)
@@ -149,6 +150,14 @@ async function tryMedium(bmc: Checkup, deps: DoctorDeps, findings: Finding[], si
   } finally {
     test.forget()
   }
+}
+
+/** No BMC tells by itself whether it has the licence for media by URL: the answer to the insert does. */
+function licence(insert: Finding | undefined): Finding {
+  if (insert?.state === 'ok') return ok('licence', 'media by URL are licensed: one was taken')
+  if (insert?.state !== 'failed' || !isUnlicensed(insert.message))
+    return skipped('licence', 'it shows when a medium is taken')
+  return { ...insert, check: 'licence', message: 'virtual media by URL are not licensed' }
 }
 
 /** A slow BMC goes on with an insert that nobody waits for any more. */

@@ -8,9 +8,16 @@ export type Check =
   | 'slots'
   | 'boot'
   | 'insert'
+  | 'licence'
   | 'fetch'
   | 'eject'
   | 'learned'
+
+/** Fit for jobs: nothing is wrong, and the BMC was seen to fetch a medium, without which nobody knows. */
+export function isFit(findings: readonly Finding[]): boolean {
+  const isFetched = findings.some(({ check, state }) => check === 'fetch' && state === 'ok')
+  return isFetched && findings.every(({ state }) => state !== 'failed')
+}
 
 /** One line of a doctor's report. */
 export interface Finding {

@@ -121,9 +121,7 @@ function answersOf(answers: Readonly<Record<number, AnswerSpec>>, named: Map<str
 function problemsOf(codes: readonly ErrorCode[], problem: Schema, named: Map<string, unknown>): Json {
   const answers: Record<string, Json> = {}
   for (const [status, group] of Map.groupBy([...codes, ...(['internal'] as const)], statusOf)) {
-    const titles = group.map((code) =>
-      code === 'internal' ? 'An error of the controller' : `\`${code}\`: ${ERRORS[code].title}`,
-    )
+    const titles = group.map((code) => `\`${code}\`: ${ERRORS[code].title}`)
     answers[status] = {
       description: titles.join('; '),
       content: contentOf({ 'application/problem+json': problem }, named),
@@ -132,8 +130,8 @@ function problemsOf(codes: readonly ErrorCode[], problem: Schema, named: Map<str
   return answers
 }
 
-function statusOf(code: ErrorCode | 'internal'): number {
-  return code === 'internal' ? 500 : STATUS[ERRORS[code].kind]
+function statusOf(code: ErrorCode): number {
+  return STATUS[ERRORS[code].kind]
 }
 
 function contentOf(content: Readonly<Record<string, Schema>>, named: Map<string, unknown>): Json {

@@ -1,7 +1,7 @@
 import type { Context } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
-import type { ErrorKind } from '../../shared/errors.ts'
-import { ERRORS, errorText, isAppError } from '../../shared/errors.ts'
+import type { ErrorKind, Problem } from '../../shared/errors.ts'
+import { AppError, ERRORS, errorText, isAppError } from '../../shared/errors.ts'
 import type { Logger } from '../../shared/log.ts'
 
 /** The only place where a failure of the API becomes an HTTP status. */
@@ -32,22 +32,31 @@ export function statusOf(error: unknown): ContentfulStatusCode {
 
 /** RFC 9457 section 3.1 members, with our `code` and `details` as extensions (section 3.2). */
 export function problemResponse(error: unknown, c: Context, log: Logger): Response {
-  const known = isAppError(error) ? error : undefined
   const status = statusOf(error)
+  // What nobody has thought of is told to the log alone.
+  const known = isAppError(error) ? error : new AppError('internal', 'Cannot answer: see the log of the controller')
   // The token in the path of a medium is a secret of its job.
   const path = c.req.path.replace(/^\/media\/[^/]+/, '/media/[redacted]')
   if (status >= 500) log.error({ err: error, path }, 'request failed')
   if (status === 401) c.header('www-authenticate', 'Bearer realm="provisioner"')
-  if (known?.retryAfterSeconds !== undefined) c.header('retry-after', String(known.retryAfterSeconds))
+  if (known.retryAfterSeconds !== undefined) c.header('retry-after', String(known.retryAfterSeconds))
   c.header('content-type', 'application/problem+json')
   return c.body(
     JSON.stringify({
-      type: known ? `/errors/${known.code}` : 'about:blank',
-      title: known ? ERRORS[known.code].title : 'Internal Server Error',
+      type: `/errors/${known.code}`,
+      title: ERRORS[known.code].title,
       status,
       instance: path,
-      ...(known && { detail: errorText(known), code: known.code, details: known.problems.slice(0, MAX_DETAILS) }),
+      detail: errorText(known),
+      code: known.code,
+      details: shown(known.problems),
     }),
     status,
   )
+}
+
+function shown(problems: readonly Problem[]): readonly Problem[] {
+  const more = problems.length - MAX_DETAILS
+  if (more <= 0) return problems
+  return [...problems.slice(0, MAX_DETAILS), { path: '', code: 'more', message: `and ${more} more problems` }]
 }

@@ -1,5 +1,6 @@
 import { AppError } from '../../shared/errors.ts'
 import type { Finding } from '../doctor/finding.ts'
+import { isFit } from '../doctor/finding.ts'
 import type { TestMedia } from '../doctor/test-media.ts'
 import { TEST_MEDIUM_NAME } from '../doctor/test-media.ts'
 import type { Endpoints } from '../http/endpoint.ts'
@@ -97,7 +98,7 @@ export function doctorHandlers(deps: DoctorRouteDeps): Handlers<typeof DOCTOR_EN
   return {
     async diagnoseServer({ params: { serial }, signal, reply }) {
       const findings = await withIdle(serial, 'examine', (server) => deps.diagnose(server, signal))
-      return reply(200, { serial, healthy: findings.every(({ state }) => state !== 'failed'), findings })
+      return reply(200, { serial, healthy: isFit(findings), findings })
     },
 
     async getPower({ params, reply }) {

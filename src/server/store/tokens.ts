@@ -52,6 +52,8 @@ export interface TokenStore {
 
 const PREFIX = 'prv_'
 const HOUR_MS = 3_600_000
+/** Tokens that are over stay in the list for so long, for whoever looks why something stopped. */
+const SHOWN_MS = 30 * 24 * HOUR_MS
 
 export function newToken(): string {
   return `${PREFIX}${base32(randomBytes(20)).toLowerCase()}`
@@ -75,6 +77,7 @@ export function sqliteTokenStore(db: DatabaseSync): TokenStore {
   const all = db.prepare('SELECT * FROM tokens ORDER BY created_at, id')
   const any = db.prepare('SELECT 1 FROM tokens LIMIT 1')
   const remove = db.prepare('DELETE FROM tokens WHERE id = ?')
+  const removeOver = db.prepare('DELETE FROM tokens WHERE expires_at < ?')
   const touch = db.prepare('UPDATE tokens SET last_used_at = ? WHERE hash = ?')
 
   function findByHash(hash: string, now: Date): Account | undefined {
@@ -92,6 +95,7 @@ export function sqliteTokenStore(db: DatabaseSync): TokenStore {
     create({ name, role, owner, createdAt, expiresAt }, token = newToken()) {
       if (owner !== null && owned.get(owner) === undefined)
         throw new AppError('user-not-found', `Cannot find user "${owner}"`)
+      removeOver.run(new Date(createdAt.getTime() - SHOWN_MS).toISOString())
       const id = randomBytes(6).toString('hex')
       const expiry = expiresAt?.toISOString() ?? null
       insert.run(sha256(token), name, role, createdAt.toISOString(), id, owner, expiry)

@@ -155,3 +155,14 @@ test('wrong passwords are counted, tokens are not held up by them', async () => 
   expect(await login('root', token)).toBeDefined()
   expect(await login('x', `prv_${'0'.repeat(32)}`)).toBeUndefined()
 })
+
+test('a token that is long over is forgotten when another one is made', () => {
+  const { tokens, tokenOf } = site()
+  const day = 86_400_000
+  for (const days of [40, 10]) tokenOf(null, 'reader', new Date(AT.getTime() - days * day))
+  tokenOf(null, 'reader')
+  expect(tokens.list().map(({ expiresAt }) => expiresAt)).toEqual(
+    expect.arrayContaining([new Date(AT.getTime() - 10 * day), null]),
+  )
+  expect(tokens.list()).toHaveLength(2)
+})

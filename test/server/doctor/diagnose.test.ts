@@ -5,6 +5,7 @@ import { Hono } from 'hono'
 import { expect, onTestFinished, test } from 'vitest'
 import { diagnose } from '../../../src/server/doctor/diagnose.ts'
 import type { Finding } from '../../../src/server/doctor/finding.ts'
+import { isFit } from '../../../src/server/doctor/finding.ts'
 import { testMedia } from '../../../src/server/doctor/test-media.ts'
 import { mount } from '../../../src/server/http/mount.ts'
 import type { Server } from '../../../src/server/jobs/ports.ts'
@@ -81,6 +82,7 @@ test('a sound server: everything is looked at, nothing is left behind and nothin
     'slots ok',
     'boot ok',
     'insert ok',
+    'licence ok',
     'fetch ok',
     'eject ok',
     'learned ok',
@@ -106,10 +108,10 @@ test.for<[string, string]>([
 })
 
 test.for<[string, string, RegExp]>([
-  ['ilo5+no-licence', 'insert failed', /iLO Advanced licence/],
-  ['idrac9+no-licence', 'insert failed', /iDRAC Enterprise/],
-  ['supermicro-x12+no-licence', 'insert failed', /SFT-OOB-LIC/],
-  ['xcc+no-licence', 'insert failed', /licence of the vendor/],
+  ['ilo5+no-licence', 'licence failed', /iLO Advanced licence/],
+  ['idrac9+no-licence', 'licence failed', /iDRAC Enterprise/],
+  ['supermicro-x12+no-licence', 'licence failed', /SFT-OOB-LIC/],
+  ['xcc+no-licence', 'licence failed', /licence of the vendor/],
   ['idrac10+no-route', 'insert failed', /--media-url/],
   ['openbmc+never-reads', 'fetch failed', /firewalls/],
   ['supermicro-x10', 'insert failed', /cannot boot from HTTP/],
@@ -202,7 +204,8 @@ test.for(PROFILES.map(({ name }) => name))(
   async (name) => {
     const findings = await examine(name)
     expect(findings.map(({ check }) => check)).toEqual([
-      ...['reachable', 'login', 'identity', 'clock', 'power', 'slots', 'boot', 'insert', 'fetch', 'eject', 'learned'],
+      ...['reachable', 'login', 'identity', 'clock', 'power', 'slots', 'boot', 'insert'],
+      ...['licence', 'fetch', 'eject', 'learned'],
     ])
     const bad = short(findings).filter((line) => /failed|warning/.test(line))
     const known = OF_THEMSELVES[name]
@@ -215,7 +218,7 @@ test.for(PROFILES.map(({ name }) => name))(
 
 /** What the doctor sees of each fault; of those of the maintenance OS nothing. */
 const SEEN: Readonly<Record<Fault, string | undefined>> = {
-  'no-licence': 'insert failed',
+  'no-licence': 'insert failed, licence failed',
   'no-route': 'insert failed',
   'never-reads': 'fetch failed',
   'no-sessions': 'login failed',
@@ -241,5 +244,14 @@ const SEEN: Readonly<Record<Fault, string | undefined>> = {
 test.for(Object.entries(SEEN))('idrac9+%s: the doctor says "%s"', async ([fault, line]) => {
   const findings = await examine(`idrac9+${fault}`)
   const bad = short(findings).filter((found) => /failed|warning/.test(found))
-  expect(bad).toEqual(line === undefined ? [] : [line])
+  expect(bad).toEqual(line === undefined ? [] : line.split(', '))
+})
+
+test('a server whose BMC was not seen to fetch a medium is not called fit', async () => {
+  expect(isFit(await examine('idrac9'))).toBe(true)
+  expect(isFit(await examine('idrac9+no-licence'))).toBe(false)
+  const tried = (await examine('idrac9')).filter(({ check }) => check !== 'fetch')
+  expect(isFit([...tried, { check: 'fetch', state: 'skipped', message: 'nothing was inserted', advice: null }])).toBe(
+    false,
+  )
 })
