@@ -2,6 +2,8 @@ import { statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
+const PROPERTY_SIZES = ['test/property-sizes.ts']
+
 /**
  * Fast tests make hundreds of databases, each of which flushes the disk: in memory that costs nothing. What a loss of power
  * leaves is tried with faults of our own making, not by that.
@@ -28,6 +30,7 @@ export default defineConfig({
           name: 'fast',
           include: ['test/**/*.test.ts'],
           exclude: ['**/*.real.test.ts', '**/*.vm.test.ts'],
+          setupFiles: PROPERTY_SIZES,
           // No module keeps state, so files may share a process; waiting tests leave room for a third one on two cores.
           isolate: false,
           maxWorkers: 3,
@@ -37,7 +40,13 @@ export default defineConfig({
         },
       },
       {
-        test: { name: 'real', include: ['test/**/*.real.test.ts'], testTimeout: 120_000, hookTimeout: 600_000 },
+        test: {
+          name: 'real',
+          include: ['test/**/*.real.test.ts'],
+          setupFiles: PROPERTY_SIZES,
+          testTimeout: 120_000,
+          hookTimeout: 600_000,
+        },
       },
       {
         test: {

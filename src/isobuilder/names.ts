@@ -88,7 +88,7 @@ export function jolietNames(children: Iterable<TreeNode>): Identified[] {
 
 /**
  * Gives every child a name of its own. The first in code unit order keeps the name that several want; the others get
- * `_1`, `_2` …, and no number takes a name that somebody has by itself.
+ * the lowest of `_1`, `_2` … that is free, and no number takes a name that somebody has by itself.
  */
 function distinct(children: TreeNode[], scheme: Scheme): Distinct[] {
   children.sort((a, b) => compareCodeUnits(a.name, b.name))
@@ -109,14 +109,18 @@ function distinct(children: TreeNode[], scheme: Scheme): Distinct[] {
     if (!second.has(node)) return one
     const extension = scheme.stemRoom(node, name.extension) < ROOM_FOR_NUMBER ? kept(name.extension) : name.extension
     const room = scheme.stemRoom(node, extension)
-    for (let number = nextNumber.get(joined(name)) ?? 1; ; number++) {
+    const numbered = (number: number): Name => {
       const suffix = `_${number}`
-      const candidate = { stem: name.stem.slice(0, room - suffix.length) + suffix, extension }
-      if (taken.has(joined(candidate))) continue
-      taken.add(joined(candidate))
-      nextNumber.set(joined(name), number + 1)
-      return { node, name: candidate, text: joined(candidate) }
+      return keptByWindows({ stem: name.stem.slice(0, room - suffix.length) + suffix, extension })
     }
+    // Names that are alike up to there share their numbers, whatever else is cut off.
+    const series = `${room} ${joined(numbered(1))}`
+    let number = nextNumber.get(series) ?? 1
+    while (taken.has(joined(numbered(number)))) number++
+    nextNumber.set(series, number + 1)
+    const text = joined(numbered(number))
+    taken.add(text)
+    return { node, name: numbered(number), text }
   })
 }
 

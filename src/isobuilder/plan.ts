@@ -107,7 +107,7 @@ function identityLine(node: TreeNode): string {
 
 /** Repeated and trailing slashes say nothing, and a checker does not find them. */
 function recorded(target: string): string {
-  return target.replace(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '')
+  return target.replace(/\/{2,}/g, '/').replace(/(?<=.)\/$/s, '')
 }
 
 function assemble(layout: Layout, options: IsoOptions, identity: string): IsoPlan {

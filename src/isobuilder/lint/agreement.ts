@@ -1,5 +1,9 @@
 import type { Report } from './finding.ts'
 import type { DirectoryNode, Node, Tree } from './node.ts'
+import { divided, joined, jolietText, ourJolietNames, strip } from './our-names.ts'
+
+/** Directories and empty files have no content to know them by, and a hostile image may have a million of them. */
+const SEARCHED = 50
 
 /**
  * Compares the two trees, directory by directory: the same files under the same names, with the same contents. Symbolic
@@ -23,38 +27,46 @@ export function compareTrees(report: Report, primary: Tree, joliet: Tree): void 
   }
 }
 
-/** Who is who: by name where that is plain, else by content. */
+/** Who is who: by the name our writer gives where nothing speaks against it, else by content. */
 function pairs(report: Report, one: DirectoryNode, other: DirectoryNode): [Node, Node][] {
   const nodes = one.children.filter((node) => node.kind !== 'symlink' && node.kind !== 'other' && !isRelocation(node))
   const left = new Map(other.children.map((twin) => [twin.name, twin]))
-  const wanted = Map.groupBy(nodes, (node) => jolietName(node))
+  const ours = ourJolietNames(nodes)
   const found: [Node, Node][] = []
   const unmatched: Node[] = []
   for (const node of nodes) {
-    const name = jolietName(node)
-    const twin = wanted.get(name)?.length === 1 ? left.get(name) : undefined
-    if (twin === undefined) unmatched.push(node)
+    const name = ours.get(node) ?? ''
+    const twin = left.get(name)
+    // A name that was cut or numbered may be another file's where the writer is another one.
+    if (twin === undefined || (name !== wholeName(node) && contentKey(node) !== contentKey(twin))) unmatched.push(node)
     else {
       left.delete(name)
       found.push([node, twin])
     }
   }
-  const byContent = Map.groupBy(left.values(), contentKey)
+  const byContent = Map.groupBy([...left.values()].reverse(), contentKey)
   for (const node of unmatched) {
-    const twin = byContent.get(contentKey(node))?.shift()
+    const twin = takeLikely(node, byContent.get(contentKey(node)) ?? [])
     if (twin === undefined) report.add('joliet-missing', node.offset, 'the Joliet tree does not have it', node.path)
     else {
       left.delete(twin.name)
       found.push([node, twin])
-      if (!isShortened(jolietName(node), twin.name, twin.kind === 'directory')) {
-        report.add('joliet-name', twin.offset, `Joliet has it as ${JSON.stringify(twin.name)}`, node.path)
-      }
+      report.add('mangling', twin.offset, `Joliet has it as ${JSON.stringify(twin.name)}`, node.path)
+      if (isShortened(node, twin.name)) continue
+      report.add('joliet-name', twin.offset, `Joliet has it as ${JSON.stringify(twin.name)}`, node.path)
     }
   }
   for (const twin of left.values()) {
     report.add('joliet-extra', twin.offset, 'only the Joliet tree has it', twin.path)
   }
   return found
+}
+
+/** Takes the one whose name looks most like it from the end of the list, where taking costs nothing. */
+function takeLikely(node: Node, twins: Node[]): Node | undefined {
+  const from = Math.max(0, twins.length - SEARCHED)
+  const likely = twins.slice(from).findLastIndex((twin) => isShortened(node, twin.name))
+  return twins.splice(likely === -1 ? -1 : from + likely, 1)[0]
 }
 
 function isRelocation(node: Node): boolean {
@@ -78,24 +90,18 @@ function contentKey({ kind, size, sections, rockRidge }: Node): string {
 }
 
 /** The name as Joliet can have it, if it is short enough. */
-function jolietName({ name, kind }: Node): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: those are the characters to replace
-  const allowed = name.replace(/[\u0000-\u001f\u007f*/:;?\\"<>|]|[\u{10000}-\u{10ffff}]/gu, '_')
-  const [stem, extension] = divided(allowed, kind === 'directory')
-  const strip = (text: string) => text.replace(/[. ]+$/, (tail) => '_'.repeat(tail.length))
-  return extension === '' ? strip(stem) : `${stem}.${strip(extension)}`
+function wholeName({ name, kind }: Node): string {
+  return joined(divided(jolietText(name), kind === 'directory'))
 }
 
-/** `short` is `long` with the end of its stem, of its extension or of both cut off, perhaps with a number at the stem. */
-export function isShortened(long: string, short: string, isDirectory: boolean): boolean {
-  const [longStem, longExtension] = divided(long, isDirectory)
-  const [stem, extension] = divided(short, isDirectory)
-  const isPart = longStem.startsWith(stem) || longStem.startsWith(stem.replace(/_\d+$/, ''))
-  return isPart && longExtension.startsWith(extension)
-}
-
-/** A directory has no extension, and a leading dot belongs to the stem. */
-function divided(name: string, isDirectory: boolean): [string, string] {
-  const dot = isDirectory ? 0 : name.lastIndexOf('.')
-  return dot <= 0 ? [name, ''] : [name.slice(0, dot), name.slice(dot + 1)]
+/** The name with the end of its stem, of its extension or of both cut off, perhaps with a number at the stem. */
+function isShortened(node: Node, short: string): boolean {
+  const [longStem, longExtension] = divided(jolietText(node.name), node.kind === 'directory')
+  const isPart = (text: string, whole: string) => whole.startsWith(text) || strip(whole.slice(0, text.length)) === text
+  // Where the extension is cut off altogether, the last dot is one of the stem.
+  const ways = [[short, ''], divided(short, false)] as const
+  return ways.some(
+    ([stem, extension]) =>
+      (isPart(stem, longStem) || isPart(stem.replace(/_\d+$/, ''), longStem)) && isPart(extension, longExtension),
+  )
 }

@@ -1,6 +1,6 @@
-import { isShortened } from './agreement.ts'
 import type { Report } from './finding.ts'
 import type { Node, Tree } from './node.ts'
+import { ourPrimaryNames } from './our-names.ts'
 import { MODE } from './rock-ridge.ts'
 
 /** Modify, access and attribute change. */
@@ -29,10 +29,8 @@ export function lintPromises(report: Report, primary: Tree, joliet: Tree | undef
   }
   const links = linksIn(primary)
   for (const { children } of primary.directories) {
-    for (const node of children) {
-      lintMode(report, links, node)
-      lintMangling(report, node)
-    }
+    for (const node of children) lintMode(report, links, node)
+    for (const [node, wanted] of ourPrimaryNames(children)) lintMangling(report, node, wanted)
   }
 }
 
@@ -72,15 +70,8 @@ function linksIn(tree: Tree): ReadonlyMap<string, number> {
   return new Map(tree.directories.map((directory) => [directory.path, 2 + below(directory)]))
 }
 
-function lintMangling(report: Report, { name, identifier, kind, offset, path }: Node): void {
-  const isDirectory = kind === 'directory'
+function lintMangling(report: Report, { identifier, offset, path }: Node, wanted: string): void {
   const text = identifier.toString('latin1').replace(/;1$/, '').replace(/\.$/, '')
-  // The last dot divides, but a leading one belongs to the stem.
-  const dot = isDirectory ? 0 : name.lastIndexOf('.')
-  const plain = (part: string) => part.replace(/[^A-Za-z0-9_]/gu, '_').toUpperCase()
-  const [stem, extension] = dot <= 0 ? [name, ''] : [name.slice(0, dot), name.slice(dot + 1)]
-  const wanted = extension === '' ? plain(stem) : `${plain(stem)}.${plain(extension)}`
-  if (!isShortened(wanted, text, isDirectory)) {
-    report.add('mangling', offset, `its identifier is ${JSON.stringify(text)}`, path)
-  }
+  if (text === wanted) return
+  report.add('mangling', offset, `its identifier is ${JSON.stringify(text)}, not ${JSON.stringify(wanted)}`, path)
 }
