@@ -17,7 +17,7 @@ const HELD_BYTES = 64 * 1024 * 1024
 /**
  * The tree below `directory` as entries, for `createIso`: small files are read, symbolic links stay links, empty
  * directories stay. Owners, modes and times are not taken: an image has none of its own.
- * @throws `iso-plan` listing every device, socket, pipe and name that is not UTF-8
+ * @throws `iso-plan` listing every device, socket, pipe, and every name and target that is not UTF-8
  */
 export async function entriesOf(
   directory: string,
@@ -42,7 +42,7 @@ export async function entriesOf(
       else if (child.isDirectory()) {
         entries.push({ path: below, directory: true })
         await visit(below)
-      } else if (child.isSymbolicLink()) entries.push({ path: below, symlink: targetOf(below) })
+      } else if (child.isSymbolicLink()) addLink(below)
       else problems.push(problem(below, 'file-kind', 'it is no file, directory or symbolic link'))
     }
   }
@@ -55,9 +55,11 @@ export async function entriesOf(
     return { path, source: bytesSource(bytes) }
   }
 
-  function targetOf(path: string): string {
+  function addLink(path: string): void {
     const full = `${directory}/${path}`
-    return now(`read "${full}"`, () => readlinkSync(full))
+    const target = now(`read "${full}"`, () => readlinkSync(full, { encoding: 'buffer' }))
+    if (isUtf8(target)) entries.push({ path, symlink: target.toString() })
+    else problems.push(problem(path, 'symlink-target', 'the target of the link is not UTF-8'))
   }
 
   await visit('')

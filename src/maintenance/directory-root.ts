@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { createReadStream } from 'node:fs'
 import { lstat, readdir, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -65,8 +66,15 @@ async function headerOf(full: string, path: string, byInode: Map<string, string>
     if (first !== undefined) return { ...header, type: 'link', size: 0, link: first }
     byInode.set(key, path)
   }
-  const link = type === 'symlink' ? await readlink(full).catch(unreadable(full)) : ''
+  const link = type === 'symlink' ? await targetOf(full) : ''
   return { ...header, type, link, size: type === 'file' ? stat.size : 0 }
+}
+
+/** Bytes that are no text would become other bytes on the way. */
+async function targetOf(full: string): Promise<string> {
+  const target = await readlink(full, { encoding: 'buffer' }).catch(unreadable(full))
+  if (!isUtf8(target)) throw new AppError('boot-image', `Cannot read "${full}": the target of the link is not UTF-8`)
+  return target.toString()
 }
 
 function typeOf(stat: Awaited<ReturnType<typeof lstat>>): TarType | undefined {

@@ -33,10 +33,11 @@ test('files, empty directories and links become entries; links are not followed'
 test('what an image cannot hold is told at once, with its paths', async () => {
   await promisify(execFile)('mkfifo', [join(directory, 'pipe')])
   await writeFile(Buffer.concat([Buffer.from(join(directory, 'bad-')), Buffer.of(0xff)]), '')
+  await symlink(Buffer.from('caf\xe9', 'latin1'), join(directory, 'link'))
   const failure = await entriesOf(directory, never).catch((error: unknown) => error)
   expect(failure).toMatchObject({ code: 'iso-plan' })
   const problems = (failure as { problems: { code: string }[] }).problems
-  expect(problems.map(({ code }) => code).sort()).toEqual(['file-kind', 'path-character'])
+  expect(problems.map(({ code }) => code).sort()).toEqual(['file-kind', 'path-character', 'symlink-target'])
 })
 
 test('a directory that is not there is said', async () => {

@@ -51,6 +51,14 @@ test('a file that grows while it is read is refused', async () => {
   await expect(Array.fromAsync(rootTar(image, new Map(), never))).rejects.toMatchObject({ code: 'boot-image' })
 })
 
+test('a link whose target is no text is refused: it would become another one', async () => {
+  await symlink(Buffer.from('caf\xe9', 'latin1'), join(directory, 'usr/menu'))
+  await expect(directoryRoot(directory, never)).rejects.toMatchObject({
+    code: 'boot-image',
+    message: `Cannot read "${directory}/usr/menu": the target of the link is not UTF-8`,
+  })
+})
+
 test('the image of the tools becomes a store that podman reads', async () => {
   const root = await directoryRoot(directory, never)
   const image = await withTools(root, root, 'localhost/t:1', never)

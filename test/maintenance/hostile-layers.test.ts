@@ -10,7 +10,7 @@ const never = new AbortController().signal
 const FILE: Line = ['f', 'a', 'x']
 
 /** A header of another kind, such as `x` for pax records. */
-function extension(flag: string, content: string): Buffer {
+function extension(flag: string, content: string | Buffer): Buffer {
   const bytes = layerOf([['f', 'header', content]]).subarray(0, 512 + content.length + paddingOf(content.length))
   bytes.write(flag, 156, 'latin1')
   bytes.write(`${checksum(bytes).toString(8).padStart(6, '0')}\0 `, 148, 'latin1')
@@ -26,6 +26,13 @@ test.for<[string, Buffer[], RegExp]>([
   ['a size below zero', [extension('x', '11 size=-1\n')], /the size of "a" is no number/],
   ['a path of a million bytes', [extension('L', 'p'.repeat(1_000_000))], /a path in it is too long/],
   ['a link of a million names', [extension('K', '/a'.repeat(500_000))], /a path in it is too long/],
+  ['a name that is no text', [extension('L', Buffer.from('caf\xe9', 'latin1'))], /"caf\ufffd" in it is not UTF-8/],
+  ['a target that is no text', [extension('K', Buffer.from('caf\xe9', 'latin1'))], /"caf\ufffd" in it is not UTF-8/],
+  [
+    'a target in pax records that is no text',
+    [extension('x', Buffer.from('17 linkpath=caf\xe9\n', 'latin1'))],
+    /"caf\ufffd" in it is not UTF-8/,
+  ],
 ])('%s: the layer is refused', async ([, headers, message]) => {
   async function* bytes() {
     yield* headers

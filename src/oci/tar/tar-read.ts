@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { AppError } from '../../shared/errors.ts'
 import type { ByteReader } from './byte-reader.ts'
 import { byteReader } from './byte-reader.ts'
@@ -22,13 +23,16 @@ const MAX_EXTENSION_BYTES = 8 * 1024 * 1024
 /** A path on Linux is not longer. */
 const MAX_PATH = 4096
 
+const NOTHING = Buffer.alloc(0)
+const SLASH = Buffer.from('/')
+
 /** GNU tar and Go write attributes under this key, in raw bytes: that is why pax records are never made text here. */
 const XATTR_PREFIX = 'SCHILY.xattr.'
 
 /**
  * The files of a tar archive in order: ustar, pax (POSIX.1-2017) and GNU long names, which is all that layers of container
  * images have. Attributes keep their bytes: a file capability is no UTF-8.
- * @throws `archive-invalid` when it is no archive, is cut off, or has sparse files
+ * @throws `archive-invalid` when it is no archive, is cut off, has sparse files, or names that are not UTF-8
  */
 export async function* readTar(chunks: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<TarMember> {
   const reader = byteReader(chunks, name)
@@ -96,9 +100,9 @@ function bytesIn(records: ReadonlyMap<string, Buffer>): number {
 function headerOf(block: Buffer, flag: string, records: ReadonlyMap<string, Buffer>, name: string): TarHeader {
   const type = TYPES.get(flag)
   const isUstar = block.toString('latin1', 257, 263) === 'ustar\0'
-  const prefix = isUstar ? text(block, 345, 155) : ''
-  const own = text(block, 0, 100)
-  const path = records.get('path')?.toString() ?? (prefix === '' ? own : `${prefix}/${own}`)
+  const prefix = isUstar ? field(block, 345, 155) : NOTHING
+  const own = field(block, 0, 100)
+  const path = text(records.get('path') ?? (prefix.length === 0 ? own : Buffer.concat([prefix, SLASH, own])), name)
   if (type === undefined || [...records.keys()].some((key) => key.startsWith('GNU.sparse.'))) {
     throw unusable(name, `"${path}" is a kind of file that no layer has (${JSON.stringify(flag)})`)
   }
@@ -108,7 +112,7 @@ function headerOf(block: Buffer, flag: string, records: ReadonlyMap<string, Buff
     if (!Number.isSafeInteger(value) || value < 0) throw unusable(name, `the ${key} of "${path}" is no number`)
     return value
   }
-  const link = records.get('linkpath')?.toString() ?? text(block, 157, 100)
+  const link = text(records.get('linkpath') ?? field(block, 157, 100), name)
   if (path.length > MAX_PATH || link.length > MAX_PATH) throw unusable(name, 'a path in it is too long')
   return {
     path,
@@ -157,8 +161,14 @@ function octal(block: Buffer, at: number, length: number): number {
   return digits === undefined ? 0 : Number.parseInt(digits, 8)
 }
 
-function text(block: Buffer, at: number, length: number): string {
-  return untilNul(block.subarray(at, at + length)).toString()
+function field(block: Buffer, at: number, length: number): Buffer {
+  return untilNul(block.subarray(at, at + length))
+}
+
+/** Bytes that are no text would become other bytes on the way, and two names perhaps the same. */
+function text(bytes: Buffer, name: string): string {
+  if (!isUtf8(bytes)) throw unusable(name, `"${bytes.toString('utf8', 0, 200)}" in it is not UTF-8`)
+  return bytes.toString()
 }
 
 function untilNul(bytes: Buffer): Buffer {
