@@ -9,6 +9,7 @@ export const FAULTS = {
   occupied: 'the first changes are refused, since the BMC is busy with another operation (Dell SYS446)',
   hiccup: 'the first inserts are refused, since the BMC cannot fetch for a moment',
   'late-media': 'a slot goes on showing what it was for some looks after an insert or eject',
+  haunted: 'every slot is in use, and shows no medium',
   'still-shown': 'the BMC goes on showing an ejected medium as inserted',
   'name-only': 'the BMC shows of a medium its name, without the rest of the URL',
   untold: 'the BMC does not tell which medium is inserted',

@@ -12,7 +12,10 @@ export async function insert(slot: SlotState, body: Body, state: BmcState): Prom
   if (refused !== undefined) return refused
   const image = String(body['Image'])
   if (state.faults.has('no-licence')) return refusal(state, errors.licence)
-  const wrong = checkImage(slot, image, state) ?? (await checkReach(image, state))
+  const disconnecting = { status: 500, id: 'InternalError', text: 'The device is still being disconnected.' }
+  const wrong = takeOne(state, 'eject')
+    ? refusal(state, disconnecting)
+    : (checkImage(slot, image, state) ?? (await checkReach(image, state)))
   if (wrong !== undefined) return media.status === 202 ? asTask(state, wrong) : wrong
   hideChange(slot, state)
   slot.image = image
@@ -29,12 +32,13 @@ export function eject(slot: SlotState, body: unknown, state: BmcState): Reply {
   if (media.eject === 'none' && body !== undefined) {
     return refusal(state, { status: 400, id: 'ActionParameterUnknown', text: 'EjectMedia takes no parameters.' })
   }
-  if (slot.image === undefined && !isShown(slot, state)) {
+  if (slot.image === undefined && !isShown(slot, state) && !slot.haunted) {
     return refusal(state, { status: 404, id: 'ResourceMissingAtURI', text: 'There is no such medium.' })
   }
   if (media.keepsName || state.faults.has('still-shown')) slot.leftover = slot.image
   hideChange(slot, state)
   slot.image = undefined
+  slot.haunted = false
   slot.bootNext = false
   state.left.set('eject', media.busyAfterEject ?? 0)
   return done(state)
@@ -85,18 +89,10 @@ function checkSlot(slot: SlotState, state: BmcState): Reply | undefined {
     return refusal(state, { status: 500, id: 'IDRAC.2.8.VRM0021', text })
   }
   const others = state.slots.filter((other) => other.image !== undefined && other !== slot)
-  if (slot.image !== undefined || others.length >= media.together) {
-    const text = 'The maximum number of Virtual Media sessions are already in use.'
-    return refusal(state, {
-      status: manager.dell ? 500 : 400,
-      id: manager.dell ? 'IDRAC.2.8.VRM0009' : 'ResourceInUse',
-      text,
-    })
-  }
-  if (takeOne(state, 'eject')) {
-    return refusal(state, { status: 500, id: 'InternalError', text: 'The device is still being disconnected.' })
-  }
-  return undefined
+  if (slot.image === undefined && !slot.haunted && others.length < media.together) return undefined
+  const text = 'The maximum number of Virtual Media sessions are already in use.'
+  const ilo = manager.postState ? 'iLO.2.14.MaxVirtualMediaConnectionEstablished' : 'ResourceInUse'
+  return refusal(state, { status: manager.dell ? 500 : 400, id: manager.dell ? 'IDRAC.2.8.VRM0009' : ilo, text })
 }
 
 function checkImage(slot: SlotState, image: string, state: BmcState): Reply | undefined {

@@ -103,6 +103,7 @@ function initialState({ profile, faults = new Set(), serial, machine, clock, ...
       leftover: undefined,
       stale: { image: undefined, looks: 0 },
       attachLooks: 0,
+      haunted: faults.has('haunted'),
       bootNext: false,
     })),
     boot: { target: 'None', enabled: 'Disabled', mode: faults.has('legacy') ? 'Legacy' : 'UEFI' },

@@ -12,6 +12,8 @@ export interface SlotState {
   leftover: string | undefined
   /** What a look at the slot still shows instead of the present state, and how often. */
   stale: { readonly image: string | undefined; looks: number }
+  /** Holds something that it does not show. */
+  haunted: boolean
   /** iDRAC: looks at the attributes until the medium is attached; until then the drive is empty. */
   attachLooks: number
   /** iLO: this slot is started at the next reset. */

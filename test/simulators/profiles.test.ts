@@ -381,6 +381,14 @@ test.for(Object.keys(ROWS))('%s: a slot that shows late what was done is waited 
   expect(Object.values(found.simulator.images()).filter(Boolean)).toEqual([])
 })
 
+test.for(Object.keys(ROWS))('%s: a slot that is in use and shows no medium is emptied', async (name) => {
+  const found = await simulated(`${name}+haunted`)
+  const bmc = await bmcConnector(QUICK)(found.address, never)
+  expect(await wholeJob(bmc, found)).toEqual(ROWS[name]?.slots)
+  await bmc.close()
+  expect(found.machine.starts).toEqual(['cd', 'disk'])
+})
+
 test('an empty pool of sessions is told as such', async () => {
   const { address } = await simulated('cisco+no-sessions')
   await expect(bmcConnector(QUICK)(address, never)).rejects.toThrow(/simultaneous sessions exceeding the limit/)

@@ -11,6 +11,8 @@ export interface RedfishAnswer {
   readonly headers: IncomingHttpHeaders
   readonly body: unknown
   readonly messages: readonly RedfishMessage[]
+  /** Told by a task, some time after the request was accepted. */
+  readonly byTask?: boolean
   /** The task that does it at the next reset. */
   readonly scheduled?: string
 }

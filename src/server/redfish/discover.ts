@@ -90,7 +90,10 @@ export async function readSlots(
 
 /** A slot that is there only with a medium in it. The one place where a path is built: there is no link to follow. */
 function hiddenSlot(path: string): Slot {
-  const Actions = { '#VirtualMedia.InsertMedia': { target: `${path}/Actions/VirtualMedia.InsertMedia` } }
+  const Actions = {
+    '#VirtualMedia.InsertMedia': { target: `${path}/Actions/VirtualMedia.InsertMedia` },
+    '#VirtualMedia.EjectMedia': { target: `${path}/Actions/VirtualMedia.EjectMedia` },
+  }
   const body = { MediaTypes: ['CD', 'DVD'], Inserted: false, ConnectedVia: 'NotConnected', Actions }
   return parseSlot({ path, body, etag: undefined, allow: [] })
 }

@@ -1,9 +1,19 @@
 import { AppError } from '../../shared/errors.ts'
+import { sleep } from '../../shared/time.ts'
 import { answerText, isOk, type RedfishAnswer, refused } from './answer.ts'
 import type { RedfishClient } from './client.ts'
 import { readDellAttributes, waitUntilAttached } from './dell-attributes.ts'
 import type { Discovery } from './discover.ts'
-import { firstShape, type InsertShape, knownShape, nextShape, payloadOf, speaksOfPayload } from './insert-ladder.ts'
+import {
+  firstShape,
+  type InsertPayload,
+  type InsertShape,
+  isInUse,
+  knownShape,
+  nextShape,
+  payloadOf,
+  speaksOfPayload,
+} from './insert-ladder.ts'
 import type { Learning } from './learning.ts'
 import { hasMessage } from './messages.ts'
 import { pollUntil } from './polling.ts'
@@ -13,8 +23,11 @@ import type { Timing } from './timing.ts'
 
 /** Puts a medium into one slot, and takes it out. */
 export interface Drive {
-  /** The refusal, or `undefined` when the medium is in. */
-  insert(slot: Slot, url: string, signal: AbortSignal): Promise<AppError | undefined>
+  /**
+   * The refusal, or `undefined` when the medium is in. With `frees`, a slot that is in use although it shows no medium is
+   * emptied first.
+   */
+  insert(slot: Slot, url: string, frees: boolean, signal: AbortSignal): Promise<AppError | undefined>
   /** @throws `redfish-answer` when the slot is not empty afterwards */
   eject(slot: Slot, signal: AbortSignal): Promise<void>
   /**
@@ -27,7 +40,13 @@ export interface Drive {
 /** Dell: virtual media are detached; an attribute attaches them. */
 const DETACHED = /VRM0021$/
 
+/** After an eject the drive is being disconnected for this long, and an insert that fails is sent again. */
+const SETTLE_MS = 15_000
+const SETTLE_WAIT_MS = 3_000
+const SETTLE_TRIES = 3
+
 export function createDrive(client: RedfishClient, discovery: Discovery, learning: Learning, timing: Timing): Drive {
+  let ejectedAt = Number.NEGATIVE_INFINITY
   const polling = { everyMs: timing.pollMs, limitMs: timing.slotMs }
 
   /** The slot as it is now; `undefined` when it is gone, which on Supermicro means empty. */
@@ -45,12 +64,23 @@ export function createDrive(client: RedfishClient, discovery: Discovery, learnin
     return { ...again, reason: tried?.reason ?? again.reason }
   }
 
+  /** Supermicro takes the order while it still disconnects what was ejected, and then its task fails. */
+  async function insertAfterEject(slot: Slot, payload: InsertPayload, signal: AbortSignal): Promise<RedfishAnswer> {
+    for (let tries = 1; ; tries++) {
+      const sentAt = performance.now()
+      const answer = await sendInsert(client, slot, payload, signal)
+      const isTooSoon = answer.byTask === true && sentAt - ejectedAt < SETTLE_MS
+      if (!isTooSoon || tries === SETTLE_TRIES) return answer
+      await sleep(SETTLE_WAIT_MS * timing.waitFactor, signal)
+    }
+  }
+
   async function climbFrom(first: InsertShape, slot: Slot, url: string, signal: AbortSignal) {
     let shape = first
     let reason: RedfishAnswer | undefined
     for (;;) {
       const now = slot.patchable ? ((await read(slot, signal)) ?? slot) : slot
-      const answer = await sendInsert(client, now, payloadOf(shape, slot, url), signal)
+      const answer = await insertAfterEject(now, payloadOf(shape, slot, url), signal)
       const next = isOk(answer) ? undefined : nextShape(shape, answer)
       if (next === undefined) return { answer, shape, reason: reason ?? answer }
       // Once everything it asked for was sent, the refusal speaks of the medium, and not of the payload.
@@ -59,9 +89,15 @@ export function createDrive(client: RedfishClient, discovery: Discovery, learnin
     }
   }
 
+  async function empty(slot: Slot, signal: AbortSignal): Promise<RedfishAnswer> {
+    const answer = await sendEject(client, (await read(slot, signal)) ?? slot, signal)
+    ejectedAt = performance.now()
+    return answer
+  }
+
   /** False when the BMC took the order and shows the medium all the same. */
   async function takeOut(slot: Slot, signal: AbortSignal): Promise<boolean> {
-    const answer = await sendEject(client, (await read(slot, signal)) ?? slot, signal)
+    const answer = await empty(slot, signal)
     const isGone = (seen: Slot | undefined) => seen === undefined || isEmpty(seen)
     const now = await pollUntil(() => read(slot, signal), isGone, polling, signal)
     if (!isGone(now) && !isOk(answer)) throw refused(`eject the medium in slot ${slot.id}`, answer)
@@ -69,10 +105,13 @@ export function createDrive(client: RedfishClient, discovery: Discovery, learnin
   }
 
   return {
-    async insert(slot, url, signal) {
+    async insert(slot, url, frees, signal) {
       let tried = await climb(slot, url, signal)
-      if (hasMessage(tried.answer.messages, DETACHED) && (await attach(client, discovery, signal))) {
-        tried = await climb(slot, url, signal)
+      if (isInUse(tried.answer)) {
+        const isAttached = hasMessage(tried.answer.messages, DETACHED) && (await attach(client, discovery, signal))
+        // Whatever it shows: a session of somebody, or a medium that the BMC has lost sight of.
+        if (frees) await empty(slot, signal)
+        if (isAttached || frees) tried = await climb(slot, url, signal)
       }
       const { answer, shape, reason } = tried
       if (!isOk(answer)) return refusalOf(slot, url, reason, answer)
@@ -98,7 +137,7 @@ export function createDrive(client: RedfishClient, discovery: Discovery, learnin
 function sendInsert(
   client: RedfishClient,
   slot: Slot,
-  payload: { readonly Image: string },
+  payload: InsertPayload,
   signal: AbortSignal,
 ): Promise<RedfishAnswer> {
   if (slot.insert !== undefined) return client.post(slot.insert.target, payload, signal)

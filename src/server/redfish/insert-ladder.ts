@@ -1,5 +1,6 @@
 import type { LearnedProfile } from '../jobs/bmc-ports.ts'
 import type { RedfishAnswer } from './answer.ts'
+import { hasMessage } from './messages.ts'
 import type { Slot } from './resources.ts'
 
 export interface InsertPayload {
@@ -70,9 +71,16 @@ export function payloadOf(shape: InsertShape, slot: Slot, image: string): Insert
   }
 }
 
+/** The slot is in use by a medium or a session, shown or not (Dell, HPE, others); or detached from the server (Dell). */
+const IN_USE = /(VRM0009|VRM0021|ResourceInUse|MaxVirtualMediaConnectionEstablished)$/
+
+export function isInUse({ messages }: RedfishAnswer): boolean {
+  return hasMessage(messages, IN_USE)
+}
+
 /** A refusal that another payload may be spared. */
-export function speaksOfPayload({ status }: RedfishAnswer): boolean {
-  return PAYLOAD_STATUS.includes(status)
+export function speaksOfPayload(answer: RedfishAnswer): boolean {
+  return PAYLOAD_STATUS.includes(answer.status) && !isInUse(answer)
 }
 
 /** What to try after a refusal: the parameter it names, else the next rung; `undefined` when there is nothing more. */

@@ -77,7 +77,7 @@ function outcome(first: RedfishAnswer, last: RedfishAnswer, seen: boolean): Redf
   const failed = state !== undefined && (FAILED.test(state) || textAt(last.body, 'TaskStatus') === 'Critical')
   if (!failed) return { ...last, method, path }
   const messages = last.messages.length > 0 ? last.messages : [note(`the task ended as ${state}`)]
-  return { ...last, method, path, status: 500, messages }
+  return { ...last, method, path, status: 500, messages, byTask: true }
 }
 
 function isRunning(answer: RedfishAnswer): boolean {

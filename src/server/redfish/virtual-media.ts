@@ -51,12 +51,17 @@ export function createVirtualMedia(
   const choose = (slots: readonly Slot[]) => chooseSlots(slots, learning.profile(), discovery.quirks.bootSlots)
 
   /** Tries the slots in turn until one takes the medium. */
-  async function insertIntoOne(slots: readonly Slot[], medium: MediumUrl, signal: AbortSignal): Promise<Taken> {
+  async function insertIntoOne(
+    slots: readonly Slot[],
+    medium: MediumUrl,
+    signal: AbortSignal,
+    frees = true,
+  ): Promise<Taken> {
     const refusals: AppError[] = []
     for (const slot of slots) {
       if (refusals.length > 0 && !isEmpty(slot)) await drive.eject(slot, signal)
       const url = urlFor(slot, medium, discovery.quirks)
-      const refusal = await drive.insert(slot, url, signal)
+      const refusal = await drive.insert(slot, url, frees, signal)
       if (refusal === undefined) return { slot, isUsual: refusals.every(isAbsent) }
       const trouble = schemeTrouble(slot, url, discovery.quirks)
       refusals.push(trouble === undefined ? refusal : wrongScheme(trouble, refusal))
@@ -123,7 +128,8 @@ export function createVirtualMedia(
       const { boot } = choose(slots)
       await makeRoom(slots, [boot[0]], signal)
       const free = boot.filter((slot) => isEmpty(slot) || isOurs(slot))
-      const { slot } = await insertIntoOne(free, medium, signal)
+      // What somebody else has in there stays.
+      const { slot } = await insertIntoOne(free, medium, signal, false)
       return { slot: slot.id, url: urlFor(slot, medium, discovery.quirks) }
     },
 

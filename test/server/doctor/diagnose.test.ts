@@ -227,6 +227,7 @@ const SEEN: Readonly<Record<Fault, string | undefined>> = {
   occupied: undefined,
   hiccup: undefined,
   'late-media': undefined,
+  haunted: 'insert failed',
   'still-shown': 'eject failed',
   'name-only': undefined,
   untold: undefined,
