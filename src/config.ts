@@ -29,6 +29,7 @@ export const SERVE_OPTIONS = {
   'registry-policy': { value: 'FILE', doc: 'Rights, quotas and limits of the embedded registry' },
   workers: { value: 'N', default: '128', doc: 'BMCs talked to at the same time' },
   budgets: { value: 'LIST', doc: 'Minutes that parts of a job may take: webhook=180,cleanup=20' },
+  'keep-jobs': { value: 'DAYS', default: '365', doc: 'Keep jobs so long after their end; 0 keeps them for ever' },
   'allow-loopback-bmc': { doc: 'Take BMCs on this host too, for a lab; else they are refused' },
   'log-level': LOG_LEVEL,
   'metrics-open': { doc: 'Let everybody read /metrics; else a token is needed' },
@@ -60,6 +61,8 @@ export interface ServeConfig extends ListenAddress {
   readonly workers: number
   /** Minutes, by the name of a part; what is not named keeps its own. */
   readonly budgets: Readonly<Partial<Record<BudgetName, number>>>
+  /** Days; 0 for ever. */
+  readonly keepJobs: number
   readonly logLevel: string
   readonly metricsOpen: boolean
   readonly tls: boolean
@@ -92,6 +95,8 @@ export function readServeConfig(invocation: Invocation): ServeConfig {
   if (!Number.isSafeInteger(workers) || workers < 1) wrong('workers', 'a whole number above 0 is expected')
   const budgets = parseBudgets(invocation.text('budgets') ?? '')
   if (budgets === undefined) wrong('budgets', `NAME=MINUTES,… is expected, of ${BUDGET_NAMES.join(', ')}`)
+  const keepJobs = invocation.required('keep-jobs')
+  if (!/^[0-9]{1,5}$/.test(keepJobs)) wrong('keep-jobs', 'a whole number of days is expected, or 0')
   const level = invocation.required('log-level')
   if (!isLogLevel(level)) wrong('log-level', `"${level}" is not a level`)
   const config = {
@@ -109,6 +114,7 @@ export function readServeConfig(invocation: Invocation): ServeConfig {
     allowLoopbackBmc: invocation.flag('allow-loopback-bmc'),
     workers,
     budgets: budgets ?? {},
+    keepJobs: Number(keepJobs),
     logLevel: level,
     metricsOpen: invocation.flag('metrics-open'),
     tls: !invocation.flag('no-tls'),

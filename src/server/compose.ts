@@ -22,6 +22,7 @@ import { createJobFeed } from './jobs/feed.ts'
 import type { Job } from './jobs/machine.ts'
 import type { EntryType, JobMedia, JobStore } from './jobs/ports.ts'
 import { StepFailure } from './jobs/provision.ts'
+import { pruneEnded } from './jobs/pruning.ts'
 import type { JobRecord } from './jobs/record.ts'
 import { jobRecord } from './jobs/record.ts'
 import { runWorker } from './jobs/worker.ts'
@@ -205,6 +206,7 @@ async function serveData(
   const over = new AbortController()
   const either = AbortSignal.any([signal, over.signal])
   const renewing = certificate && keepCertificate(certificate, http.useCertificate, log, either)
+  let pruning: Promise<void> | undefined
   try {
     onStarted({
       url: `${config.tls ? 'https' : 'http'}://${hostOf(config.host)}:${http.port}`,
@@ -238,10 +240,11 @@ async function serveData(
       turned: worker.turned,
       tookOver: metrics.tookOver,
     }
+    pruning = pruneEnded({ jobs, keepDays: () => config.keepJobs, clock, log }, either)
     await runWorker(WORKER, config.workers, deps, signal)
   } finally {
     over.abort()
-    await renewing
+    await Promise.all([renewing, pruning])
     await bmcs.close()
     streams.close()
     await http.close()

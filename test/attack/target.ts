@@ -91,6 +91,7 @@ function settings(dir: string, port: number): ServeConfig {
     tls: false,
     tlsFiles: undefined,
     budgets: {},
+    keepJobs: 0,
   }
 }
 

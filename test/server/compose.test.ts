@@ -33,6 +33,7 @@ function config(change: Partial<ServeConfig> = {}): ServeConfig {
     allowLoopbackBmc: true,
     workers: 1,
     budgets: {},
+    keepJobs: 0,
     logLevel: 'silent',
     metricsOpen: false,
     tls: false,

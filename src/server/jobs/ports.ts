@@ -123,6 +123,8 @@ export interface JobStore {
   /** Frees what a worker held, unless it has beaten since. */
   bury(worker: string, lastBeat: number): Promise<boolean>
   releaseAll(worker: string): Promise<void>
+  /** Removes up to `max` jobs that were complete before then, with all that is kept of them; gives how many there were. */
+  prune(endedBefore: Date, max: number): Promise<number>
   addLog(id: string, text: string, now: Date): Promise<void>
   logs(id: string): Promise<readonly { readonly at: Date; readonly text: string }[]>
 }

@@ -17,6 +17,7 @@ import {
   text,
 } from './job-row.ts'
 import { sqliteLeases } from './leases.ts'
+import { sqlitePruning } from './pruning.ts'
 
 /** Of one job; the newest logs stay. */
 export const MAX_LOG_BYTES = 32 * 1024 * 1024
@@ -107,6 +108,7 @@ export function sqliteJobStore(
 
   return {
     ...sqliteLeases(db, commits),
+    ...sqlitePruning(db, commits),
     async create(job, entry, maxQueued = Number.POSITIVE_INFINITY) {
       try {
         return await told((note) => store(job, entry, maxQueued, note))

@@ -45,6 +45,7 @@ export async function startController(): Promise<RunningController> {
     allowLoopbackBmc: false,
     workers: 32,
     budgets: {},
+    keepJobs: 0,
     logLevel: 'silent',
     metricsOpen: false,
     tls: true,

@@ -15,6 +15,7 @@ export function configOf(change: Partial<ServeConfig> & Pick<ServeConfig, 'dataD
     registryPolicy: undefined,
     workers: 1,
     budgets: {},
+    keepJobs: 0,
     logLevel: 'silent',
     metricsOpen: false,
     allowLoopbackBmc: false,
