@@ -120,7 +120,10 @@ export function planGrow(disk: Pick<Disk, 'path'>, table: DiskTable, partition: 
   return { argv: [...argv], stdin: `, ${size}\n` }
 }
 
-/** sfdisk asks the kernel only where nobody else holds a partition; this says so when the kernel refuses. */
+/**
+ * sfdisk asks the kernel only where nobody else holds a partition; this says so when the kernel refuses. Before, because udev looks
+ * into the partitions of a disk that was just written.
+ */
 export function planReread({ path }: Pick<Disk, 'path'>): readonly Command[] {
-  return [{ argv: ['blockdev', '--rereadpt', path] }, SETTLE]
+  return [SETTLE, { argv: ['blockdev', '--rereadpt', path] }, SETTLE]
 }

@@ -1,7 +1,10 @@
 import { mkdir } from 'node:fs/promises'
-import { AppError } from '../../shared/errors.ts'
+import { arch } from 'node:os'
+import { AppError, isAppError } from '../../shared/errors.ts'
 import type { Command } from '../../shared/exec.ts'
+import { isPresent } from '../../shared/files.ts'
 import { DATA_TYPE } from '../../shared/recipe/roles.ts'
+import { retry } from '../../shared/time.ts'
 import type { Disk } from './disk.ts'
 import { partitionPath } from './disk.ts'
 import type { DiskTable, TablePartition } from './disk-table.ts'
@@ -16,11 +19,12 @@ import {
   planReread,
 } from './disk-table.ts'
 import { planGrowFileSystem, probeFileSystem } from './grow.ts'
+import { checkWhole, withoutEsp } from './image-checks.ts'
 import { placeInInstalled } from './installed-root.ts'
 import { CONFIG_DRIVE_BYTES, wantsConfigDrive } from './layout.ts'
 import { parseBlockDevices, planList } from './lsblk.ts'
 import { NEW_ROOT, withMounts } from './mounts.ts'
-import { FIRMWARE, makeBootEntry } from './nvram.ts'
+import { FIRMWARE, makeBootEntry, removableLoader } from './nvram.ts'
 import type { StepContext } from './step.ts'
 
 /** What was made of the image on the disk for this one server. */
@@ -36,23 +40,33 @@ type BindContext = Pick<StepContext, 'recipe' | 'programs' | 'say' | 'signal'>
 /** cloud-init reads it under either type; what an MBR calls a FAT of this size (LBA). */
 const CONFIG_DRIVE = { bytes: CONFIG_DRIVE_BYTES, type: { gpt: DATA_TYPE, dos: 'c' }, label: 'CIDATA' }
 
-/** Fits a written image to its disk and its server: table, NoCloud partition, size, files, boot menu. */
-export async function bindImage(disk: Disk, context: BindContext, firmware = FIRMWARE): Promise<Bound> {
+/**
+ * Fits a written image of `bytes` to its disk and its server: table, NoCloud partition, size, files, boot menu.
+ * @throws `image-unusable` for one that was cut off, or that the firmware could not start
+ */
+export async function bindImage(disk: Disk, bytes: number, context: BindContext, firmware = FIRMWARE): Promise<Bound> {
   const { recipe, programs, signal, say } = context
   const run = async (commands: readonly (Command | undefined)[]) => {
     for (const command of commands) if (command !== undefined) await programs.run(command, signal)
   }
   const table = async () => parseTable(await programs.read(planReadTable(disk), signal), disk)
 
-  await run(planReread(disk))
-  if ((await table()).label === 'gpt') await run([...planMoveBackup(disk), ...planReread(disk)])
+  await reread(disk, context)
+  const brought = await table()
+  checkWhole(bytes, endOf(brought))
+  if (brought.label === 'gpt') {
+    await run(planMoveBackup(disk))
+    await reread(disk, context)
+  }
+  const esp = brought.partitions.find(({ type }) => isEspType(type))
+  if (await isPresent(firmware)) await checkLoader(disk, esp, context)
   const drive = wantsConfigDrive(recipe) ? await findConfigDrive(disk, context) : undefined
   // Found out before the partition is appended behind it.
   const last = lastPartition(await table())
   if (wantsConfigDrive(recipe) && drive === undefined) await run([planAppend(disk, await table(), CONFIG_DRIVE)])
   const grown = recipe.grow_last_partition === true ? wanted(last, disk) : undefined
   if (grown !== undefined) await run([planGrow(disk, await table(), grown)])
-  await run(planReread(disk))
+  await reread(disk, context)
   if (grown !== undefined) {
     const device = partitionPath(disk, grown.number)
     await growFileSystem(device, context)
@@ -60,15 +74,39 @@ export async function bindImage(disk: Disk, context: BindContext, firmware = FIR
   }
   const files = recipe.files?.map(({ path }) => path)
   if (files !== undefined) await writeFiles(disk, await table(), context)
-  const bound = await table()
-  const esp = bound.partitions.find(({ type }) => isEspType(type))
   return {
-    ...(wantsConfigDrive(recipe) && { config_drive: drive ?? appended(disk, bound) }),
+    ...(wantsConfigDrive(recipe) && { config_drive: drive ?? appended(disk, await table()) }),
     ...(grown !== undefined && { grown: partitionPath(disk, grown.number) }),
     ...(files !== undefined && { files }),
     // Without it the firmware would go on to start what an earlier job has installed on another disk.
     boot_entry: await makeBootEntry(disk.path, esp?.number, context, firmware),
   }
+}
+
+/** udev opens each new partition to look into it, and the kernel reads no table while one is open. */
+const REREAD = { firstMs: 100, maxMs: 1000, attempts: 20 }
+
+async function reread(disk: Disk, { programs, signal }: BindContext): Promise<void> {
+  const ask = async () => {
+    for (const command of planReread(disk)) await programs.run(command, signal)
+  }
+  await retry(ask, REREAD, (error) => isAppError(error, 'program-failed'), signal)
+}
+
+/** Where the firmware looks, and where our entry of the boot menu leads. */
+async function checkLoader(disk: Disk, esp: TablePartition | undefined, { programs, signal }: BindContext) {
+  if (esp === undefined) throw withoutEsp()
+  const loader = removableLoader(arch())
+  const argv = ['mdir', '-b', '-i', partitionPath(disk, esp.number), `::/${loader}`] as const
+  await programs.read({ argv }, signal).catch((cause: unknown) => {
+    signal.throwIfAborted()
+    const message = `Cannot use the image: its EFI system partition has no ${loader}, which this server would start`
+    throw new AppError('image-unusable', message, { cause })
+  })
+}
+
+function endOf({ partitions, sectorBytes }: DiskTable): number {
+  return Math.max(0, ...partitions.map(({ start, size }) => start + size)) * sectorBytes
 }
 
 function wanted(last: TablePartition | undefined, disk: Disk): TablePartition {

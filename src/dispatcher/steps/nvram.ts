@@ -12,6 +12,11 @@ export const FIRMWARE = '/sys/firmware/efi'
 /** Name of our entry in the firmware's boot menu; entries of that name are ours to replace. */
 export const BOOT_ENTRY = 'Installed by provisioner'
 
+/** What firmware starts of an ESP without being told (UEFI 2.10 section 3.5.1.1). */
+export function removableLoader(machine: string): string {
+  return machine === 'arm64' ? 'EFI/BOOT/BOOTAA64.EFI' : 'EFI/BOOT/BOOTX64.EFI'
+}
+
 /** Numbers of our entries in the output of efibootmgr(8): `Boot0003* Installed by provisioner<tab>HD(1,GPT,…)`. */
 export function ownEntries(listing: string): string[] {
   return listing.split('\n').flatMap((line) => {
@@ -30,7 +35,7 @@ export function planBootEntry(
   machine: string,
   stale: readonly string[],
 ): Command[] {
-  const loader = machine === 'arm64' ? '\\EFI\\BOOT\\BOOTAA64.EFI' : '\\EFI\\BOOT\\BOOTX64.EFI'
+  const loader = `\\${removableLoader(machine).replaceAll('/', '\\')}`
   const removals = stale.map(
     (number): Command => ({ argv: ['efibootmgr', '--quiet', '--delete-bootnum', '--bootnum', number] }),
   )

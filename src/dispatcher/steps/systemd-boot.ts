@@ -2,6 +2,7 @@ import { copyFile, mkdir, readdir, readFile, realpath, rm, writeFile } from 'nod
 import { dirname, join } from 'node:path'
 import { AppError } from '../../shared/errors.ts'
 import { placeIn } from './new-root.ts'
+import { removableLoader } from './nvram.ts'
 
 /** A kernel of the new system and its initramfs, as paths below the root. */
 export interface InstalledKernel {
@@ -63,9 +64,8 @@ export function planSystemdBoot(
 ): EspFile[] {
   const program = bootProgram(machine)
   const own = `EFI/systemd/${program.split('/').at(-1)}`
-  const removable = machine === 'arm64' ? 'EFI/BOOT/BOOTAA64.EFI' : 'EFI/BOOT/BOOTX64.EFI'
   return [
-    { path: removable, copyOf: program },
+    { path: removableLoader(machine), copyOf: program },
     { path: own, copyOf: program },
     { path: 'loader/loader.conf', text: `timeout 3\ndefault ${token}-*\n` },
     ...kernels.flatMap(({ version, kernel, initramfs }): EspFile[] => {

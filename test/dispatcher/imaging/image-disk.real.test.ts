@@ -30,6 +30,7 @@ const MAKE = `
   truncate -s ${IMAGE_BYTES} raw
   sgdisk -n 1:1M:+16M -t 1:EF00 -n 2:17M:+28M -t 2:8304 -c 2:root raw >/dev/null
   mkfs.vfat -n ESP --offset 2048 raw 16384 &>/dev/null
+  mmd -i raw@@1M ::/EFI ::/EFI/BOOT && echo loader | mcopy -i raw@@1M - ::/EFI/BOOT/BOOTX64.EFI
   mkfs.ext4 -q -F -d root -E offset=$((17 << 20)) raw 28M
   gzip -1 -k raw && zstd -q -k raw
   qemu-img convert -O qcow2 raw plain.qcow2

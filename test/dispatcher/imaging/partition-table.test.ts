@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { tableFacts } from '../../../src/dispatcher/imaging/partition-table.ts'
+import { TABLE_HEAD_BYTES, tableFacts } from '../../../src/dispatcher/imaging/partition-table.ts'
 import { gptDisk, mbrDisk } from './disk-bytes.ts'
 
 const MIB = 1 << 20
@@ -17,5 +17,39 @@ test.for<[string, Buffer, object | undefined]>([
   ['zeros', Buffer.alloc(8192), undefined],
   ['too little', Buffer.alloc(100), undefined],
 ])('%s is told by its first bytes', ([, head, facts]) => {
-  expect(tableFacts(head)).toEqual(facts)
+  expect(tableFacts(head)).toEqual(facts && expect.objectContaining(facts))
+})
+
+test.for([512, 4096])('the partitions of a GPT of %i-byte sectors are told, by kind and name', (sectorBytes) => {
+  const disk = gptDisk(8 * MIB, undefined, sectorBytes)
+  disk.writeBigUInt64LE(2n, sectorBytes + 72)
+  disk.writeUInt32LE(128, sectorBytes + 80)
+  disk.writeUInt32LE(128, sectorBytes + 84)
+  const put = (index: number, type: string, end: number, name: string) => {
+    const at = 2 * sectorBytes + index * 128
+    disk.write(type, at, 'hex')
+    disk.writeBigUInt64LE(BigInt(end / sectorBytes - 1), at + 40)
+    disk.write(name, at + 56, 'utf16le')
+  }
+  put(0, '28732ac11ff8d211ba4b00a0c93ec93b', 2 * MIB, 'ESP')
+  put(3, 'a2a0d0ebe5b9334487c068b6b72699c7', 3 * MIB, 'cidata')
+  put(127, 'af3dc60f838472478e793d69d8477de4', 4 * MIB, '')
+  expect(tableFacts(disk.subarray(0, TABLE_HEAD_BYTES))?.partitions).toEqual([
+    { endBytes: 2 * MIB, kind: 'esp', name: 'ESP' },
+    { endBytes: 3 * MIB, kind: 'data', name: 'cidata' },
+    { endBytes: 4 * MIB, kind: 'other', name: '' },
+  ])
+})
+
+test('an extended partition of an MBR may hold anything', () => {
+  const disk = mbrDisk(4 * MIB, 2048, 4096)
+  expect(tableFacts(disk)?.partitions).toEqual([{ endBytes: 3 * MIB, kind: 'other' }])
+  for (const [type, kind] of [
+    [0x0f, 'unknown'],
+    [0xef, 'esp'],
+    [0x0c, 'data'],
+  ] as const) {
+    disk[446 + 4] = type
+    expect(tableFacts(disk)?.partitions).toEqual([{ endBytes: 3 * MIB, kind }])
+  }
 })

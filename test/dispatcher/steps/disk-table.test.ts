@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest'
+import type { TableFacts } from '../../../src/dispatcher/imaging/partition-table.ts'
 import type { Disk } from '../../../src/dispatcher/steps/disk.ts'
 import { parseTable, planAppend, planGrow } from '../../../src/dispatcher/steps/disk-table.ts'
 import { ostreePlace } from '../../../src/dispatcher/steps/files.ts'
 import { planGrowFileSystem } from '../../../src/dispatcher/steps/grow.ts'
-import { checkFits } from '../../../src/dispatcher/steps/image-disk.ts'
+import { checkFits, checkTable, type Place } from '../../../src/dispatcher/steps/image-checks.ts'
 import { configDriveOf } from '../../../src/dispatcher/steps/late-binding.ts'
 
 const [MIB, GIB] = [1024 ** 2, 1024 ** 3]
@@ -79,7 +80,10 @@ test('an MBR that only protects a GPT is no table to go on with', () => {
 })
 
 const RAW = { format: 'raw', content: [] as never } as const
-const FACTS = { label: 'gpt', sectorBytes: 512, endBytes: GIB } as const
+const ESP = { endBytes: 64 * MIB, kind: 'esp', name: 'ESP' } as const
+const ROOT = { endBytes: GIB, kind: 'other', name: 'root' } as const
+const FACTS = { label: 'gpt', sectorBytes: 512, endBytes: GIB, partitions: [ESP, ROOT] } as const
+const PLACE: Place = { disk: DISK, recipe: { task_target: 'install-image.target' }, uefi: true }
 
 test.for<[string, Parameters<typeof checkFits>[0], Partial<Disk>, string]>([
   [
@@ -101,8 +105,38 @@ test.for<[string, Parameters<typeof checkFits>[0], Partial<Disk>, string]>([
     { sectorBytes: 4096 },
     'sectors of 512 bytes and the disk in 4096',
   ],
+  [
+    'that was cut before it was uploaded',
+    { ...RAW, fileBytes: GIB - 1, table: FACTS },
+    {},
+    'its last partition ends at byte 1073741824, and it has 1073741823: it was cut off',
+  ],
 ])('an image %s is refused', ([, image, disk, message]) => {
-  expect(() => checkFits(image, { ...DISK, ...disk })).toThrow(message)
+  expect(() => checkFits(image, { ...PLACE, disk: { ...DISK, ...disk } })).toThrow(message)
+})
+
+test('an image without an ESP is refused where UEFI has started the server, unless its partitions cannot be told', () => {
+  const check = (partitions: TableFacts['partitions'], uefi: boolean) => () =>
+    checkTable({ ...FACTS, partitions }, { ...PLACE, uefi })
+  expect(check([ROOT], true)).toThrow('it has no EFI system partition, and this server was started by UEFI')
+  expect(check([ROOT], false)).not.toThrow()
+  expect(check([ROOT, ESP], true)).not.toThrow()
+  expect(check([{ ...ROOT, kind: 'unknown' }], true)).not.toThrow()
+  expect(check(undefined, true)).not.toThrow()
+})
+
+test('an image that leaves no room for the user-data is refused before it is written, unless it may have a place for them', () => {
+  const recipe = { ...PLACE.recipe, user_data: '#cloud-config\n' }
+  // As in the table above: the partition would begin in sector 8255488.
+  const check =
+    (endBytes: number, more: object[] = [], place: Partial<Place> = { recipe }) =>
+    () =>
+      checkTable({ ...FACTS, partitions: [ESP, { ...ROOT, endBytes }, ...(more as [])] }, { ...PLACE, ...place })
+  expect(check(8_255_488 * 512)).not.toThrow()
+  expect(check(8_255_489 * 512)).toThrow('the image leaves no room for the 64 MiB of the user-data')
+  expect(check(8_255_489 * 512, [], {})).not.toThrow()
+  expect(check(8_255_489 * 512, [{ endBytes: MIB, kind: 'other', name: 'CIDATA' }])).not.toThrow()
+  expect(check(8_255_489 * 512, [{ endBytes: MIB, kind: 'data', name: '' }])).not.toThrow()
 })
 
 test('a NoCloud partition of the image is used again, unless it cannot be written', () => {

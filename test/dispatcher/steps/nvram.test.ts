@@ -1,10 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { arch, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Disk } from '../../../src/dispatcher/steps/disk.ts'
 import { bindImage } from '../../../src/dispatcher/steps/late-binding.ts'
-import { makeBootEntry, ownEntries, planBootEntry } from '../../../src/dispatcher/steps/nvram.ts'
+import { makeBootEntry, ownEntries, planBootEntry, removableLoader } from '../../../src/dispatcher/steps/nvram.ts'
+import { AppError } from '../../../src/shared/errors.ts'
 import type { Command } from '../../../src/shared/exec.ts'
 
 const GIB = 1024 ** 3
@@ -54,16 +55,48 @@ test.for<['gpt' | 'dos', string, string]>([
 ])(
   'an image with a %s table is what the firmware starts next, not what an earlier job has installed elsewhere',
   async ([label, root, esp]) => {
-    const bound = await bindImage(DISK, onTable(label, [root, esp]), firmware)
+    const bound = await bindImage(DISK, GIB, onTable(label, [root, esp]), firmware)
     expect(bound.boot_entry).toBe('made')
     expect(ran.slice(-2)).toEqual([REMOVED, expect.stringContaining('--create --disk /dev/vdb --part 2 ')])
   },
 )
 
-test('an image without an ESP gets no entry, and an old one of ours goes', async () => {
-  const bound = await bindImage(DISK, onTable('dos', ['83']), firmware)
-  expect(bound.boot_entry).toBe('none: there is no EFI system partition')
-  expect(ran.at(-1)).toBe(REMOVED)
+const EFI = ['0FC63DAF-8483-4772-8E79-3D69D8477DE4', 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B']
+
+test('on a server that was started by a BIOS nothing is asked of an ESP', async () => {
+  const bound = await bindImage(DISK, GIB, onTable('dos', ['83']), join(firmware, 'none'))
+  expect(bound.boot_entry).toMatch(/^none: this server was not/)
+})
+
+test('an image that the firmware could not start is no success: without an ESP, or with an ESP without a loader', async () => {
+  await expect(bindImage(DISK, GIB, onTable('dos', ['83']), firmware)).rejects.toMatchObject({ code: 'image-unusable' })
+  const { programs, ...context } = onTable('gpt', EFI)
+  const read = async (command: Command) => {
+    if (command.argv[0] !== 'mdir') return programs.read(command)
+    expect(command.argv.slice(3)).toEqual(['/dev/vdb2', `::/${removableLoader(arch())}`])
+    throw new AppError('program-failed', 'File "::/EFI/BOOT/BOOTX64.EFI" not found')
+  }
+  await expect(bindImage(DISK, GIB, { ...context, programs: { ...programs, read } }, firmware)).rejects.toThrow(
+    `its EFI system partition has no ${removableLoader(arch())}`,
+  )
+})
+
+test('an image that ends before its last partition does was cut off, also when it came compressed', async () => {
+  await expect(bindImage(DISK, 4095 * 512, onTable('gpt', EFI), firmware)).rejects.toThrow('it was cut off')
+  await expect(bindImage(DISK, 4096 * 512, onTable('gpt', EFI), firmware)).resolves.toBeDefined()
+})
+
+test('a table is read again and again while udev holds a partition', async () => {
+  let refused = 0
+  const { programs, ...context } = onTable('gpt', EFI)
+  const run = async (command: Command) => {
+    await programs.run(command)
+    if (!command.argv.includes('--rereadpt') || ++refused > 2) return
+    throw new AppError('program-failed', 'blockdev: ioctl error on BLKRRPART: Device or resource busy')
+  }
+  await bindImage(DISK, GIB, { ...context, programs: { ...programs, run } }, firmware)
+  expect(ran.slice(0, 2)).toEqual(['udevadm settle --timeout=60', 'blockdev --rereadpt /dev/vdb'])
+  expect(refused).toBeGreaterThan(2)
 })
 
 test('a boot menu that cannot be changed does not fail what boots without it, and neither does a BIOS', async () => {
