@@ -1,26 +1,28 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { AppError, errorText } from '../shared/errors.ts'
+import { AppError, errorText, isAppError } from '../shared/errors.ts'
 import type { Programs } from '../shared/exec.ts'
 import { writeFileAtomic } from '../shared/files.ts'
 import type { Recipe } from '../shared/recipe/schema.ts'
 import type { JobFile } from '../shared/task/job-file.ts'
 import type { TaskContents } from '../shared/task/seal.ts'
-import type { Clock } from '../shared/time.ts'
+import type { Backoff, Clock } from '../shared/time.ts'
+import { retry } from '../shared/time.ts'
 import type { DeviceRoots } from './block-devices.ts'
 import { mountedDevices } from './block-devices.ts'
 import type { DispatcherState, Known } from './dispatcher-state.ts'
 import { failureText, stateOf, writeDispatcherState } from './dispatcher-state.ts'
 import { checkFreshBoot, earlierJob, setAside } from './earlier-task.ts'
-import { ADVICE, exitCodeOf, HANDED_OVER, UNEXPECTED } from './exit-codes.ts'
+import { exitCodeOf, HANDED_OVER, UNEXPECTED } from './exit-codes.ts'
 import { checkIdentity, readIdentity } from './host.ts'
 import { materialize, OPTIONAL_OUTPUTS } from './materialize.ts'
 import { findMedium } from './medium.ts'
-import { networkFiles } from './network.ts'
+import { applyNetwork } from './network.ts'
+import { failureNotice, startNotice } from './notices.ts'
 import type { RunPaths } from './paths.ts'
 import { runPaths } from './paths.ts'
 import type { ProgressReporter } from './progress.ts'
-import type { Notice, Screen } from './screen.ts'
+import type { Screen } from './screen.ts'
 import { checkTarget } from './target.ts'
 import { checkSeal, jobOf, readTask, recipeOf, salvageJob, storeTask, trustedKeys } from './task.ts'
 
@@ -48,6 +50,8 @@ export interface DispatchDeps {
   readonly networkDirectory: string
   readonly screen: Screen
   readonly mediumWaitMs: number
+  /** How often the medium is read, and when again. */
+  readonly mediumReads: Backoff
 }
 
 /**
@@ -67,8 +71,8 @@ export async function dispatch(options: DispatchOptions, deps: DispatchDeps, sig
     explain(error, code, deps.say)
     await writeDispatcherState(paths, state(code, error)).catch((cause: unknown) => deps.say(errorText(cause)))
     // The report needs the network that the medium describes.
-    if (options.start && known.job) await configureNetwork(known.job, deps, signal).catch(tell(deps))
-    if (options.start) await deps.screen(failureNotice(error, code, known))
+    if (options.start && known.job) await applyNetwork(known.job.network, deps, signal).catch(tell(deps))
+    if (options.start) await deps.screen(failureNotice(failureText(error), code, known.job))
     return code
   }
 }
@@ -93,7 +97,7 @@ async function proceed(
     return
   }
   await checkFreshBoot(paths, recipe.task_target)
-  await configureNetwork(job, deps, signal)
+  await applyNetwork(job.network, deps, signal)
   const reporter = deps.progress(job, 'provision-dispatcher', signal)
   reporter.message(`starting ${recipe.task_target}`)
   await handOver(recipe.task_target, deps, signal)
@@ -115,7 +119,8 @@ async function obtain(
   say(`found ${medium.label} in ${medium.device}${medium.base === 0 ? '' : `, at byte ${medium.base}`}`)
   known.protectedDevices = await protectedDevices(medium.device, deps)
 
-  const files = await readTask(medium).catch(async (error: unknown) => {
+  const again = (error: unknown) => isAppError(error, 'medium-unreadable')
+  const files = await retry(() => readTask(medium), deps.mediumReads, again, signal).catch(async (error: unknown) => {
     // A sector that cannot be read must not keep the controller from being told so.
     const job = await salvageJob(medium)
     if (job === undefined) throw error
@@ -171,23 +176,6 @@ async function writeOutputs(paths: RunPaths, recipe: Recipe, job: JobFile, schem
   }
 }
 
-/** No plan means DHCP, which the image does by itself. */
-async function configureNetwork(job: JobFile, deps: DispatchDeps, signal: AbortSignal): Promise<void> {
-  if (job.network === null) return
-  deps.say(`static network: ${job.network.addresses.join(', ')} on ${job.network.mac}`)
-  try {
-    // systemd-networkd runs as a user of its own and must be able to read it.
-    await mkdir(deps.networkDirectory, { recursive: true, mode: 0o755 })
-    for (const { name, content } of networkFiles(job.network)) {
-      await writeFileAtomic(join(deps.networkDirectory, name), content, 0o644)
-    }
-    await deps.programs.run({ argv: ['networkctl', 'reload'] }, signal)
-  } catch (cause) {
-    signal.throwIfAborted()
-    throw new AppError('handover-failed', 'Cannot configure the network of the task medium', { cause })
-  }
-}
-
 /** `--no-block`: waiting for steps that are ordered after this very unit would never end. */
 async function handOver(target: string, deps: DispatchDeps, signal: AbortSignal): Promise<void> {
   await checkTarget(target, deps.unitDirectories)
@@ -205,24 +193,6 @@ function explain(error: unknown, exitCode: number, say: (line: string) => void):
   for (const line of failureText(error).split('\n')) say(line)
   if (exitCode === UNEXPECTED && error instanceof Error) say(error.stack ?? '')
   say(`nothing was written to any disk (exit code ${exitCode})`)
-}
-
-function failureNotice(error: unknown, exitCode: number, { job }: Known): Notice {
-  return {
-    title: 'PROVISIONING FAILED: no step was started, nothing was written to any disk',
-    job,
-    facts: [['why', `${failureText(error)} (exit code ${exitCode})`]],
-    advice: ADVICE[exitCode] ?? '',
-  }
-}
-
-function startNotice(job: JobFile, { task_target: target, oci_url: image }: Recipe): Notice {
-  return {
-    title: 'THIS SERVER IS BEING PROVISIONED',
-    job,
-    facts: [['target', target], ...(image === undefined ? [] : [['image', image] as const])],
-    advice: 'Nothing. Do not switch it off; "provisioner job watch" on the controller shows how far it is.',
-  }
 }
 
 function tell(deps: DispatchDeps): (error: unknown) => void {

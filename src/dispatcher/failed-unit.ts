@@ -1,5 +1,6 @@
 import type { Programs } from '../shared/exec.ts'
 import { DISPATCHER_UNIT } from './paths.ts'
+import { showUnits, type UnitProperties } from './systemctl-show.ts'
 
 /** One service of the target, as `systemctl show` tells of it. */
 export interface UnitState {
@@ -9,7 +10,7 @@ export interface UnitState {
   readonly exitedAt: number
 }
 
-const PROPERTIES = 'Id,ActiveState,ExecMainExitTimestampMonotonic'
+const PROPERTIES = ['Id', 'ActiveState', 'ExecMainExitTimestampMonotonic'] as const
 
 /** The services a target pulls in itself; other units of it are no steps. */
 export async function readUnits(target: string, programs: Programs, signal: AbortSignal): Promise<UnitState[]> {
@@ -19,19 +20,15 @@ export async function readUnits(target: string, programs: Programs, signal: Abor
     .map((line) => line.trim())
     .filter((line) => line.endsWith('.service'))
   if (units.length === 0) return []
-  const text = await programs.read({ argv: ['systemctl', 'show', `--property=${PROPERTIES}`, '--', ...units] }, signal)
-  return parseUnits(text)
+  return (await showUnits(units, PROPERTIES, programs, signal)).flatMap((properties) => unitState(properties) ?? [])
 }
 
-/** Reads `systemctl show` of several units: `NAME=VALUE` lines, an empty line between units. */
-export function parseUnits(text: string): UnitState[] {
-  return text.split(/\n\s*\n/).flatMap((block) => {
-    const values = new Map(block.split('\n').map((line) => [line.split('=', 1)[0], line.slice(line.indexOf('=') + 1)]))
-    const unit = values.get('Id')
-    if (unit === undefined) return []
-    const exitedAt = Number(values.get('ExecMainExitTimestampMonotonic') ?? 0)
-    return [{ unit, state: values.get('ActiveState') ?? '', exitedAt }]
-  })
+/** Undefined for a unit without a name. */
+export function unitState(properties: UnitProperties): UnitState | undefined {
+  const unit = properties.get('Id')
+  if (unit === undefined) return undefined
+  const exitedAt = Number(properties.get('ExecMainExitTimestampMonotonic') ?? 0)
+  return { unit, state: properties.get('ActiveState') ?? '', exitedAt }
 }
 
 /**

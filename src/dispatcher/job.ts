@@ -48,6 +48,8 @@ function parseNetwork(value: unknown): NetworkPlan | null {
     const [ip, prefix] = address.split('/')
     if (!/^[0-9]{1,3}$/.test(prefix ?? '')) throw unreadable(`network.addresses has "${address}", without its prefix`)
     checkAddress(ip ?? '', 'network.addresses')
+    const longest = isIP(ip ?? '') === 6 ? 128 : 32
+    if (Number(prefix) > longest) throw unreadable(`network.addresses has "${address}", with a prefix above ${longest}`)
   }
   return { mac, addresses, gateway, dns, ...asRange(plan, 'vlan', 1, 4094), ...asRange(plan, 'mtu', 576, 9216) }
 }

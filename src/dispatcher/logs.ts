@@ -11,8 +11,8 @@ import { post } from './report.ts'
 const MAX_LOG_BYTES = 4 * 1024 * 1024
 /** More than fits, so that the byte limits decide. */
 const MAX_LINES = 100_000
-/** Of one unit's last lines; a line can be long. The controller keeps the last 8 KiB of a message, and how the unit ended stands before. */
-const MAX_MESSAGE = 7 * 1024
+/** Of one unit's last lines, and of a dispatcher's own words; both can be long. The controller keeps the last 8 KiB of a message, and how the unit ended stands before. */
+export const MAX_MESSAGE = 7 * 1024
 
 /** Replaces every secret of the job, so that none leaves the machine in a log. */
 export function redact(text: string, job: JobFile | undefined): string {

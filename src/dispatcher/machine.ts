@@ -3,7 +3,7 @@ import { programs } from '../shared/exec.ts'
 import { systemClock } from '../shared/time.ts'
 import type { DispatchDeps } from './dispatch.ts'
 import { readMounts } from './host.ts'
-import { MEDIUM_WAIT_MS } from './medium.ts'
+import { MEDIUM_READS, MEDIUM_WAIT_MS } from './medium.ts'
 import { NETWORK_DIRECTORY } from './network.ts'
 import type { NotifyDeps } from './notify.ts'
 import { runPaths } from './paths.ts'
@@ -35,6 +35,7 @@ export function dispatchDeps(out: (text: string) => void): DispatchDeps {
     networkDirectory: NETWORK_DIRECTORY,
     screen: screens(DEVICES, say),
     mediumWaitMs: MEDIUM_WAIT_MS,
+    mediumReads: MEDIUM_READS,
   }
 }
 

@@ -3,7 +3,8 @@ import type { ReadAt } from '../isobuilder/reader.ts'
 import { mediumFile, openIso, readVolumeId } from '../isobuilder/reader.ts'
 import { AppError, isAppError } from '../shared/errors.ts'
 import { TASK_LABEL_PREFIX } from '../shared/task/job-file.ts'
-import { retry, withTimeout } from '../shared/time.ts'
+import type { Backoff } from '../shared/time.ts'
+import { retry, sleep, withTimeout } from '../shared/time.ts'
 import type { DeviceRoots } from './block-devices.ts'
 import { mediumCandidates } from './block-devices.ts'
 
@@ -26,6 +27,12 @@ const MAX_PADDING = 4 * 1024 * 1024
 /** A second USB device often appears late, and a BMC may need a minute to show what was inserted. */
 export const MEDIUM_WAIT_MS = 120_000
 
+/** Virtual media give single errors when they have just been inserted. */
+export const MEDIUM_READS: Backoff = { firstMs: 1000, maxMs: 1000, attempts: 3 }
+
+/** A drive in error recovery takes minutes for one answer; the others are not to wait for it. */
+const PROBE_MS = 20_000
+
 /**
  * Looks until a task medium is there, by content and not by name: the order of CD drives is not stable, and some BMCs show
  * an image as a USB disk. `file` is looked at once, and alone.
@@ -36,6 +43,7 @@ export async function findMedium(
   file: string | undefined,
   waitMs: number,
   signal: AbortSignal,
+  probeMs = PROBE_MS,
 ): Promise<TaskMedium> {
   if (file !== undefined) {
     const medium = await probe(file)
@@ -43,10 +51,11 @@ export async function findMedium(
     throw new AppError('medium-missing', `Cannot find a task medium: "${file}" has no volume ${TASK_LABEL_PREFIX}…`)
   }
   let looked: readonly string[] = []
+  const busy = new Set<string>()
   try {
     const scan = async () => {
       looked = await mediumCandidates(roots)
-      return scanDevices(looked)
+      return scanDevices(looked, busy, probeMs)
     }
     const pace = { firstMs: 250, maxMs: 2000, attempts: Number.POSITIVE_INFINITY }
     return await retry(scan, pace, (error) => isAppError(error, 'medium-missing'), withTimeout(signal, waitMs))
@@ -58,13 +67,44 @@ export async function findMedium(
   }
 }
 
-async function scanDevices(devices: readonly string[]): Promise<TaskMedium> {
-  for (const device of devices) {
-    // An empty drive cannot be opened, and a drive that is starting up cannot be read: the next scan may.
-    const medium = await probe(device).catch(() => undefined)
-    if (medium !== undefined) return medium
-  }
+/**
+ * Looks at all of them at the same time, but those that have not answered the last time yet. Of several media the first device
+ * has it, so that it does not depend on which was faster.
+ */
+async function scanDevices(devices: readonly string[], busy: Set<string>, probeMs: number): Promise<TaskMedium> {
+  const idle = devices.filter((device) => !busy.has(device))
+  const found = await Promise.all(idle.map((device) => probeInTime(device, busy, probeMs)))
+  const [medium, ...others] = found.filter((one) => one !== undefined)
+  for (const other of others) await other[Symbol.asyncDispose]()
+  if (medium !== undefined) return medium
   throw new AppError('medium-missing', 'Cannot find a task medium yet')
+}
+
+/** Undefined when the device has none, or does not answer in time: then it is busy until it does. */
+async function probeInTime(device: string, busy: Set<string>, probeMs: number): Promise<TaskMedium | undefined> {
+  let isLate = false
+  busy.add(device)
+  // An empty drive cannot be opened, and a drive that is starting up cannot be read: the next scan may.
+  const probing = probe(device)
+    .catch(() => undefined)
+    .then(async (medium) => {
+      busy.delete(device)
+      if (isLate) await medium?.[Symbol.asyncDispose]()
+      return medium
+    })
+  const timer = new AbortController()
+  const late = sleep(probeMs, timer.signal).then(
+    () => {
+      isLate = true
+      return undefined
+    },
+    () => undefined,
+  )
+  try {
+    return await Promise.race([probing, late])
+  } finally {
+    timer.abort()
+  }
 }
 
 /** The task medium in a device or file, if there is one. */

@@ -1,3 +1,9 @@
+import { mkdir, readdir, rm } from 'node:fs/promises'
+import { BlockList, isIPv6 } from 'node:net'
+import { join } from 'node:path'
+import { AppError } from '../shared/errors.ts'
+import type { Programs } from '../shared/exec.ts'
+import { writeFileAtomic } from '../shared/files.ts'
 import type { NetworkPlan } from '../shared/task/job-file.ts'
 
 /** Volatile: it is of this boot alone. */
@@ -8,8 +14,39 @@ export interface NetworkFile {
   readonly content: string
 }
 
+/** How the names of our files begin. */
+const OURS = '10-provision'
 /** Name of the interface on a VLAN. */
 const VLAN = 'provision'
+
+/** What is needed of the machine. */
+interface NetworkDeps {
+  readonly networkDirectory: string
+  readonly programs: Programs
+  readonly say: (line: string) => void
+}
+
+/**
+ * Makes systemd-networkd follow the plan, and nothing of another task's; no plan means DHCP, which the image does by itself.
+ * @throws `handover-failed`
+ */
+export async function applyNetwork(plan: NetworkPlan | null, deps: NetworkDeps, signal: AbortSignal): Promise<void> {
+  const { networkDirectory: directory, programs, say } = deps
+  if (plan !== null) say(`static network: ${plan.addresses.join(', ')} on ${plan.mac}`)
+  try {
+    const stale = (await readdir(directory).catch(() => [])).filter((name) => name.startsWith(OURS))
+    if (plan === null && stale.length === 0) return
+    for (const name of stale) await rm(join(directory, name))
+    // systemd-networkd runs as a user of its own and must be able to read it.
+    await mkdir(directory, { recursive: true, mode: 0o755 })
+    const files = plan === null ? [] : networkFiles(plan)
+    for (const { name, content } of files) await writeFileAtomic(join(directory, name), content, 0o644)
+    await programs.run({ argv: ['networkctl', 'reload'] }, signal)
+  } catch (cause) {
+    signal.throwIfAborted()
+    throw new AppError('handover-failed', 'Cannot configure the network of the task medium', { cause })
+  }
+}
 
 /**
  * A static address plan as networkd files (systemd.network(5), systemd.netdev(5)). They sort before the image's DHCP file,
@@ -19,17 +56,20 @@ const VLAN = 'provision'
 export function networkFiles(plan: NetworkPlan): NetworkFile[] {
   const card = ['[Match]', `MACAddress=${plan.mac}`, 'Type=ether', 'Kind=!*', '', '[Link]', ...mtu(plan)]
   const none = ['', '[Network]', 'DHCP=no', 'IPv6AcceptRA=no', 'LinkLocalAddressing=no']
+  const isOnLink = plan.gateway !== null && isReached(plan.gateway, plan.addresses)
   const addresses = [
     ...plan.addresses.map((address) => `Address=${address}`),
-    ...(plan.gateway === null ? [] : [`Gateway=${plan.gateway}`]),
+    ...(isOnLink ? [`Gateway=${plan.gateway}`] : []),
     ...plan.dns.map((server) => `DNS=${server}`),
+    // As hosters have it: the route is taken only when the gateway is said to be on this link.
+    ...(plan.gateway === null || isOnLink ? [] : ['', '[Route]', `Gateway=${plan.gateway}`, 'GatewayOnLink=yes']),
   ]
   const online = 'RequiredForOnline=routable'
-  if (plan.vlan === undefined) return [file('10-provision.network', [...card, online, ...none, ...addresses])]
+  if (plan.vlan === undefined) return [file(`${OURS}.network`, [...card, online, ...none, ...addresses])]
   return [
-    file('10-provision.network', [...card, 'RequiredForOnline=no', ...none, `VLAN=${VLAN}`]),
-    file('10-provision-vlan.netdev', ['[NetDev]', `Name=${VLAN}`, 'Kind=vlan', '', '[VLAN]', `Id=${plan.vlan}`]),
-    file('10-provision-vlan.network', [
+    file(`${OURS}.network`, [...card, 'RequiredForOnline=no', ...none, `VLAN=${VLAN}`]),
+    file(`${OURS}-vlan.netdev`, ['[NetDev]', `Name=${VLAN}`, 'Kind=vlan', '', '[VLAN]', `Id=${plan.vlan}`]),
+    file(`${OURS}-vlan.network`, [
       '[Match]',
       `Name=${VLAN}`,
       '',
@@ -40,6 +80,22 @@ export function networkFiles(plan: NetworkPlan): NetworkFile[] {
       ...addresses,
     ]),
   ]
+}
+
+/** Whether the gateway is in the prefix of one of the addresses. */
+function isReached(gateway: string, addresses: readonly string[]): boolean {
+  const near = new BlockList()
+  // Link-local (RFC 4291 section 2.5.6) is on every link.
+  near.addSubnet('fe80::', 10, 'ipv6')
+  for (const address of addresses) {
+    const [ip = '', prefix] = address.split('/')
+    near.addSubnet(ip, Number(prefix), familyOf(ip))
+  }
+  return near.check(gateway, familyOf(gateway))
+}
+
+function familyOf(ip: string): 'ipv4' | 'ipv6' {
+  return isIPv6(ip) ? 'ipv6' : 'ipv4'
 }
 
 function mtu({ mtu: bytes }: NetworkPlan): string[] {

@@ -11,11 +11,11 @@ import type { DispatcherState } from './dispatcher-state.ts'
 import { readDispatcherState } from './dispatcher-state.ts'
 import { UNEXPECTED } from './exit-codes.ts'
 import { failedUnit, readUnits } from './failed-unit.ts'
-import { lastLines, redact, sendLogs } from './logs.ts'
-import { outcomeNotice, unreachedNotice } from './outcome-notice.ts'
+import { lastLines, MAX_MESSAGE, redact, sendLogs } from './logs.ts'
+import { outcomeNotice, unreachedNotice } from './notices.ts'
 import type { RunPaths } from './paths.ts'
 import { DISPATCHER_UNIT } from './paths.ts'
-import { post } from './report.ts'
+import { isRefusal, post } from './report.ts'
 import type { Screen } from './screen.ts'
 import { jobOf, loadTask } from './task.ts'
 import { describeEnding, readEnding } from './unit-ending.ts'
@@ -39,8 +39,9 @@ export interface NotifyDeps {
 export const NOTIFY_BACKOFF: Backoff = { firstMs: 1000, maxMs: 60_000, attempts: Number.POSITIVE_INFINITY }
 const PATIENCE_MS = 6 * 60 * 60 * 1000
 
-/** What logs may cost before the outcome is sent. */
+/** What logs may cost before the outcome is sent: a controller that is being started again is back by then. */
 const LOGS_MS = 60_000
+const LOGS_BACKOFF: Backoff = { firstMs: 1000, maxMs: 5000, attempts: 8 }
 /** systemctl and journalctl answer at once, or something is very wrong. */
 const ASK_MS = 30_000
 
@@ -63,17 +64,30 @@ export async function notify(outcome: Outcome, deps: NotifyDeps, signal: AbortSi
   if (claimed.status !== outcome) return say(`the outcome is "${claimed.status}" already, "${outcome}" is not sent`)
   if (await isDelivered(claimed, paths)) return say(`"${outcome}" was delivered already`)
 
-  await sendLogs(paths, job, deps.programs, withTimeout(signal, LOGS_MS)).catch((error: unknown) => {
-    signal.throwIfAborted()
-    say(`the logs are not sent: ${errorText(error)}`)
-  })
+  // Before anything that waits for a network: it may be what is missing.
   await deps.screen(outcomeNotice(job, claimed))
+  const logged = await logsAreSent(job, deps, signal)
   say(`sending "${outcome}"${claimed.failed_step === undefined ? '' : `, failed step ${claimed.failed_step}`}`)
   await deliver(job, claimed, deps, withTimeout(signal, PATIENCE_MS))
+  if (!logged) await logsAreSent(job, deps, signal)
   // If that is not kept, the same report may be sent again.
   const receipt = `${claimed.delivery_id ?? ''} ${deps.clock.now().toISOString()}\n`
   await writeFileAtomic(paths.finalSent, receipt, 0o644).catch(tell(deps, undefined))
   say('delivered')
+}
+
+async function logsAreSent(job: JobFile, deps: NotifyDeps, signal: AbortSignal): Promise<boolean> {
+  const send = (limit: AbortSignal) => () => sendLogs(deps.paths, job, deps.programs, limit)
+  const again = (error: unknown) => isAppError(error, 'controller-unreachable') && !isRefusal(error)
+  const limit = withTimeout(signal, LOGS_MS)
+  try {
+    await retry(send(limit), LOGS_BACKOFF, again, limit, deps.pause)
+    return true
+  } catch (error) {
+    signal.throwIfAborted()
+    deps.say(`the logs are not sent: ${errorText(error)}`)
+    return false
+  }
 }
 
 /** The try after which a person is told: a network that is just coming up is there by then. */
@@ -144,8 +158,9 @@ async function findFailure(
     readEnding(unit, programs, signal).then((known) => [describeEnding(unit, known)], tell(deps, []))
   if (dispatched?.status === 'failed') {
     // Of one that was stopped systemd knows why: by its time limit, for one.
+    const reason = (dispatched.message ?? '').slice(0, MAX_MESSAGE)
     const ending = dispatched.exit_code === UNEXPECTED ? await endingOf(DISPATCHER_UNIT) : []
-    return { failed_step: DISPATCHER_UNIT, message: redact([...ending, dispatched.message ?? ''].join('\n'), job) }
+    return { failed_step: DISPATCHER_UNIT, message: redact([...ending, reason].join('\n'), job) }
   }
   const target = dispatched?.task_target
   const units = target === undefined ? [] : await readUnits(target, programs, signal).catch(tell(deps, []))

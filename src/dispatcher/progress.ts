@@ -1,7 +1,7 @@
-import { AppError, errorText, isAppError } from '../shared/errors.ts'
+import { AppError, errorText } from '../shared/errors.ts'
 import type { JobFile, ProgressReport } from '../shared/task/job-file.ts'
 import { retry, withTimeout } from '../shared/time.ts'
-import { postProgress } from './report.ts'
+import { isRefusal, postProgress } from './report.ts'
 
 /** Tells the controller how far a step is. Nothing here ever fails or delays the step, but `announce`. */
 export interface ProgressReporter {
@@ -95,9 +95,4 @@ async function announceEvent(job: JobFile, event: ProgressReport, ms: number, si
     const message = `Cannot go on before the controller knows of "${event.message}", so nothing was written: ${state}`
     throw new AppError(code, message, { cause: last })
   })
-}
-
-/** A job that is over, another job's secret, and no such job: no later try is answered otherwise. */
-function isRefusal(error: unknown): boolean {
-  return isAppError(error, 'controller-unreachable') && [401, 404, 409].includes(Number(error.facts['status']))
 }

@@ -1,4 +1,4 @@
-import { AppError } from '../shared/errors.ts'
+import { AppError, isAppError } from '../shared/errors.ts'
 import type { HttpRequest } from '../shared/http-client.ts'
 import { readBody, retryAfterSeconds, sendRequest } from '../shared/http-client.ts'
 import type { JobFile, ProgressReport } from '../shared/task/job-file.ts'
@@ -48,4 +48,9 @@ async function send(request: HttpRequest, signal: AbortSignal) {
   const answer = await sendRequest(request, signal)
   await readBody(answer, MAX_ANSWER_BYTES)
   return { status: answer.status, retryAfter: retryAfterSeconds(answer) }
+}
+
+/** A job that is over, another job's secret, and no such job: no later try is answered otherwise. */
+export function isRefusal(error: unknown): boolean {
+  return isAppError(error, 'controller-unreachable') && [401, 404, 409].includes(Number(error.facts['status']))
 }

@@ -1,5 +1,6 @@
 import { constants } from 'node:os'
 import type { Programs } from '../shared/exec.ts'
+import { showUnits, type UnitProperties } from './systemctl-show.ts'
 
 /** How a unit's main process ended, as `systemctl show` tells of it. */
 export interface UnitEnding {
@@ -11,7 +12,7 @@ export interface UnitEnding {
   readonly limit: string
 }
 
-const PROPERTIES = 'Result,ExecMainStatus,TimeoutStartUSec'
+const PROPERTIES = ['Result', 'ExecMainStatus', 'TimeoutStartUSec'] as const
 
 /** podman's own exit codes (podman-run(1), "Exit Status"). */
 const PODMAN_CODES: Readonly<Record<number, string>> = {
@@ -21,16 +22,15 @@ const PODMAN_CODES: Readonly<Record<number, string>> = {
 }
 
 export async function readEnding(unit: string, programs: Programs, signal: AbortSignal): Promise<UnitEnding> {
-  const argv = ['systemctl', 'show', `--property=${PROPERTIES}`, '--', unit] as const
-  return parseEnding(await programs.read({ argv }, signal))
+  const [properties] = await showUnits([unit], PROPERTIES, programs, signal)
+  return unitEnding(properties ?? new Map())
 }
 
-export function parseEnding(text: string): UnitEnding {
-  const values = new Map(text.split('\n').map((line) => [line.split('=', 1)[0], line.slice(line.indexOf('=') + 1)]))
+export function unitEnding(properties: UnitProperties): UnitEnding {
   return {
-    result: values.get('Result') ?? '',
-    status: Number(values.get('ExecMainStatus') ?? 0),
-    limit: values.get('TimeoutStartUSec') ?? '',
+    result: properties.get('Result') ?? '',
+    status: Number(properties.get('ExecMainStatus') ?? 0),
+    limit: properties.get('TimeoutStartUSec') ?? '',
   }
 }
 

@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { readdir, readFile, rm, stat } from 'node:fs/promises'
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -101,6 +101,19 @@ test('a static plan becomes a networkd file before the hand-over, and also when 
   here.ran = []
   expect(await here.go({ job: { ...JOB, network }, recipe: '{}' })).toBe(14)
   expect(here.ran).toEqual(['networkctl reload'])
+})
+
+test('another task of the same boot gets nothing of the plan of the first', async () => {
+  const network = { mac: '52:54:00:12:34:56', addresses: ['192.0.2.17/24'], gateway: null, dns: [] }
+  await here.go({ job: { ...JOB, network: { ...network, vlan: 7 } } })
+  expect((await readdir(join(here.at, 'network'))).length).toBe(3)
+  await writeFile(join(here.at, 'network/80-other.network'), '')
+  await here.go({ job: { ...JOB, network } })
+  expect(await readdir(join(here.at, 'network'))).toEqual(['10-provision.network', '80-other.network'])
+  here.ran = []
+  await here.go()
+  expect(await readdir(join(here.at, 'network'))).toEqual(['80-other.network'])
+  expect(here.ran[0]).toBe('networkctl reload')
 })
 
 test('the start is told to the controller, with the secret of the job', async () => {

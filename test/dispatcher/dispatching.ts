@@ -83,5 +83,6 @@ function depsIn(at: string, here: () => Dispatching): DispatchDeps {
     networkDirectory: join(at, 'network'),
     screen: async (notice) => void here().seen.push(notice),
     mediumWaitMs: 300,
+    mediumReads: { firstMs: 1, maxMs: 1, attempts: 3 },
   }
 }

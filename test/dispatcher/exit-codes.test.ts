@@ -34,7 +34,7 @@ test.for<[number, string, MediumParts, string]>([
     'the schema on the medium is not usable',
   ],
   [13, 'has no recipe', { before: (files) => void files.delete('recipe.json') }, 'the medium has none'],
-  [13, 'has a recipe that is neither YAML nor JSON', { recipe: '{"a": [}' }, 'neither YAML nor JSON'],
+  [13, 'has a recipe that is no JSON', { recipe: '{"a": [}' }, 'it is not JSON'],
   [14, 'has a recipe with five mistakes', { recipe: FIVE_MISTAKES }, '/partition_layout/0/size: is not a size'],
   [
     18,

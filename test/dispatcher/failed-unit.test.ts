@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { failedUnit, parseUnits, type UnitState } from '../../src/dispatcher/failed-unit.ts'
+import { failedUnit, type UnitState, unitState } from '../../src/dispatcher/failed-unit.ts'
+import { parseProperties } from '../../src/dispatcher/systemctl-show.ts'
 
 const unit = (name: string, state: string, exitedAt = 0): UnitState => ({ unit: `${name}.service`, state, exitedAt })
 
@@ -23,5 +24,10 @@ test.for<[string, UnitState[], string | undefined, string]>([
 test('the answer of systemctl show about several units is read', () => {
   const text =
     'Id=partition.service\nActiveState=failed\nExecMainExitTimestampMonotonic=12345\n\nActiveState=inactive\nId=b.service\nExecMainExitTimestampMonotonic=0\n'
-  expect(parseUnits(text)).toEqual([unit('partition', 'failed', 12345), unit('b', 'inactive')])
+  expect(parseProperties(text).map(unitState)).toEqual([unit('partition', 'failed', 12345), unit('b', 'inactive')])
+})
+
+test('a value may have more signs of equality; nothing is no unit', () => {
+  expect(parseProperties('Environment=A=1 B=2\n')).toEqual([new Map([['Environment', 'A=1 B=2']])])
+  expect(parseProperties('\n')).toEqual([])
 })

@@ -1,6 +1,9 @@
-import { mkdir, symlink, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { constants } from 'node:fs'
+import { mkdir, open, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { findMedium } from '../../src/dispatcher/medium.ts'
 import { imageOf } from '../isobuilder/image-bytes.ts'
 import { dispatching } from './dispatching.ts'
 import { LABEL, taskImage } from './task-medium.ts'
@@ -34,4 +37,20 @@ test.for([0, 1, 300])('a task medium behind the maintenance medium is found, %i 
   const maintenance = await imageOf([], 'MAINTENANCE')
   expect(await here.go(Buffer.concat([maintenance, Buffer.alloc(gap * 2048), await taskImage()]))).toBe(0)
   expect(here.said.join('\n')).toContain(`at byte ${maintenance.length + gap * 2048}`)
+})
+
+test('a device that does not answer holds up no other, and is not asked again before it does', async () => {
+  for (const name of ['sr0', 'sr1']) await mkdir(join(here.at, 'sys/block', name))
+  // Opening a pipe waits for somebody to write.
+  const silent = join(here.at, 'dev/sr0')
+  execFileSync('mkfifo', [silent])
+  const find = () => findMedium(here.deps.devices, undefined, 300, new AbortController().signal, 30)
+  try {
+    await expect(find()).rejects.toMatchObject({ code: 'medium-missing' })
+    await writeFile(join(here.at, 'dev/sr1'), await taskImage())
+    await using medium = await find()
+    expect(medium.device).toBe(join(here.at, 'dev/sr1'))
+  } finally {
+    await (await open(silent, constants.O_RDWR)).close()
+  }
 })

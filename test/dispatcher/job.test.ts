@@ -87,3 +87,22 @@ test.for<[string, string | undefined]>([
   if (expected === undefined) expect(() => environmentFile({ KEY: value })).toThrow('Cannot write KEY')
   else expect(environmentFile({ KEY: value })).toBe(expected)
 })
+
+test.for<[string, string[], string, boolean]>([
+  ['in the prefix', ['192.0.2.17/24'], '192.0.2.1', true],
+  ['in the prefix of the second address', ['192.0.2.17/32', '198.51.100.2/30'], '198.51.100.1', true],
+  ['link-local', ['2001:db8::17/64'], 'fe80::1', true],
+  ['outside of a /32', ['192.0.2.17/32'], '192.0.2.1', false],
+  ['outside of a /64', ['2001:db8::17/64'], '2001:db8:1::1', false],
+])('a gateway that is %s is reached', ([, addresses, gateway, near]) => {
+  const [file] = networkFiles({ ...NETWORK, addresses, gateway })
+  if (near) expect(file?.content).toMatch(new RegExp(`^Gateway=${gateway}$`, 'm'))
+  else expect(file?.content).toMatch(new RegExp(`\\n\\n\\[Route\\]\\nGateway=${gateway}\\nGatewayOnLink=yes\\n$`))
+})
+
+test('a prefix longer than its address is refused', () => {
+  for (const address of ['192.0.2.17/33', '2001:db8::17/129']) {
+    const network = { ...NETWORK, addresses: [address] }
+    expect(() => parseJobFile(JSON.stringify({ ...JOB, network }))).toThrow('with a prefix above')
+  }
+})

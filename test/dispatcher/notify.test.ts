@@ -17,6 +17,7 @@ const never = new AbortController().signal
 let at: string
 let server: Server
 let answers: number[]
+let logAnswers: number[]
 let posts: { path: string; secret: unknown; body: string }[]
 let said: string[]
 let titles: string[]
@@ -24,6 +25,7 @@ let deps: NotifyDeps
 
 beforeEach(async () => {
   answers = []
+  logAnswers = []
   posts = []
   said = []
   titles = []
@@ -34,7 +36,7 @@ beforeEach(async () => {
     })
     request.on('end', () => {
       posts.push({ path: request.url ?? '', secret: request.headers['x-webhook-secret'], body })
-      response.writeHead(request.url?.includes('webhook') ? (answers.shift() ?? 200) : 204).end()
+      response.writeHead((request.url?.includes('webhook') ? answers : logAnswers).shift() ?? 200).end()
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -227,4 +229,42 @@ test('without a task there is nobody to tell, and that is no error to repeat', a
   await notify('failed', deps, never)
   expect(posts).toEqual([])
   expect(said.join('\n')).toContain('there is nobody to report to')
+})
+
+const paths = () => posts.map(({ path }) => path.split('/').at(path.includes('webhook') ? -2 : -1))
+const soon = { pause: async () => undefined }
+
+test('the journal is sent again until it is taken, and before the outcome', async () => {
+  logAnswers = [503, 503]
+  await notify('failed', { ...deps, ...soon }, never)
+  expect(paths()).toEqual(['logs', 'logs', 'logs', 'status-webhook'])
+})
+
+test('a journal that was not taken for long is sent once the outcome was, and one that is refused is not insisted on', async () => {
+  logAnswers = Array.from({ length: 8 }, () => 503)
+  await notify('failed', { ...deps, ...soon }, never)
+  expect(paths()).toEqual([...Array.from({ length: 8 }, () => 'logs'), 'status-webhook', 'logs'])
+  posts = []
+  await rm(join(at, 'state'), { recursive: true })
+  await mkdir(join(at, 'state'))
+  logAnswers = [404, 404]
+  await notify('success', { ...deps, ...soon }, never)
+  expect(paths()).toEqual(['logs', 'status-webhook', 'logs'])
+})
+
+test('the screen has the outcome before anything is sent: the network may be what is missing', async () => {
+  let shown = -1
+  const screen = async () => {
+    shown = posts.length
+  }
+  await notify('failed', { ...deps, screen }, never)
+  expect(shown).toBe(0)
+})
+
+test('of a dispatcher that found a thousand problems as much is sent as the controller takes', async () => {
+  const message = ['Cannot use the recipe: it has 1000 problems', 'x'.repeat(100_000)].join('\n')
+  await dispatched({ status: 'failed', exit_code: 14, message })
+  await notify('failed', deps, never)
+  expect(webhooks()[0].message).toMatch(/^Cannot use the recipe: it has 1000 problems\nx{7000}/)
+  expect(posts.at(-1)?.body.length).toBeLessThan(8 * 1024)
 })

@@ -24,6 +24,7 @@ function failed(): Promise<void> {
     clock,
     backoff,
     monitorUnit: undefined,
+    pause: async () => undefined,
   }
   return notify('failed', deps, new AbortController().signal)
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { describeEnding, parseEnding } from '../../src/dispatcher/unit-ending.ts'
+import { parseProperties } from '../../src/dispatcher/systemctl-show.ts'
+import { describeEnding, unitEnding } from '../../src/dispatcher/unit-ending.ts'
 
 test.for<[string, string]>([
   [
@@ -15,5 +16,5 @@ test.for<[string, string]>([
   ['Result=exit-code\nExecMainStatus=137', 'x.service failed with exit code 137: its program was killed by SIGKILL'],
   ['Result=resources\nExecMainStatus=0', 'x.service failed: resources'],
 ])('%j is told as "%s"', ([text, sentence]) => {
-  expect(describeEnding('x.service', parseEnding(text))).toBe(sentence)
+  expect(describeEnding('x.service', unitEnding(parseProperties(text)[0] ?? new Map()))).toBe(sentence)
 })

@@ -1,5 +1,27 @@
+import type { Recipe } from '../shared/recipe/schema.ts'
 import type { JobFile, WebhookReport } from '../shared/task/job-file.ts'
+import { ADVICE } from './exit-codes.ts'
 import type { Notice } from './screen.ts'
+
+/** The steps begin. */
+export function startNotice(job: JobFile, { task_target: target, oci_url: image }: Recipe): Notice {
+  return {
+    title: 'THIS SERVER IS BEING PROVISIONED',
+    job,
+    facts: [['target', target], ...(image === undefined ? [] : [['image', image] as const])],
+    advice: 'Nothing. Do not switch it off; "provisioner job watch" on the controller shows how far it is.',
+  }
+}
+
+/** No step begins, for a reason of the dispatcher. */
+export function failureNotice(text: string, exitCode: number, job: JobFile | undefined): Notice {
+  return {
+    title: 'PROVISIONING FAILED: no step was started, nothing was written to any disk',
+    job,
+    facts: [['why', `${text} (exit code ${exitCode})`]],
+    advice: ADVICE[exitCode] ?? '',
+  }
+}
 
 /** What this boot came to, for a person in front of the server. */
 export function outcomeNotice(job: JobFile, { status, failed_step: step, message }: WebhookReport): Notice {
