@@ -44,7 +44,7 @@ export async function removeLogin(io: Pick<Io, 'env'>): Promise<void> {
 function parseLogin(text: string): StoredLogin | undefined {
   try {
     const { controller, token, caPem } = JSON.parse(text) as Record<string, unknown>
-    if (typeof controller !== 'string' || typeof token !== 'string') return undefined
+    if (typeof controller !== 'string' || !URL.canParse(controller) || typeof token !== 'string') return undefined
     return { controller, token, caPem: typeof caPem === 'string' ? caPem : null }
   } catch {
     return undefined

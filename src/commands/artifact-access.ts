@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { StoredLogin } from '../client/stored-login.ts'
+import { readLogin } from '../client/stored-login.ts'
 import type { Credentials } from '../oci/auth.ts'
 import { authFilePaths, credentialsFrom } from '../oci/auth-file.ts'
 import type { Repository } from '../oci/registry.ts'
@@ -15,10 +17,13 @@ import type { Invocation, OptionSpec } from './command.ts'
 
 /** Options of every command that talks to a registry. */
 export const REGISTRY_OPTIONS = {
-  username: { value: 'NAME', doc: 'Log in as NAME (else PROVISIONER_REGISTRY_USERNAME, or the logins of podman)' },
+  username: {
+    value: 'NAME',
+    doc: 'Log in as NAME (else PROVISIONER_REGISTRY_USERNAME, the logins of podman, or that of "login")',
+  },
   'password-file': { value: 'FILE', doc: 'File with the password (else PROVISIONER_REGISTRY_PASSWORD)' },
   'plain-http': { doc: 'Speak HTTP without TLS' },
-  ca: { value: 'FILE', doc: 'CA certificate of the registry, PEM' },
+  ca: { value: 'FILE', doc: 'CA certificate of the registry, PEM (of a controller else that of "login")' },
 } as const satisfies Readonly<Record<string, OptionSpec>>
 
 /** The same for each end of a copy. */
@@ -30,7 +35,7 @@ export const COPY_OPTIONS = {
   'to-password-file': { value: 'FILE', doc: 'File with the password for the target' },
   'to-plain-http': { doc: 'Speak HTTP without TLS to the target' },
   'plain-http': { doc: 'Speak HTTP without TLS to both' },
-  ca: { value: 'FILE', doc: 'CA certificate of both, PEM' },
+  ca: { value: 'FILE', doc: 'CA certificate of both, PEM (of a controller else that of "login")' },
 } as const satisfies Readonly<Record<string, OptionSpec>>
 
 /** How a command's registries are reached. Close it at the end. */
@@ -46,17 +51,32 @@ export interface RegistryClients {
 export async function registryClients(invocation: Invocation): Promise<RegistryClients> {
   const caFile = invocation.text('ca')
   const caPem = caFile === undefined ? undefined : await readTextFile(caFile)
-  let connections: Connections | undefined
+  const login = await readLogin(invocation.io)
+  const opened = new Map<string | undefined, Connections>()
   return {
     async open(reference, side) {
-      connections ??= openConnections({ beside: caPem })
-      const plainHttp = invocation.flag('plain-http') || (side !== undefined && invocation.flag(`${side}-plain-http`))
-      const credentials = await credentialsFor(invocation, reference, side)
-      return openRepository(reference, { plainHttp, caPem, credentials, connections })
+      const own = login !== undefined && new URL(login.controller).host === reference.host ? login : undefined
+      // The CA of the controller is trusted for its own registry alone.
+      const beside = caPem ?? own?.caPem ?? undefined
+      const connections = opened.get(beside) ?? openConnections({ beside })
+      opened.set(beside, connections)
+      const plainHttp =
+        invocation.flag('plain-http') ||
+        (side !== undefined && invocation.flag(`${side}-plain-http`)) ||
+        own?.controller.startsWith('http://') === true
+      const credentials = (await credentialsFor(invocation, reference, side)) ?? accountOf(own)
+      return openRepository(reference, { plainHttp, caPem: beside, credentials, connections })
     },
     memory: memoryOf(invocation),
-    close: () => connections?.close(),
+    close() {
+      for (const connections of opened.values()) connections.close()
+    },
   }
+}
+
+/** A controller takes its tokens as passwords of its registry, under any name (docs/registry-access.md). */
+function accountOf(login: StoredLogin | undefined): Credentials | undefined {
+  return login && { username: 'token', password: login.token }
 }
 
 async function credentialsFor(

@@ -64,7 +64,7 @@ export interface Invocation {
   readonly signal: AbortSignal
 }
 
-/** Where a command talks to people: only main.ts knows the process. */
+/** Where a command talks to people. Arguments, environment and exit code are the process's: only main.ts asks it for them. */
 export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>
   /** True when a person watches standard error: progress bars, colours. */

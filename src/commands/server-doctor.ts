@@ -24,7 +24,7 @@ export const doctor: Command = {
   async run(invocation) {
     const { io } = invocation
     const controller = await openController(invocation, ANSWER_MS)
-    if (io.interactive) io.err('Examining the server; this takes up to a minute ...\n')
+    if (io.interactive) io.err('Examining the server; this takes up to two minutes ...\n')
     const report = await controller.post<DiagnosisView>(
       `/servers/${encodeURIComponent(invocation.arg('SERIAL'))}/doctor`,
     )

@@ -31,7 +31,7 @@ export const ERRORS = {
   'data-in-use': { kind: 'conflict', title: 'Another process has the data directory open' },
   'size-exceeded': { kind: 'too-large', title: 'The content is larger than allowed' },
   'digest-mismatch': { kind: 'invalid', title: 'The content does not match its digest' },
-  'iso-plan': { kind: 'invalid', title: 'The tree cannot be recorded as an ISO9660 image' },
+  'iso-plan': { kind: 'invalid', title: 'The ISO9660 image cannot be made' },
   'boot-image': { kind: 'invalid', title: 'A bootable image cannot be made of these parts' },
   'iso-read': { kind: 'invalid', title: 'The ISO9660 image cannot be read' },
   'reference-invalid': { kind: 'invalid', title: 'The artifact reference is not valid' },

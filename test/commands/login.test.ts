@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { loginPath } from '../../src/client/stored-login.ts'
+import { artifact } from '../../src/commands/artifact.ts'
 import { audit } from '../../src/commands/audit.ts'
 import type { Command, CommandGroup, Io } from '../../src/commands/command.ts'
 import { login, logout } from '../../src/commands/login.ts'
@@ -93,6 +94,10 @@ test('a login pins the CA whose fingerprint was compared, and the commands after
     'createUser',
     undefined,
   ])
+
+  const image = `oci://${new URL(url).host}/os/debian:13`
+  await run(of(artifact, 'artifact push'), [tokenFile, image])
+  expect((await run(of(artifact, 'artifact list'), [image])).printed).toMatch(/^13 +sha256:/)
 
   const asAnn = ['--controller', url, '--username', 'ann', '--password-file', '-', '--fingerprint', fingerprint]
   expect((await run(login, asAnn, { input: PASSWORD })).printed).toContain('as ann (reader)')
