@@ -15,7 +15,7 @@ export function documentAt(path: string, state: BmcState): Document | undefined 
     case ROOT:
       return serviceRoot(state)
     case SYSTEMS:
-      return collection(path, 'ComputerSystemCollection', takeOne(state, 'systems') ? [] : [system.path])
+      return collection(path, 'ComputerSystemCollection', takeOne(state, 'systems') ? [] : systemPaths(state))
     case MANAGERS:
       return collection(path, 'ManagerCollection', [manager.path])
     case SESSION_SERVICE:
@@ -31,8 +31,13 @@ export function documentAt(path: string, state: BmcState): Document | undefined 
     case dellAttributesPath(state.profile):
       return resource(path, 'DellAttributes.v1_0_0', { Attributes: attributes(state) })
   }
+  if (system.boards?.includes(path)) return resource(path, 'ComputerSystem.v1_18_0', { Name: 'GPU board' })
   const slot = state.slots.find((candidate) => candidate.path === path && isShown(candidate, state))
   return slot === undefined ? taskAt(path, state) : virtualMedia(slot, state)
+}
+
+function systemPaths({ profile: { system } }: BmcState): readonly string[] {
+  return [...(system.boards ?? []), system.path]
 }
 
 /** Supermicro's members are there only with their medium, AMI's only when media are on. */
@@ -182,6 +187,8 @@ function huaweiActions(path: string): Document {
 
 /** A task runs for one look and has ended at the second; Dell's is not even known at the first. */
 function taskAt(path: string, { tasks, profile }: BmcState): Document | undefined {
+  // Huawei's monitor tells nothing of the task.
+  if (path.endsWith('/Monitor') && tasks.has(path.slice(0, -'/Monitor'.length))) return { Name: 'Monitor' }
   const task = path.startsWith(TASKS) ? tasks.get(path) : undefined
   if (task === undefined) return undefined
   task.looks++

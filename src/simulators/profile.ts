@@ -25,6 +25,8 @@ export interface SystemRules {
   readonly model: string
   /** Where the serial number that DMI shows is. */
   readonly serialIn: 'SerialNumber' | 'SKU'
+  /** Boards that are systems too, and have no power to switch. */
+  readonly boards?: readonly string[]
   /** Huawei 1288H calls the link `Managers`. */
   readonly managersLink: 'ManagedBy' | 'Managers'
 }

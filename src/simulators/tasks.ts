@@ -6,7 +6,8 @@ import type { BmcState } from './state.ts'
 export function asTask(state: BmcState, failure: Reply | undefined): Reply {
   const path = newTask(state, { failure, atReset: undefined })
   const body = { '@odata.id': path, '@odata.type': '#Task.v1_4_3.Task', TaskState: 'New' }
-  return { status: 202, headers: { Location: path }, body }
+  const location = state.profile.media.change === 'huawei-action' ? `${path}/Monitor` : path
+  return { status: 202, headers: { Location: location }, body }
 }
 
 /** Dell: 202 with a job that waits for the next start, and does then what it is for. */

@@ -233,6 +233,7 @@ test.for<[string, RegExp]>([
   ['xcc+no-licence', /XCC Enterprise licence/],
   ['idrac9+no-route', /RAC0904/],
   ['supermicro-x13+no-route', /not accessible/],
+  ['ibmc+no-route', /not accessible/],
 ])("%s: the BMC's own words come through, without the media token", async ([name, words]) => {
   const { address } = await simulated(name)
   const bmc = await bmcConnector(QUICK)(address, never)

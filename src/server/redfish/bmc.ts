@@ -9,7 +9,7 @@ import type { Timing } from './timing.ts'
 import { createVirtualMedia, type VirtualMedia } from './virtual-media.ts'
 
 /** The session is deleted within this, or left to end by itself. */
-const CLOSE_MS = 10_000
+const CLOSE_MS = 20_000
 
 /** Everything about one BMC that is logged in. */
 export interface OpenBmc {

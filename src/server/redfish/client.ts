@@ -111,10 +111,11 @@ export function createClient(address: BmcAddress, timing: Timing): RedfishClient
     async close(signal) {
       const used = credentials
       credentials = undefined
-      if (used?.kind !== 'session' || used.location === undefined) return
+      if (used?.location === undefined) return
       try {
         const path = pathOfLocation(used.location, origin)
-        await exchange.once(authorized({ method: 'DELETE', path }, used), signal)
+        // A busy BMC would keep the session for half an hour, and every try of a cleanup takes another one.
+        await exchange.patiently(authorized({ method: 'DELETE', path }, used), signal)
       } catch {
         // The session ends by its own time, and there is nobody to tell.
       }

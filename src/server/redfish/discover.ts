@@ -65,7 +65,10 @@ export function chooseSystem(systems: readonly System[], serial: string | undefi
   )
   const candidates = named.length > 0 ? named : systems.filter((system) => system.reset !== undefined)
   const [chosen] = candidates
-  if (chosen !== undefined && candidates.length === 1 && (named.length > 0 || wanted === undefined)) return chosen
+  const isNameless = chosen?.serialNumber === undefined && chosen?.sku === undefined
+  if (chosen !== undefined && candidates.length === 1 && (named.length > 0 || wanted === undefined || isNameless)) {
+    return chosen
+  }
   const found = systems.map((system) => system.serialNumber ?? system.sku ?? system.resource.path).join(', ')
   throw new AppError('redfish-unsupported', `Cannot tell which system of the BMC is meant: it has ${found}`)
 }

@@ -93,6 +93,12 @@ export const QUIRKS: readonly QuirkRow[] = [
     seen: "HPE's own example: BootOnNextServerReset after the insert",
   },
   {
+    match: /^/,
+    bmc: /^OpenBmc/i,
+    quirks: {},
+    seen: 'GB200 of Supermicro and NVIDIA: two media, and none of the quirks of who sells it',
+  },
+  {
     match: /^(super ?micro|smci).*ARS-111GL-NHR/i,
     quirks: SUPERMICRO,
     seen: 'ironic: the one Supermicro that wants Cd',

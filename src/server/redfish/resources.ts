@@ -68,7 +68,7 @@ export interface Slot {
   readonly connectedVia: string | undefined
   readonly insert: Action | undefined
   readonly eject: Action | undefined
-  /** Huawei: one action for both. */
+  /** Huawei and those that have its BMC: one action for both. */
   readonly control: Action | undefined
   /** TransferProtocolType, as far as the BMC lists its values. */
   readonly protocols: readonly string[] | undefined
@@ -145,7 +145,7 @@ export function parseSlot(resource: Resource): Slot {
     connectedVia: textAt(body, 'ConnectedVia'),
     insert,
     eject: parseAction(body, '#VirtualMedia.EjectMedia') ?? hpAction(body, 'EjectVirtualMedia'),
-    control: actionOf(at(body, 'Oem', 'Huawei', 'Actions', '#VirtualMedia.VmmControl')),
+    control: controlAction(body),
     protocols:
       insert?.allowable('TransferProtocolType') ?? textsAt(body, 'TransferProtocolType@Redfish.AllowableValues'),
     patchable: allow.includes('PATCH'),
@@ -169,6 +169,14 @@ function parseAction(body: unknown, name: string): Action | undefined {
 /** iLO 4, from before the standard had the action. */
 function hpAction(body: unknown, name: string): Action | undefined {
   return actionOf(at(body, 'Oem', 'Hp', 'Actions', `#HpiLOVirtualMedia.${name}`))
+}
+
+/** Under `Oem.Huawei`, and `xFusion` or `Public` (H3C) where others sell the BMC. */
+function controlAction(body: unknown): Action | undefined {
+  const oem = at(body, 'Oem')
+  if (!isObject(oem)) return undefined
+  const actions = Object.keys(oem).map((brand) => actionOf(at(oem, brand, 'Actions', '#VirtualMedia.VmmControl')))
+  return actions.find((action) => action !== undefined)
 }
 
 /** The target of a vendor's action, whose name begins with a version on some. */

@@ -9,7 +9,8 @@ export interface Account {
 
 export type Credentials =
   | { readonly kind: 'session'; readonly token: string; readonly location: string | undefined }
-  | { readonly kind: 'basic' }
+  /** With the session that was opened and gave no token. */
+  | { readonly kind: 'basic'; readonly location?: string | undefined }
 
 /** What logging in needs of the client: one exchange, with the given headers and nothing more. */
 export type SendBare = (
@@ -40,8 +41,9 @@ export async function logIn(send: SendBare, root: unknown, account: Account): Pr
   if (answer.status === 401 || answer.status === 403) throw loginRefused(answer)
   if (!isOk(answer)) throw refused('log in to the BMC', answer)
   const token = answer.headers['x-auth-token']
-  if (typeof token !== 'string' || token === '') return { kind: 'basic' }
-  return { kind: 'session', token, location: answer.headers.location ?? textAt(answer.body, '@odata.id') }
+  const location = answer.headers.location ?? textAt(answer.body, '@odata.id')
+  if (typeof token !== 'string' || token === '') return { kind: 'basic', location }
+  return { kind: 'session', token, location }
 }
 
 export function loginRefused(answer: RedfishAnswer): AppError<'redfish-answer'> {

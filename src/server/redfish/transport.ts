@@ -1,5 +1,7 @@
 import http, { type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import https from 'node:https'
+import { promisify } from 'node:util'
+import { gunzip, inflate, type ZlibOptions } from 'node:zlib'
 import { AppError, isAppError } from '../../shared/errors.ts'
 import { inTime } from '../../shared/time.ts'
 import type { Reach } from './reach.ts'
@@ -45,7 +47,7 @@ export function createTransport(origin: URL, verifyTls: boolean, reach?: Reach):
     reach?.check(origin.href)
     try {
       const send = (limit: AbortSignal) => exchange(origin, agent, reach?.lookup, request, limit)
-      return parseBody(await inTime(signal, request.timeoutMs, send))
+      return parseBody(await decoded(await inTime(signal, request.timeoutMs, send)))
     } catch (error) {
       signal.throwIfAborted()
       if (isAppError(error)) throw error
@@ -103,6 +105,29 @@ async function collect(message: IncomingMessage): Promise<Buffer> {
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)
+}
+
+/** Content codings (RFC 9110 8.4.1): HPE serves some resources compressed only. */
+const DECODERS: Readonly<Record<string, (bytes: Buffer, options: ZlibOptions) => Promise<Buffer>>> = {
+  gzip: promisify<Buffer, ZlibOptions, Buffer>(gunzip),
+  'x-gzip': promisify<Buffer, ZlibOptions, Buffer>(gunzip),
+  deflate: promisify<Buffer, ZlibOptions, Buffer>(inflate),
+}
+
+async function decoded(received: Received): Promise<Received> {
+  const decode = DECODERS[received.message.headers['content-encoding']?.trim().toLowerCase() ?? '']
+  if (decode === undefined || received.bytes.length === 0) return received
+  try {
+    return { ...received, bytes: await decode(received.bytes, { maxOutputLength: MAX_BODY_BYTES }) }
+  } catch (cause) {
+    throw new AppError(
+      'redfish-answer',
+      'Cannot read the answer of the BMC: it is compressed and damaged, or too large',
+      {
+        cause,
+      },
+    )
+  }
 }
 
 function parseBody({ message, bytes }: Received): RawAnswer {

@@ -3,6 +3,7 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { deflateSync, gzipSync } from 'node:zlib'
 import { expect, onTestFinished, test } from 'vitest'
 import { answerText } from '../../../src/server/redfish/answer.ts'
 import { createClient } from '../../../src/server/redfish/client.ts'
@@ -64,7 +65,7 @@ test('actions carry no If-Match, and every request the Redfish headers', async (
   }
 })
 
-test('a BMC that compresses or says 406 is asked again without the header', async () => {
+test('a BMC that says 406 is asked again without the header', async () => {
   let asked = 0
   const { bmc } = await connected({
     intercept: ({ headers }) => {
@@ -74,6 +75,39 @@ test('a BMC that compresses or says 406 is asked again without the header', asyn
   })
   expect(await bmc.power(never)).toBe('off')
   expect(asked).toBeGreaterThan(2)
+})
+
+test.for([
+  ['gzip', gzipSync],
+  ['deflate', deflateSync],
+] as const)('an answer in %s is read, and one that grows too large is not', async ([coding, compress]) => {
+  const serve = (text: string) =>
+    rawBmc((_, response) => void response.writeHead(200, { 'Content-Encoding': coding }).end(compress(text)))
+  const small = await serve('{"Name":"Root"}')
+  expect((await small.get('/redfish/v1/', never)).body).toEqual({ Name: 'Root' })
+  const bomb = await serve(`{"Name":"${'x'.repeat(8 * 1024 * 1024)}"}`)
+  await expect(bomb.get('/redfish/v1/', never)).rejects.toThrow('it is compressed and damaged, or too large')
+})
+
+test('a session is deleted although the BMC is busy, and one without a token too', async () => {
+  let busy = 2
+  const { bmc, running } = await connected({
+    intercept: ({ method }) => (method === 'DELETE' && busy-- > 0 ? { status: 503 } : undefined),
+  })
+  expect(running.sessions()).toBe(1)
+  await bmc.close()
+  expect(running.sessions()).toBe(0)
+
+  const deleted: string[] = []
+  const tokenless = await rawBmc((request, response) => {
+    if (request.method === 'DELETE') deleted.push(String(request.url))
+    const isLogin = request.method === 'POST'
+    response.writeHead(isLogin ? 201 : 200, isLogin ? { Location: '/s/7' } : {})
+    response.end(JSON.stringify({ Links: { Sessions: { '@odata.id': '/s' } } }))
+  })
+  await tokenless.get('/redfish/v1/', never)
+  await tokenless.close(never)
+  expect(deleted).toEqual(['/s/7'])
 })
 
 test('HTTPS with a certificate of its own is accepted, or refused when it shall be verified', async () => {

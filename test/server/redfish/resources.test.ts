@@ -100,6 +100,19 @@ test.for<[string, unknown]>([
   expect(parseMembers(resource('/c', body))).toEqual([])
 })
 
+test.for(['Huawei', 'xFusion', 'Public'])("%s: one action of the vendor's inserts and ejects", (brand) => {
+  const Actions = { '#VirtualMedia.VmmControl': { target: '/control' } }
+  expect(parseSlot(resource('/v/CD', { Oem: { Other: {}, [brand]: { Actions } } })).control?.target).toBe('/control')
+})
+
+test('a GB200 has two media, whoever sells it', () => {
+  expect(quirksFor('Supermicro', 'ARS-121GL-NB2B', 'OpenBmc GB200-1.0')).toMatchObject({
+    oneMedium: false,
+    hiddenSlots: [],
+  })
+  expect(quirksFor('Supermicro', 'SYS-120U-TNR', 'ASPEED 01.03')).toMatchObject({ oneMedium: true })
+})
+
 test('allowed values may be in an ActionInfo resource', () => {
   const info = resource('/info', { Parameters: [{ Name: 'ResetType', AllowableValues: ['On', 'ForceOff'] }] })
   expect(parseActionInfo(info, 'ResetType')).toEqual(['On', 'ForceOff'])
@@ -115,6 +128,8 @@ test('of several systems the one with the serial number is taken, and none witho
   ]
   expect(chooseSystem([a, b, board], 'bbb')).toBe(b)
   expect(chooseSystem([a, board], undefined)).toBe(a)
+  const nameless = parseSystem(resource('/s/0', reset))
+  expect(chooseSystem([nameless, board], 'AAA')).toBe(nameless)
   expect(() => chooseSystem([a, b], undefined)).toThrow('it has AAA, BBB')
   expect(() => chooseSystem([a, board], 'CCC')).toThrow(expect.objectContaining({ code: 'redfish-unsupported' }))
   expect(() => chooseSystem([], 'AAA')).toThrow(expect.objectContaining({ code: 'redfish-answer' }))
