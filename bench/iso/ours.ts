@@ -44,7 +44,7 @@ export function createInProcess(executable: string, directory: string, output: s
 /** The same in this process, which has compiled the code when it ran before. */
 export function createHere(directory: string, output: string): Promise<Run> {
   return timed(async () => {
-    await createIso(await entriesOf(directory, never), { label: 'BENCH' }, output, never)
+    await createIso((await entriesOf(directory, never)).entries, { label: 'BENCH' }, output, never)
   })
 }
 

@@ -64,8 +64,9 @@ async function runCreate(invocation: Invocation): Promise<undefined> {
   const directory = invocation.arg('DIR')
   const output = invocation.required('output')
   await refuseInside(output, directory)
-  const entries = await entriesOf(directory, invocation.signal)
-  const plan = await createIso(entries, { label: invocation.required('label') }, output, invocation.signal)
+  const { entries, problems } = await entriesOf(directory, invocation.signal)
+  const label = invocation.required('label')
+  const plan = await createIso(entries, { label }, output, invocation.signal, problems)
   invocation.io.err(`${output}: ${formatBytes(plan.size)}\n`)
 }
 

@@ -38,7 +38,7 @@ export function bootProblems({ boot, hybrid }: Bootable): Problem[] {
   }
   const problems: Problem[] = []
   const { size } = boot.esp
-  if (size === 0 || size % SECTOR !== 0) {
+  if (!(size > 0 && size % SECTOR === 0)) {
     const message = `Cannot use the boot partition: it has ${size} bytes, and a multiple of ${SECTOR} is needed`
     problems.push(problem('esp-size', message))
   }

@@ -14,16 +14,22 @@ import { compareCodeUnits } from './tree.ts'
 /** Bytes of small files that are kept from the one time they are read; files beyond that are read while writing. */
 const HELD_BYTES = 64 * 1024 * 1024
 
+export interface DirectoryEntries {
+  readonly entries: DraftEntry[]
+  /** Devices, sockets and pipes, what cannot be read, and names and targets that are not UTF-8. */
+  readonly problems: Problem[]
+}
+
 /**
  * The tree below `directory` as entries, for `createIso`: small files are read, symbolic links stay links, empty
  * directories stay. Owners, modes and times are not taken: an image has none of its own.
- * @throws `iso-plan` listing every device, socket, pipe, and every name and target that is not UTF-8
+ * @throws `iso-plan` when the directory itself cannot be read
  */
 export async function entriesOf(
   directory: string,
   signal: AbortSignal,
   heldBytes: number = HELD_BYTES,
-): Promise<DraftEntry[]> {
+): Promise<DirectoryEntries> {
   const entries: DraftEntry[] = []
   const problems: Problem[] = []
   let room = heldBytes
@@ -37,14 +43,23 @@ export async function entriesOf(
     const broken = namesNotText(at, children)
     for (const child of children) {
       const below = path === '' ? child.name : `${path}/${child.name}`
-      if (broken.has(child.name)) problems.push(problem(below, 'path-character', 'the name is not UTF-8'))
-      else if (child.isFile()) entries.push(fileEntry(below))
-      else if (child.isDirectory()) {
-        entries.push({ path: below, directory: true })
-        await visit(below)
-      } else if (child.isSymbolicLink()) addLink(below)
-      else problems.push(problem(below, 'file-kind', 'it is no file, directory or symbolic link'))
+      try {
+        if (broken.has(child.name)) refuse(below, 'path-character', 'the name is not UTF-8')
+        else if (child.isFile()) entries.push(fileEntry(below))
+        else if (child.isDirectory()) {
+          entries.push({ path: below, directory: true })
+          await visit(below)
+        } else if (child.isSymbolicLink()) addLink(below)
+        else refuse(below, 'file-kind', 'it is no file, directory or symbolic link')
+      } catch (error) {
+        if (!(error instanceof AppError)) throw error
+        refuse(below, 'file-unreadable', error.cause instanceof Error ? error.cause.message : error.message)
+      }
     }
+  }
+
+  function refuse(path: string, code: string, state: string): void {
+    problems.push({ path, code, message: `Cannot record "${path}": ${state}` })
   }
 
   function fileEntry(path: string): DraftEntry {
@@ -59,16 +74,11 @@ export async function entriesOf(
     const full = `${directory}/${path}`
     const target = now(`read "${full}"`, () => readlinkSync(full, { encoding: 'buffer' }))
     if (isUtf8(target)) entries.push({ path, symlink: target.toString() })
-    else problems.push(problem(path, 'symlink-target', 'the target of the link is not UTF-8'))
+    else refuse(path, 'symlink-target', 'the target of the link is not UTF-8')
   }
 
   await visit('')
-  if (problems.length > 0) {
-    throw new AppError('iso-plan', `Cannot record "${directory}": ${problems.length} files are not possible`, {
-      problems,
-    })
-  }
-  return entries
+  return { entries, problems }
 }
 
 /** In code unit order, so that the entries come nearly in the order in which they are planned. */
@@ -96,8 +106,4 @@ function now<T>(what: string, work: () => T): T {
   } catch (error) {
     return cannot('iso-plan', what)(error)
   }
-}
-
-function problem(path: string, code: string, state: string): Problem {
-  return { path, code, message: `Cannot record "${path}": ${state}` }
 }

@@ -1,7 +1,9 @@
+import { randomBytes } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
-import { open, rename, rm } from 'node:fs/promises'
+import { lstat, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Digest } from '../shared/digest.ts'
+import type { Problem } from '../shared/errors.ts'
 import { AppError } from '../shared/errors.ts'
 import { cannot } from '../shared/system-error.ts'
 import type { DraftEntry } from './draft.ts'
@@ -26,20 +28,22 @@ export function writeIso(plan: IsoPlan, path: string, signal: AbortSignal): Prom
 /**
  * Writes an image of files that were not all read yet, each read once: a draft is written without their digests, and then
  * the few sectors over it that follow from them, the identity of the volume. Where things lie follows from sizes alone.
- * @throws `iso-plan` with all problems of the tree, or when a file changed
+ * @throws `iso-plan` with all problems of the tree and those `found` before, or when a file changed
  */
 export async function createIso(
   entries: readonly DraftEntry[],
   options: IsoOptions,
   path: string,
   signal: AbortSignal,
+  found: readonly Problem[] = [],
 ): Promise<IsoPlan> {
   const files = openFiles()
   const learned = new Map<string, Digest>()
   const planned = (sourceOf: (entry: DraftEntry) => Entry): IsoPlan => {
     const result = planIso(entries.map(sourceOf), options)
-    if (result.ok) return result.plan
-    throw new AppError('iso-plan', `Cannot make the image "${path}"`, { problems: result.problems })
+    if (result.ok && found.length === 0) return result.plan
+    const problems = [...found, ...(result.ok ? [] : result.problems)]
+    throw new AppError('iso-plan', `Cannot make the image "${path}"`, { problems })
   }
   const draft = planned((entry) => drafted(entry, files, learned))
   try {
@@ -80,12 +84,13 @@ async function writeChanges(draft: IsoPlan, plan: IsoPlan, file: FileHandle): Pr
   }
 }
 
-/** A file that is there when it is complete and on the disk, and not before. */
+/** A file that is there when it is complete and on the disk, and not before. Two that write it at once do not meet. */
 async function appearing(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
-  const partial = `${path}.partial`
+  await refuseSpecial(path)
+  const partial = `${path}.${randomBytes(6).toString('hex')}.partial`
   const failed = cannot('iso-plan', `write "${path}"`)
   try {
-    await withFile(partial, 'w', async (file) => {
+    await withFile(partial, 'wx', async (file) => {
       await write(file).catch(failed)
       await file.sync().catch(failed)
     })
@@ -95,6 +100,13 @@ async function appearing(path: string, write: (file: FileHandle) => Promise<void
     await rm(partial, { force: true })
     throw error
   }
+}
+
+/** In place of a device, or of a link to one, there would be a file in memory that has the name of the device. */
+async function refuseSpecial(path: string): Promise<void> {
+  const present = await lstat(path).catch(() => undefined)
+  if (present === undefined || present.isFile()) return
+  throw new AppError('iso-plan', `Cannot write "${path}": it is there, and no regular file`)
 }
 
 /**

@@ -144,7 +144,9 @@ function pathProblem(path: string, from: number): Problem | undefined {
 function contentProblem(entry: Entry): Problem | undefined {
   const refuse = (code: string, state: string) => problem(entry.path, code, `Cannot record "${entry.path}": ${state}`)
   if ('source' in entry) {
-    const sections = Math.ceil(entry.source.size / SECTION_BYTES)
+    const { size } = entry.source
+    if (!Number.isSafeInteger(size) || size < 0) return refuse('file-size', `${size} is no number of bytes`)
+    const sections = Math.ceil(size / SECTION_BYTES)
     return sections > MAX_SECTIONS
       ? refuse('file-size', `it needs ${sections} sections, Linux reads ${MAX_SECTIONS}`)
       : undefined

@@ -159,6 +159,7 @@ test('any range of a bootable image is that part of the whole', async () => {
 test.for<[string, Partial<IsoOptions>, string]>([
   ['an empty boot partition', { boot: { esp: patternSource(0) } }, 'esp-size'],
   ['a boot partition of odd size', { boot: { esp: patternSource(MIB + 512) } }, 'esp-size'],
+  ['a boot partition of no size', { boot: { esp: { ...patternSource(0), size: Number.NaN } } }, 'esp-size'],
   ['a BIOS image of 63 bytes', { boot: { esp: ESP, bios: { image: Buffer.alloc(63) } } }, 'bios-size'],
 ])('%s is refused', ([, options, code]) => {
   expect(planIso(ENTRIES, { label: 'X', ...options })).toMatchObject({ ok: false, problems: [{ path: '', code }] })

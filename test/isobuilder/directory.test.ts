@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { rmSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -20,7 +21,7 @@ test('files, empty directories and links become entries; links are not followed'
   await mkdir(join(directory, 'd/empty'), { recursive: true })
   await writeFile(join(directory, 'd/f'), 'text')
   await symlink('/etc', join(directory, 'l'))
-  const entries = await entriesOf(directory, never)
+  const { entries } = await entriesOf(directory, never)
   const told = entries.map((entry) => ({ ...entry, ...('source' in entry ? { source: entry.source.digest } : {}) }))
   expect(told.sort((a, b) => (a.path < b.path ? -1 : 1))).toEqual([
     { path: 'd', directory: true },
@@ -34,10 +35,25 @@ test('what an image cannot hold is told at once, with its paths', async () => {
   await promisify(execFile)('mkfifo', [join(directory, 'pipe')])
   await writeFile(Buffer.concat([Buffer.from(join(directory, 'bad-')), Buffer.of(0xff)]), '')
   await symlink(Buffer.from('caf\xe9', 'latin1'), join(directory, 'link'))
-  const failure = await entriesOf(directory, never).catch((error: unknown) => error)
-  expect(failure).toMatchObject({ code: 'iso-plan' })
-  const problems = (failure as { problems: { code: string }[] }).problems
-  expect(problems.map(({ code }) => code).sort()).toEqual(['file-kind', 'path-character', 'symlink-target'])
+  const { problems } = await entriesOf(directory, never)
+  expect(problems.map(({ path, code }) => [path, code]).sort()).toEqual([
+    ['bad-\ufffd', 'path-character'],
+    ['link', 'symlink-target'],
+    ['pipe', 'file-kind'],
+  ])
+})
+
+test('what cannot be read is told with its path, and the rest is looked at all the same', async () => {
+  await mkdir(join(directory, 'd'))
+  await writeFile(join(directory, 'z'), 'x')
+  // It goes when it is about to be read: rights stop nobody who runs tests as root.
+  let asked = 0
+  const signal = Object.assign(new AbortController().signal, {
+    throwIfAborted: () => ++asked === 2 && rmSync(join(directory, 'd'), { recursive: true }),
+  })
+  const { entries, problems } = await entriesOf(directory, signal)
+  expect(problems).toMatchObject([{ path: 'd', code: 'file-unreadable', message: expect.stringMatching(/ENOENT/) }])
+  expect(entries.map(({ path }) => path)).toEqual(['d', 'z'])
 })
 
 test('a directory that is not there is said', async () => {

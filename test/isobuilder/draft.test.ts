@@ -40,7 +40,7 @@ test.for([
 ] as const)('an image whose small files %s is the one that was planned with all contents known', async ([, held]) => {
   const contents = Object.entries(CONTENTS).map(([path, bytes]): Entry => ({ path, source: bytesSource(bytes) }))
   const known = planOf([...contents, { path: 'd', directory: true }, { path: 'link', symlink: 'd/small' }])
-  const plan = await createIso(await entriesOf(tree, never, held), { label: 'TEST' }, output, never)
+  const plan = await createIso((await entriesOf(tree, never, held)).entries, { label: 'TEST' }, output, never)
   const written = await readFile(output)
   expect(plan.etag).toBe(known.etag)
   expect(written.equals(await bytesOf(known))).toBe(true)
@@ -52,7 +52,7 @@ test.for([
   ['d/large', 'another'],
   ['d/small', 'SMALL and longer'],
 ] as const)('%s, changed after the tree was looked at, leaves no image', async ([path, content]) => {
-  const entries = await entriesOf(tree, never, 0)
+  const { entries } = await entriesOf(tree, never, 0)
   await writeFile(join(tree, 'new'), content)
   await rename(join(tree, 'new'), join(tree, path))
   await expect(createIso(entries, { label: 'TEST' }, output, never)).rejects.toMatchObject({ code: 'iso-plan' })
@@ -61,8 +61,12 @@ test.for([
 
 test('all problems of a tree are told before anything is written', async () => {
   const entries = [{ path: '../up', unread: unreadFile(join(tree, 'd/large')) }]
-  const failure = await createIso(entries, { label: 'lower' }, output, never).catch((error: unknown) => error)
-  expect(failure).toMatchObject({ code: 'iso-plan', problems: [{ code: 'label' }, { code: 'path-component' }] })
+  const before = [{ path: 'pipe', code: 'file-kind', message: 'Cannot record "pipe"' }]
+  const failure = await createIso(entries, { label: 'lower' }, output, never, before).catch((error: unknown) => error)
+  expect(failure).toMatchObject({
+    code: 'iso-plan',
+    problems: [{ code: 'file-kind' }, { code: 'label' }, { code: 'path-component' }],
+  })
   expect(await readdir(directory)).toEqual(['tree'])
 })
 

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, readlink, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -40,6 +40,27 @@ test('a source that fails leaves the image of before, and nothing else', async (
 test('a stopped write leaves nothing', async () => {
   await expect(writeIso(planOf([file('a')]), path, AbortSignal.abort(new Error('stopped')))).rejects.toThrow('stopped')
   expect(await readdir(directory)).toEqual([])
+})
+
+test('what is no regular file is not replaced by one', async () => {
+  await symlink('/dev/null', path)
+  for (const output of [path, directory]) {
+    await expect(writeIso(planOf([file('a')]), output, never)).rejects.toMatchObject({
+      code: 'iso-plan',
+      message: `Cannot write "${output}": it is there, and no regular file`,
+    })
+  }
+  expect(await readlink(path)).toBe('/dev/null')
+  expect(await readdir(directory)).toEqual(['a.iso'])
+})
+
+test('two who write one file at once leave the image of one of them', async () => {
+  const plans = [planOf([file('a')]), planOf([file('b')])]
+  await Promise.all(plans.map((plan) => writeIso(plan, path, never)))
+  const written = await readFile(path)
+  const images = await Promise.all(plans.map((plan) => bytesOf(plan)))
+  expect(images.some((image) => image.equals(written))).toBe(true)
+  expect(await readdir(directory)).toEqual(['a.iso'])
 })
 
 test('a truncated image is refused although its names could be read', async () => {

@@ -53,6 +53,10 @@ test('a file has at most 100 sections: Linux reads no more', () => {
   expect(problems({ path: 'f', source: patternSource(100 * SECTION_BYTES + 1) })).toEqual([['f', 'file-size']])
 })
 
+test.for([Number.NaN, -1, 0.5, Infinity, 2 ** 53])('a file of %d bytes is refused', (size) => {
+  expect(problems({ path: 'f', source: { ...patternSource(0), size } })).toEqual([['f', 'file-size']])
+})
+
 test('all problems are told at once, in the order of the paths, with the label first', () => {
   const entries = [file('z/../z'), file('a'), file('/b'), file('a')]
   const result = planIso(entries, { label: 'lower' })
