@@ -115,6 +115,7 @@ async function serveData(
   const feed = createJobFeed()
   const streams = eventStreams()
   const tls = certificate?.material
+  const mediaCaPem = config.tlsFiles === undefined ? tls?.ca : undefined
   const jobs = sqliteJobStore(changing.db, changing.commits, feed.entry)
   const servers = sqliteServerStore(changing.db, keys.seal, changing.commits)
   const tokens = sqliteTokenStore(db)
@@ -129,7 +130,7 @@ async function serveData(
     feed.job(job)
   })
   const media = jobMedia({
-    endpoints: { ...endpoints, caPem: tls?.ca ?? null },
+    endpoints: { ...endpoints, mediaCaPem, caPem: tls?.ca ?? null },
     secrets: keys.secrets,
     taskKey: keys.taskKey,
   })
@@ -151,7 +152,7 @@ async function serveData(
   const sensor = await openSensor(maintenance, { jobs, record, log }, signal)
   const note = (id: string, type: EntryType, message: string) => jobs.note(id, { type, message }, clock.now())
 
-  const tests = testMedia(endpoints.mediaUrl, endpoints.plainMediaUrl)
+  const tests = testMedia(endpoints.mediaUrl, { plainOrigin: endpoints.plainMediaUrl, caPem: mediaCaPem })
   const profiles = sqliteLearnedProfiles(changing.db, clock, changing.commits)
   const known = sqliteKnownBmcs(changing.db, clock, changing.commits)
   const reach = openReach({ allowLoopback: config.allowLoopbackBmc })

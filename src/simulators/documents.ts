@@ -1,7 +1,8 @@
 import { computer, settings } from './documents-system.ts'
 import { dellAttributesPath, dellImportPath, dellJobServicePath } from './oem-paths.ts'
-import { link, MANAGERS, ROOT, SESSION_SERVICE, SESSIONS, SYSTEMS, TASKS } from './paths.ts'
+import { CERTIFICATE_SERVICE, link, MANAGERS, ROOT, SESSION_SERVICE, SESSIONS, SYSTEMS, TASKS } from './paths.ts'
 import { type BmcState, type SlotState, takeOne } from './state.ts'
+import { trustAt, trustOf } from './trust.ts'
 
 export type Document = Readonly<Record<string, unknown>>
 
@@ -32,6 +33,8 @@ export function documentAt(path: string, state: BmcState): Document | undefined 
       return resource(path, 'DellAttributes.v1_0_0', { Attributes: attributes(state) })
   }
   if (system.boards?.includes(path)) return resource(path, 'ComputerSystem.v1_18_0', { Name: 'GPU board' })
+  const trust = trustAt(path, state)
+  if (trust !== undefined) return resource(path, ...trust)
   const slot = state.slots.find((candidate) => candidate.path === path && isShown(candidate, state))
   return slot === undefined ? taskAt(path, state) : virtualMedia(slot, state)
 }
@@ -87,6 +90,7 @@ function serviceRoot({ profile, uuid }: BmcState): Document {
     Systems: link(SYSTEMS),
     Managers: link(MANAGERS),
     Tasks: link(`${ROOT}/TaskService`),
+    ...(profile.media.certificates !== undefined && { CertificateService: link(CERTIFICATE_SERVICE) }),
     ...(profile.sessions > 0 && { SessionService: link(SESSION_SERVICE), Links: { Sessions: link(SESSIONS) } }),
   }
 }
@@ -138,8 +142,9 @@ function mediaCollection(state: BmcState): Document {
   return { ...collection(media.path, 'VirtualMediaCollection', members), ...(smb && { Oem: smb }) }
 }
 
-function virtualMedia(slot: SlotState, { profile, faults }: BmcState): Document {
+function virtualMedia(slot: SlotState, state: BmcState): Document {
   const { path, rules, leftover, bootNext, stale } = slot
+  const { profile, faults } = state
   const image = stale.looks-- > 0 ? stale.image : slot.image
   const shown = shownImage(image ?? leftover, faults)
   const inserted = image !== undefined || (leftover !== undefined && faults.has('still-shown'))
@@ -152,6 +157,7 @@ function virtualMedia(slot: SlotState, { profile, faults }: BmcState): Document 
     Inserted: inserted,
     ConnectedVia: inserted ? 'URI' : 'NotConnected',
     WriteProtected: true,
+    ...trustOf(slot, state),
     ...(change === 'action' && rules.takes !== 'none' && { Actions: standardActions(path, profile.media) }),
     ...(change === 'hp-action' && { Oem: { Hp: { BootOnNextServerReset: bootNext, Actions: hpActions(path) } } }),
     ...(change === 'huawei-action' && { Oem: { Huawei: { Actions: huaweiActions(path) } } }),

@@ -6,8 +6,11 @@ export interface Machine {
   /** Switches on: from the medium at the URL, or from the disk. `inserted` is every medium that is in. */
   start(boot: string | undefined, inserted: readonly string[]): void
   stop(): void
-  /** What a BMC reads of a medium when it is inserted. Rejects when it cannot be read. */
-  probe(url: string, whole: boolean): Promise<void>
+  /**
+   * What a BMC reads of a medium when it is inserted. Rejects when it cannot be read, or its certificate is signed by none
+   * of `trusted`.
+   */
+  probe(url: string, whole: boolean, trusted?: readonly string[]): Promise<void>
   /** The system that ran wrote boot entries. */
   wroteNvram(): boolean
 }

@@ -15,7 +15,7 @@ export async function insert(slot: SlotState, body: Body, state: BmcState): Prom
   const disconnecting = { status: 500, id: 'InternalError', text: 'The device is still being disconnected.' }
   const wrong = takeOne(state, 'eject')
     ? refusal(state, disconnecting)
-    : (checkImage(slot, image, state) ?? (await checkReach(image, state)))
+    : (checkImage(slot, image, state) ?? (await checkReach(slot, image, state)))
   if (wrong !== undefined) return media.status === 202 ? asTask(state, wrong) : wrong
   hideChange(slot, state)
   slot.image = image
@@ -106,15 +106,18 @@ function checkImage(slot: SlotState, image: string, state: BmcState): Reply | un
   return refusal(state, { status: 400, id: 'ActionParameterValueFormatError', text, args: [image, 'Image'] })
 }
 
-async function checkReach(image: string, state: BmcState): Promise<Reply | undefined> {
+async function checkReach(slot: SlotState, image: string, state: BmcState): Promise<Reply | undefined> {
   const { media, manager } = state.profile
+  const verified = slot.verifies && image.startsWith('https:')
   const reason =
     state.faults.has('no-route') || takeOne(state, 'hiccup')
       ? 'no route to host'
-      : await state.machine.probe(image, media.readsAll === true).then(
-          () => undefined,
-          (error: unknown) => String(error),
-        )
+      : verified && state.faults.has('distrusts')
+        ? 'certificate verification failed'
+        : await state.machine.probe(image, media.readsAll === true, verified ? slot.certificates : undefined).then(
+            () => undefined,
+            (error: unknown) => String(error),
+          )
   if (reason === undefined) return undefined
   const text = `Unable to mount the remote share: the remote file location is not accessible (${reason}).`
   return refusal(state, { status: 400, id: manager.dell ? 'IDRAC.2.8.RAC0904' : 'ResourceAtUriInUnknownFormat', text })

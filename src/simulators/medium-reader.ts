@@ -22,19 +22,18 @@ const MAX_RANGE = 4 * 1024 * 1024
 const CONNECTION = { keepAlive: true, maxSockets: 1, timeout: 5_000 }
 
 /** What a BMC does before it says that a medium is in: HEAD, then the first sectors. */
-export async function probeMedium(url: string, signal: AbortSignal): Promise<void> {
-  const { readAt } = await openMedium(url, signal)
+export async function probeMedium(url: string, signal: AbortSignal, trusted?: readonly string[]): Promise<void> {
+  const { readAt } = await openMedium(url, signal, trusted)
   await readAt(0, 4096)
 }
 
 /**
- * A medium behind a URL, read by ranges. Certificates are not verified, which is what BMCs do unless told otherwise.
+ * A medium behind a URL, read by ranges. Certificates are not verified, which is what BMCs do unless told whom to trust.
  * @throws `iso-read` when it is not there
  */
-export async function openMedium(url: string, signal: AbortSignal): Promise<RemoteMedium> {
-  const agent = url.startsWith('https:')
-    ? new https.Agent({ ...CONNECTION, rejectUnauthorized: false })
-    : new http.Agent(CONNECTION)
+export async function openMedium(url: string, signal: AbortSignal, trusted?: readonly string[]): Promise<RemoteMedium> {
+  const verifying = trusted === undefined ? { rejectUnauthorized: false } : { ca: [...trusted] }
+  const agent = url.startsWith('https:') ? new https.Agent({ ...CONNECTION, ...verifying }) : new http.Agent(CONNECTION)
   const exchange = (method: string, headers: http.OutgoingHttpHeaders) =>
     exchangeOnce(url, { method, headers, agent, signal })
   const head = await exchange('HEAD', {})

@@ -5,6 +5,8 @@ export const SESSIONS = `${SESSION_SERVICE}/Sessions`
 export const TASKS = `${ROOT}/TaskService/Tasks`
 export const SYSTEMS = `${ROOT}/Systems`
 export const MANAGERS = `${ROOT}/Managers`
+export const CERTIFICATE_SERVICE = `${ROOT}/CertificateService`
+export const REPLACE_CERTIFICATE = `${CERTIFICATE_SERVICE}/Actions/CertificateService.ReplaceCertificate`
 
 export function link(path: string): { readonly '@odata.id': string } {
   return { '@odata.id': path }

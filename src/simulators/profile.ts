@@ -79,6 +79,8 @@ export interface MediaRules {
   /** `InsertMedia` reads the whole medium before it answers. */
   readonly readsAll?: boolean
   readonly allowableProtocols?: readonly string[]
+  /** A slot has a store for as many certificates, and verifies with them when told (VirtualMedia 1.4.0). */
+  readonly certificates?: number
 }
 
 export interface SlotRules {

@@ -8,6 +8,7 @@ import { reset } from './power.ts'
 import type { Reply } from './reply.ts'
 import { type BmcState, etagOf, refusal, type SlotState, takeOne } from './state.ts'
 import { deleteJob } from './tasks.ts'
+import { changeTrust, changeVerify } from './trust.ts'
 
 /** One request as it came, without its credentials. */
 export interface SimulatedRequest {
@@ -79,6 +80,8 @@ async function change({ method, path, body }: SimulatedRequest, state: BmcState)
     state.mediaOn = given['RMediaState'] === 'Enable'
     return { status: 204 }
   }
+  const trusted = changeTrust(path, given, state)
+  if (trusted !== undefined) return trusted
   const slot = state.slots.find((candidate) => state.mediaOn && path.startsWith(`${candidate.path}/`))
   if (slot === undefined) return undefined
   if (path.endsWith('/VirtualMedia.VmmControl')) return vmmControl(slot, given, state)
@@ -102,6 +105,8 @@ async function patch(path: string, body: Body, state: BmcState): Promise<Reply |
   if (path === dellAttributesPath(profile)) return changeAttributes(body, state)
   const slot = state.slots.find((candidate) => candidate.path === path)
   if (slot === undefined) return undefined
+  const verifying = changeVerify(slot, body, state)
+  if (verifying !== undefined) return verifying
   if (profile.media.change === 'hp-action') return bootNext(slot, body, state)
   if (profile.media.change !== 'patch') return { status: 405 }
   if (/^(RDOC|Remote)/.test(slot.rules.id)) {

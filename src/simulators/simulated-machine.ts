@@ -34,9 +34,9 @@ export function simulatedMachine(options: MachineOptions): SimulatedMachine {
       power = 'off'
       life.abort(new Error('the machine was switched off'))
     },
-    async probe(url, whole) {
+    async probe(url, whole, trusted) {
       if (faults.has('never-reads')) return
-      await probeMedium(url, AbortSignal.timeout(120_000))
+      await probeMedium(url, AbortSignal.timeout(120_000), trusted)
       if (whole) await readAll(url)
     },
     wroteNvram: () => wrote,

@@ -7,7 +7,7 @@ import type { Machine } from './machine.ts'
 import type { Profile } from './profile.ts'
 import type { Reply } from './reply.ts'
 import { answer, type SimulatedRequest } from './requests.ts'
-import type { BmcState } from './state.ts'
+import type { BmcState, SlotState } from './state.ts'
 
 export interface SimulatorOptions {
   readonly profile: Profile
@@ -31,6 +31,8 @@ export interface Simulator {
   /** URL in each slot, by slot id. */
   images(): Readonly<Record<string, string | undefined>>
   sessions(): number
+  /** Certificates in the store of each slot, and whether it verifies with them, by slot id. */
+  trust(): Readonly<Record<string, Pick<SlotState, 'certificates' | 'verifies'>>>
   /** The next start would be from the virtual CD. */
   armed(): boolean
   /** The server stands in a menu and waits for a person (Lenovo). */
@@ -69,6 +71,10 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     requests,
     images: () => Object.fromEntries(state.slots.map(({ rules, image }) => [rules.id, image])),
     sessions: () => state.sessions.size,
+    trust: () =>
+      Object.fromEntries(
+        state.slots.map(({ rules, certificates, verifies }) => [rules.id, { certificates, verifies }]),
+      ),
     armed: () => isArmed(state),
     stuck: () => state.stuck,
     async close() {
@@ -105,6 +111,8 @@ function initialState({ profile, faults = new Set(), serial, machine, clock, ...
       attachLooks: 0,
       haunted: faults.has('haunted'),
       bootNext: false,
+      certificates: [],
+      verifies: false,
     })),
     boot: { target: 'None', enabled: 'Disabled', mode: faults.has('legacy') ? 'Legacy' : 'UEFI' },
     serverBoot: { once: 'Enabled', first: 'Normal' },

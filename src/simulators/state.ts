@@ -18,6 +18,9 @@ export interface SlotState {
   attachLooks: number
   /** iLO: this slot is started at the next reset. */
   bootNext: boolean
+  /** In the order they came. */
+  readonly certificates: string[]
+  verifies: boolean
 }
 
 /** Everything one simulated BMC remembers. */

@@ -187,7 +187,7 @@ async function fetched(test: TestMedium, fetchMs: number, signal: AbortSignal): 
 }
 
 function learned(bmc: Checkup): Finding {
-  const { insert, bootSlot, taskSlot, bootTarget } = bmc.learned()
+  const { insert, bootSlot, taskSlot, bootTarget, refusesVerify } = bmc.learned()
   if (insert === null && bootTarget === null) {
     return skipped('learned', 'nothing yet about this model and firmware')
   }
@@ -197,6 +197,7 @@ function learned(bmc: Checkup): Finding {
       ? undefined
       : `boot slot ${bootSlot}, ${taskSlot === null ? 'one medium' : `task slot ${taskSlot}`}`,
     bootTarget === null ? undefined : `boot by ${bootTarget}`,
+    refusesVerify ? 'media without a look at their certificate' : undefined,
   ]
   return ok('learned', `${facts.filter((fact) => fact !== undefined).join('; ')} worked on this model and firmware`)
 }

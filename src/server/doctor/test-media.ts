@@ -29,7 +29,7 @@ export const TEST_MEDIUM_NAME = 'doctor.iso'
 const MAX_REQUESTS = 100
 const TEXT = 'A medium of provisioner server doctor. It holds nothing and can be ejected.\n'
 
-export function testMedia(mediaUrl: string, plainOrigin?: string): TestMedia {
+export function testMedia(mediaUrl: string, more: Pick<MediumUrl, 'plainOrigin' | 'caPem'> = {}): TestMedia {
   const open = new Map<string, TestMedium>()
   return {
     find: (token) => open.get(token),
@@ -38,7 +38,7 @@ export function testMedia(mediaUrl: string, plainOrigin?: string): TestMedia {
       const requests: string[] = []
       const medium: TestMedium = {
         url: `${mediaUrl}/media/${token}/${TEST_MEDIUM_NAME}`,
-        plainOrigin,
+        ...more,
         medium: planMedium(planOf(token)),
         requests,
         seen: (method) => void (requests.length < MAX_REQUESTS && requests.push(method)),

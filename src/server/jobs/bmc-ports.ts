@@ -20,10 +20,12 @@ export interface MediaUrls {
   readonly combined?: string
   /** The same media by plain HTTP: what stands in place of scheme, host and port. */
   readonly plainOrigin?: string | undefined
+  /** The controller's own CA, with which a BMC can verify the certificate of HTTPS. */
+  readonly caPem?: string | undefined
 }
 
 /** One medium, as `MediaUrls` has three. */
-export interface MediumUrl extends Pick<MediaUrls, 'plainOrigin'> {
+export interface MediumUrl extends Pick<MediaUrls, 'plainOrigin' | 'caPem'> {
   readonly url: string
 }
 
@@ -49,11 +51,14 @@ export type RedfishStep =
   | 'cleanup.unmount'
   | 'cleanup.reset'
 
+/** Told of each part of a mount as it begins, and of what an operator should know of it: then with a note. */
+export type OnMount = (step: RedfishStep, note?: string) => unknown
+
 /** One server's BMC, logged in. Every method may be repeated: it reads the present state, then changes what differs. */
 export interface Bmc {
   facts(signal: AbortSignal): Promise<BmcFacts>
   /** Ejects what is in the CD slots used, inserts both media, and checks that they are in. */
-  insertMedia(media: MediaUrls, onStep: (step: RedfishStep) => void, signal: AbortSignal): Promise<void>
+  insertMedia(media: MediaUrls, onStep: OnMount, signal: AbortSignal): Promise<void>
   /** Empties the slots whose image is one of ours. */
   ejectMedia(signal: AbortSignal): Promise<void>
   /** The next boot is from the virtual CD, once, by UEFI. */
@@ -78,6 +83,8 @@ export interface LearnedProfile {
   readonly taskSlot: string | null
   /** `Cd`, `UefiUsbCd`; or the vendor's own way: `dell-import`, `hp-slot`. */
   readonly bootTarget: string | null
+  /** The certificate of media is not verified: it was refused, or the medium was with it. */
+  readonly refusesVerify?: true
 }
 
 export const NOTHING_LEARNED: LearnedProfile = { insert: null, bootSlot: null, taskSlot: null, bootTarget: null }

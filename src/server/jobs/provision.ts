@@ -1,6 +1,6 @@
 import { errorText, isAppError } from '../../shared/errors.ts'
 import { retry, withTimeout } from '../../shared/time.ts'
-import type { Bmc, BmcFacts } from './bmc-ports.ts'
+import type { Bmc, BmcFacts, OnMount } from './bmc-ports.ts'
 import { mayPass, patientWith, withBmc, withReadyBmc } from './bmc-session.ts'
 import { webhookBudget } from './budgets.ts'
 import type { HeldDeps } from './deps.ts'
@@ -89,7 +89,11 @@ async function mountAndStart(
   const mounting = await deps.record.enter(job.id, 'mounting', media)
   if (mounting.status !== 'provisioning' || mounting.phase !== 'mounting') return
   deps.assertHeld()
-  await bmc.insertMedia(deps.media.urls(job), (name) => (stage.step = name), stage.limit)
+  const onStep: OnMount = async (step, note) => {
+    stage.step = step
+    if (note !== undefined) await deps.note(job.id, 'bmc', note)
+  }
+  await bmc.insertMedia(deps.media.urls(job), onStep, stage.limit)
   stage.step = 'redfish.boot-override'
   await bmc.bootOnceFromCd(stage.limit)
   enterReset(stage, signal, deps.budgets)

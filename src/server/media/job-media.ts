@@ -18,6 +18,8 @@ export interface Endpoints {
   readonly mediaUrl: string
   /** The same for BMCs that take no HTTPS. */
   readonly plainMediaUrl?: string | undefined
+  /** The controller's own CA, when it signed what BMCs fetch media by. */
+  readonly mediaCaPem?: string | undefined
   /** What the maintenance OS must trust; null on plain HTTP. */
   readonly caPem: string | null
 }
@@ -54,6 +56,7 @@ export function jobMedia(deps: JobMediaDeps): TaskPlans {
       task: `${deps.endpoints.mediaUrl}/media/${mediaToken}/task.iso`,
       combined: `${deps.endpoints.mediaUrl}/media/${mediaToken}/combined.iso`,
       plainOrigin: deps.endpoints.plainMediaUrl,
+      caPem: deps.endpoints.mediaCaPem,
     }),
   }
 }

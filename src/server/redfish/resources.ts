@@ -5,6 +5,7 @@ export interface ServiceRoot {
   readonly vendor: string | undefined
   readonly systems: string | undefined
   readonly managers: string | undefined
+  readonly certificateService: string | undefined
 }
 
 export interface Action {
@@ -72,12 +73,19 @@ export interface Slot {
   readonly control: Action | undefined
   /** TransferProtocolType, as far as the BMC lists its values. */
   readonly protocols: readonly string[] | undefined
+  /** Whom it trusts, and whether it asks (VirtualMedia 1.4.0); both or nothing. */
+  readonly trust: { readonly certificates: string; readonly verifies: boolean } | undefined
   /** The slot is changed by PATCH (Lenovo XCC). */
   readonly patchable: boolean
 }
 
 export function parseServiceRoot({ body }: Resource): ServiceRoot {
-  return { vendor: textAt(body, 'Vendor'), systems: linkAt(body, 'Systems'), managers: linkAt(body, 'Managers') }
+  return {
+    vendor: textAt(body, 'Vendor'),
+    systems: linkAt(body, 'Systems'),
+    managers: linkAt(body, 'Managers'),
+    certificateService: linkAt(body, 'CertificateService'),
+  }
 }
 
 /** Links of a collection's members, in the BMC's order, which means nothing. */
@@ -148,8 +156,19 @@ export function parseSlot(resource: Resource): Slot {
     control: controlAction(body),
     protocols:
       insert?.allowable('TransferProtocolType') ?? textsAt(body, 'TransferProtocolType@Redfish.AllowableValues'),
+    trust: parseTrust(body),
     patchable: allow.includes('PATCH'),
   }
+}
+
+function parseTrust(body: unknown): Slot['trust'] {
+  const [certificates, verifies] = [linkAt(body, 'Certificates'), flagAt(body, 'VerifyCertificate')]
+  return certificates === undefined || verifies === undefined ? undefined : { certificates, verifies }
+}
+
+/** The action of CertificateService that puts a certificate in the place of another. */
+export function parseReplaceCertificate({ body }: Resource): Action | undefined {
+  return parseAction(body, '#CertificateService.ReplaceCertificate')
 }
 
 /** Allowed values of one parameter of an ActionInfo resource. */

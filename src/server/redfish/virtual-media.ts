@@ -1,6 +1,6 @@
 import { AppError, isAppError } from '../../shared/errors.ts'
 import { sleep } from '../../shared/time.ts'
-import type { MediaUrls, MediumUrl, RedfishStep } from '../jobs/bmc-ports.ts'
+import type { MediaUrls, MediumUrl, OnMount, RedfishStep } from '../jobs/bmc-ports.ts'
 import { isOk } from './answer.ts'
 import type { RedfishClient } from './client.ts'
 import { type Discovery, readSlots } from './discover.ts'
@@ -10,11 +10,12 @@ import { schemeTrouble, urlFor } from './medium-url.ts'
 import type { Slot } from './resources.ts'
 import { chooseSlots, compareIds, isCd, isEmpty, isOurs, isUsable, mayBeOurs } from './slots.ts'
 import type { Timing } from './timing.ts'
+import { type HowToInsert, trustedInsert } from './trusted-insert.ts'
 
 export interface VirtualMedia {
   /** Every slot there is, switched on first where they can be off. */
   slots(signal: AbortSignal): Promise<readonly Slot[]>
-  insertBoth(media: MediaUrls, onStep: (step: RedfishStep) => void, signal: AbortSignal): Promise<void>
+  insertBoth(media: MediaUrls, onStep: OnMount, signal: AbortSignal): Promise<void>
   /** Media of somebody else that one medium of ours would take the place of. */
   foreign(signal: AbortSignal): Promise<readonly Slot[]>
   /** One medium into the slot that boots, or another that holds nobody else's; gives the slot's id and what it was given. */
@@ -40,6 +41,7 @@ export function createVirtualMedia(
   timing: Timing,
 ): VirtualMedia {
   const drive = createDrive(client, discovery, learning, timing)
+  const insert = trustedInsert(client, discovery, drive, learning)
 
   async function slotsNow(signal: AbortSignal): Promise<readonly Slot[]> {
     const slots = await readSlots(client, discovery, signal)
@@ -54,16 +56,15 @@ export function createVirtualMedia(
   async function insertIntoOne(
     slots: readonly Slot[],
     medium: MediumUrl,
+    how: HowToInsert,
     signal: AbortSignal,
-    frees = true,
   ): Promise<Taken> {
     const refusals: AppError[] = []
     for (const slot of slots) {
       if (refusals.length > 0 && !isEmpty(slot)) await drive.eject(slot, signal)
-      const url = urlFor(slot, medium, discovery.quirks)
-      const refusal = await drive.insert(slot, url, frees, signal)
+      const refusal = await insert(slot, medium, how, signal)
       if (refusal === undefined) return { slot, isUsual: refusals.every(isAbsent) }
-      const trouble = schemeTrouble(slot, url, discovery.quirks)
+      const trouble = schemeTrouble(slot, urlFor(slot, medium, discovery.quirks), discovery.quirks)
       refusals.push(trouble === undefined ? refusal : wrongScheme(trouble, refusal))
     }
     throw combined(refusals, discovery)
@@ -79,20 +80,22 @@ export function createVirtualMedia(
     return slots.filter((slot) => isUsable(slot) && !isEmpty(slot) && isIt(slot))
   }
 
-  async function insertTogether(slots: readonly Slot[], { combined, plainOrigin }: MediaUrls, signal: AbortSignal) {
+  async function insertTogether(slots: readonly Slot[], media: MediaUrls, how: HowToInsert, signal: AbortSignal) {
+    const { combined } = media
     if (combined === undefined) {
       const [slot] = slots
       throw new AppError('redfish-unsupported', `Cannot mount two media: the BMC has one usable slot, ${slot?.id}`)
     }
-    return insertIntoOne(slots, { url: combined, plainOrigin }, signal)
+    return insertIntoOne(slots, { ...media, url: combined }, how, signal)
   }
 
   return {
     slots: slotsNow,
 
     async insertBoth(media, onStep, signal) {
-      const { maintenance, plainOrigin } = media
-      onStep('redfish.mount.maintenance')
+      let step: RedfishStep = 'redfish.mount.maintenance'
+      const how: HowToInsert = { frees: true, note: (message) => onStep(step, message) }
+      await onStep(step)
       const slots = await slotsNow(signal)
       const choice = choose(slots)
       await makeRoom(slots, [choice.boot[0], choice.task[0]], signal)
@@ -100,19 +103,20 @@ export function createVirtualMedia(
       const oneOnly = discovery.quirks.oneMedium || choice.task.length === 0 || (bootSlot !== null && taskSlot === null)
       const learnOne = ({ slot: { id }, isUsual }: Taken) =>
         isUsual ? learning.keep({ bootSlot: id, taskSlot: null }) : undefined
-      if (oneOnly) return learnOne(await insertTogether(choice.boot, media, signal))
+      if (oneOnly) return learnOne(await insertTogether(choice.boot, media, how, signal))
 
-      const boot = await insertIntoOne(choice.boot, { url: maintenance, plainOrigin }, signal)
-      onStep('redfish.mount.task')
+      const boot = await insertIntoOne(choice.boot, { ...media, url: media.maintenance }, how, signal)
+      step = 'redfish.mount.task'
+      await onStep(step)
       try {
         const left = taskSlots(choice.task, boot.slot)
-        const task = await insertIntoOne(left, { url: media.task, plainOrigin }, signal)
+        const task = await insertIntoOne(left, { ...media, url: media.task }, how, signal)
         if (boot.isUsual && task.isUsual) await learning.keep({ bootSlot: boot.slot.id, taskSlot: task.slot.id })
       } catch (error) {
         // "A lot of hardware does not allow two virtual media at the same time", and does not say so before.
         if (!isAppError(error) || media.combined === undefined) throw error
         await drive.eject(boot.slot, signal)
-        await insertTogether([boot.slot], media, signal)
+        await insertTogether([boot.slot], media, how, signal)
         await learnOne(boot)
       }
     },
@@ -129,7 +133,7 @@ export function createVirtualMedia(
       await makeRoom(slots, [boot[0]], signal)
       const free = boot.filter((slot) => isEmpty(slot) || isOurs(slot))
       // What somebody else has in there stays.
-      const { slot } = await insertIntoOne(free, medium, signal, false)
+      const { slot } = await insertIntoOne(free, medium, { frees: false, note: () => undefined }, signal)
       return { slot: slot.id, url: urlFor(slot, medium, discovery.quirks) }
     },
 

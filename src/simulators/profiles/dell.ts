@@ -105,6 +105,7 @@ export const DELL: readonly Profile[] = [
       ],
       together: 2,
       attachLooks: 2,
+      certificates: 1,
     },
     boot: {
       targets: TARGETS,

@@ -76,5 +76,6 @@ export const HPE: readonly Profile[] = [
     title: 'HPE iLO 6',
     system: { ...ILO.system, model: 'ProLiant DL360 Gen11' },
     manager: { path: '/redfish/v1/Managers/1', model: 'iLO 6', firmware: 'iLO 6 v1.62', postState: true },
+    media: { ...ILO.media, certificates: 4 },
   },
 ]

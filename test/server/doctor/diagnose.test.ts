@@ -33,7 +33,7 @@ async function openMedia(url?: string, beside = false) {
     http.close()
   })
   const plain = `http://127.0.0.1:${(http.address() as AddressInfo).port}`
-  const media = testMedia(url ?? plain, beside ? plain : undefined)
+  const media = testMedia(url ?? plain, { plainOrigin: beside ? plain : undefined })
   mount(app, TEST_MEDIUM_ENDPOINTS, testMediumHandlers({ testMedia: media }), NO_GATE)
   return media
 }
@@ -235,6 +235,7 @@ const SEEN: Readonly<Record<Fault, string | undefined>> = {
   legacy: undefined,
   flips: undefined,
   'pending-job': undefined,
+  distrusts: undefined,
   'wrong-clock': 'clock warning',
   'wrong-serial': 'identity failed',
   fails: undefined,

@@ -29,6 +29,7 @@ test('the service roots lead to systems and managers', () => {
     vendor: 'Dell',
     systems: '/redfish/v1/Systems',
     managers: '/redfish/v1/Managers',
+    certificateService: '/redfish/v1/CertificateService',
   })
   expect(parseServiceRoot(recorded('ilo5', '/redfish/v1')).vendor).toBe('HPE')
   expect(parseMembers(recorded('idrac9', '/redfish/v1/Systems'))).toEqual(['/redfish/v1/Systems/System.Embedded.1'])

@@ -1,0 +1,87 @@
+import { X509Certificate } from 'node:crypto'
+import { answerText, isOk, type RedfishAnswer } from './answer.ts'
+import type { RedfishClient } from './client.ts'
+import { at } from './json.ts'
+import { parseMembers, parseReplaceCertificate, parseSlot, type ServiceRoot, type Slot } from './resources.ts'
+
+/** What came of telling a slot to verify: nothing was changed, it was switched on, or the BMC refused, in its words. */
+export type Verifying =
+  | { readonly state: 'as-before' }
+  | { readonly state: 'on'; takeBack(signal: AbortSignal): Promise<void> }
+  | { readonly state: 'refused'; readonly words: string }
+
+/** Slots have one or a few certificates; a list without end is not read. */
+const MAX_CERTIFICATES = 8
+
+/**
+ * Gives the slot our CA, and lets it verify with it (VirtualMedia 1.4.0: Certificates, VerifyCertificate). Before the insert:
+ * an iLO freezes a slot that holds a medium.
+ */
+export async function verifyMedia(
+  client: RedfishClient,
+  root: ServiceRoot,
+  { resource: { path }, trust }: Slot,
+  caPem: string,
+  signal: AbortSignal,
+): Promise<Verifying> {
+  if (trust === undefined) return { state: 'as-before' }
+  const refusal = await giveCa(client, root, trust.certificates, caPem, signal)
+  if (trust.verifies) return { state: 'as-before' }
+  if (refusal !== undefined) return { state: 'refused', words: answerText(refusal) }
+  // Its entity tag may be another one with the certificate.
+  const switchTo = async (value: boolean, within: AbortSignal) => {
+    const now = parseSlot(await client.get(path, within))
+    return client.patch(now.resource, { VerifyCertificate: value }, within)
+  }
+  const answer = await switchTo(true, signal)
+  if (!isOk(answer)) return { state: 'refused', words: answerText(answer) }
+  return { state: 'on', takeBack: async (within) => void (await switchTo(false, within)) }
+}
+
+/** The refusal, or undefined when the CA is there. */
+async function giveCa(
+  client: RedfishClient,
+  root: ServiceRoot,
+  collection: string,
+  caPem: string,
+  signal: AbortSignal,
+): Promise<RedfishAnswer | undefined> {
+  const links = parseMembers(await client.get(collection, signal)).slice(0, MAX_CERTIFICATES)
+  const present = await Array.fromAsync(links, (link) => certificateAt(client, link, signal))
+  if (present.some(({ pem }) => bare(pem) === bare(caPem))) return undefined
+  const given = { CertificateString: caPem, CertificateType: 'PEM' }
+  const added = await client.post(collection, given, signal)
+  if (isOk(added)) return undefined
+  // No place is left: a CA of ours from before it was made anew gives way, and no other.
+  const former = present.find(({ pem }) => subjectOf(pem) === subjectOf(caPem))
+  const replace = former && (await replaceTarget(client, root, signal))
+  if (former === undefined || replace === undefined) return added
+  const where = { CertificateUri: { '@odata.id': former.link } }
+  const replaced = await client.post(replace, { ...given, ...where }, signal)
+  return isOk(replaced) ? undefined : replaced
+}
+
+async function certificateAt(client: RedfishClient, link: string, signal: AbortSignal) {
+  const resource = await client.find(link, signal)
+  const pem = at(resource?.body, 'CertificateString')
+  return { link, pem: typeof pem === 'string' ? pem : '' }
+}
+
+async function replaceTarget(client: RedfishClient, root: ServiceRoot, signal: AbortSignal) {
+  const service = root.certificateService && (await client.find(root.certificateService, signal))
+  return service ? parseReplaceCertificate(service)?.target : undefined
+}
+
+/** BMCs break lines as they like. */
+function bare(pem: string): string {
+  return pem.replace(/-----[^-]+-----|\s/g, '')
+}
+
+function subjectOf(pem: string): string | undefined {
+  try {
+    return new X509Certificate(pem).subject
+  } catch {
+    // Not every BMC shows what it stores.
+    return undefined
+  }
+}

@@ -1,0 +1,96 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { bmcConnector } from '../../src/server/redfish/bmc.ts'
+import { openDatabase } from '../../src/server/store/database.ts'
+import { sqliteLearnedProfiles } from '../../src/server/store/profiles.ts'
+import { systemClock } from '../../src/shared/time.ts'
+import { loadOrCreateTls } from '../../src/shared/tls.ts'
+import { never } from '../server/redfish/connected.ts'
+import { ACCOUNT, changes, QUICK, type Simulated, simulated } from './simulated.ts'
+
+const of = (name: string) => `https://192.0.2.1:8443/media/tok-1/${name}.iso`
+const MEDIA = { maintenance: of('maintenance'), task: of('task'), combined: of('combined') }
+
+/** A CA as the controller makes itself one. */
+async function newCa(): Promise<string> {
+  const directory = mkdtempSync(join(tmpdir(), 'ca-'))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  return (await loadOrCreateTls(directory, ['192.0.2.1'], systemClock)).ca ?? ''
+}
+
+const profilesOf = () => sqliteLearnedProfiles(openDatabase(':memory:'), systemClock)
+
+/** Mounts and ejects as a job does; gives the notes of its history. */
+async function mount({ address }: Simulated, caPem: string | undefined, profiles = profilesOf()): Promise<string[]> {
+  const notes: string[] = []
+  const bmc = await bmcConnector(QUICK, profiles)(address, never)
+  try {
+    const note = (_: string, text?: string) => void (text !== undefined && notes.push(text))
+    await bmc.insertMedia({ ...MEDIA, caPem }, note, never)
+    await bmc.ejectMedia(never)
+    return notes
+  } finally {
+    await bmc.close()
+  }
+}
+
+const aboutTrust = ({ simulator }: Simulated) => changes(simulator).filter((call) => /[Cc]ertificate/.test(call))
+
+test.for(['idrac10', 'ilo6'])('%s: each slot gets our CA once, and verifies with it from then on', async (name) => {
+  const found = await simulated(name)
+  const ca = await newCa()
+  expect(await mount(found, ca)).toEqual([])
+  const trust = found.simulator.trust()
+  for (const { certificates, verifies } of Object.values(trust)) expect([certificates, verifies]).toEqual([[ca], true])
+  const told = aboutTrust(found).length
+  await mount(found, ca)
+  expect(aboutTrust(found)).toHaveLength(told)
+})
+
+test('nothing is told to a slot without a store, nor of media that our CA did not sign', async () => {
+  const plain = await simulated('idrac9')
+  await mount(plain, await newCa())
+  const other = await simulated('idrac10')
+  await mount(other, undefined)
+  expect([...aboutTrust(plain), ...aboutTrust(other)]).toEqual([])
+})
+
+test('a BMC that refuses what it verifies gets its media as before, which is noted and known of its kind', async () => {
+  const profiles = profilesOf()
+  const ca = await newCa()
+  const found = await simulated('idrac10+distrusts')
+  const [note, ...more] = await mount(found, ca, profiles)
+  expect(note).toMatch(/^slot 1 does not verify the certificate of media: .*certificate verification failed/)
+  expect(note).not.toContain('tok-1')
+  expect(more).toEqual([])
+  expect(Object.values(found.simulator.trust()).map(({ verifies }) => verifies)).toEqual([false, false])
+  const next = await simulated('idrac10+distrusts')
+  expect(await mount(next, ca, profiles)).toEqual([])
+  expect(aboutTrust(next)).toEqual([])
+})
+
+test('a medium that is refused for another reason says nothing about certificates', async () => {
+  const profiles = profilesOf()
+  const found = await simulated('idrac10+no-route')
+  await expect(mount(found, await newCa(), profiles)).rejects.toThrow('no route to host')
+  expect(Object.values(found.simulator.trust()).some(({ verifies }) => verifies)).toBe(false)
+  expect((await profiles.find('Dell PowerEdge R770', '1.20.50.50'))?.refusesVerify).toBeUndefined()
+})
+
+test('in a full store our CA takes the place of one we had before, and of no other', async () => {
+  const found = await simulated('idrac10')
+  const [before, now] = [await newCa(), await newCa()]
+  await mount(found, before)
+  expect(await mount(found, now)).toEqual([])
+  expect(found.simulator.trust()['1']).toEqual({ certificates: [now], verifies: true })
+
+  const other = await simulated('idrac10')
+  const store = '/redfish/v1/Systems/System.Embedded.1/VirtualMedia/1/Certificates'
+  const basic = Buffer.from(`${ACCOUNT.username}:${ACCOUNT.password}`).toString('base64')
+  const body = JSON.stringify({ CertificateString: 'of the operator', CertificateType: 'PEM' })
+  await fetch(other.simulator.url + store, { method: 'POST', headers: { authorization: `Basic ${basic}` }, body })
+  expect(await mount(other, now)).toEqual([expect.stringMatching(/^slot 1 does not .*The store is full/)])
+  expect(other.simulator.trust()['1']).toEqual({ certificates: ['of the operator'], verifies: false })
+})
