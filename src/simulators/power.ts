@@ -31,6 +31,7 @@ export function reset(type: string, state: BmcState): Reply {
   state.left.set('power', 1)
   if (on) {
     machine.stop()
+    state.left.set('post', 0)
     state.left.set('conflict', power.conflictsAfterOff ?? 0)
   } else {
     runScheduledJobs(state)

@@ -56,6 +56,8 @@ export type OnMount = (step: RedfishStep, note?: string) => unknown
 
 /** One server's BMC, logged in. Every method may be repeated: it reads the present state, then changes what differs. */
 export interface Bmc {
+  /** Takes boot settings reliably from a server that is off alone: iLO freezes them during POST. */
+  readonly armsWhenOff: boolean
   facts(signal: AbortSignal): Promise<BmcFacts>
   /** Ejects what is in the CD slots used, inserts both media, and checks that they are in. */
   insertMedia(media: MediaUrls, onStep: OnMount, signal: AbortSignal): Promise<void>

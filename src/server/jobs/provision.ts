@@ -94,14 +94,14 @@ async function mountAndStart(
     if (note !== undefined) await deps.note(job.id, 'bmc', note)
   }
   await bmc.insertMedia(deps.media.urls(job), onStep, stage.limit)
+  if (bmc.armsWhenOff) {
+    stage.step = 'redfish.reset'
+    if (!(await switchOff(job, bmc, deps, stage.limit))) return
+  }
   stage.step = 'redfish.boot-override'
   await bmc.bootOnceFromCd(stage.limit)
   enterReset(stage, signal, deps.budgets)
-  const before = await deps.jobs.find(job.id)
-  // Whoever else was faster has started the server: it is not switched off under the maintenance OS.
-  if (before?.status !== 'provisioning' || isBooted(before)) return
-  deps.assertHeld()
-  await bmc.powerOff(stage.limit)
+  if (!(await switchOff(job, bmc, deps, stage.limit))) return
   const booting = await deps.record.starting(job.id, newDeadline(job, deps))
   if (booting.status !== 'provisioning' || booting.phase !== 'booting') return
   deps.assertHeld()
@@ -112,6 +112,15 @@ async function mountAndStart(
     await deps.note(job.id, 'note', `the server is not switched on, trying on: ${errorText(error)}`)
     return { isOn: 'the server is on, so the job waits on', isOff: undefined, error }
   }
+}
+
+/** False when whoever else was faster has started the server: it is not switched off under the maintenance OS. */
+async function switchOff(job: Job, bmc: Bmc, deps: HeldDeps, signal: AbortSignal): Promise<boolean> {
+  const before = await deps.jobs.find(job.id)
+  if (before?.status !== 'provisioning' || isBooted(before)) return false
+  deps.assertHeld()
+  await bmc.powerOff(signal)
+  return true
 }
 
 /** Why a server that is to start is looked at once more, and what is noted of how it was found. */

@@ -27,6 +27,7 @@ export function bmcConnector(timing: Timing, profiles?: LearnedProfiles): Connec
   return async (address, signal) => {
     const { discovery, media, boot, power, close } = await openBmc(address, timing, profiles, signal)
     const bmc: Bmc = {
+      armsWhenOff: discovery.quirks.armsWhenOff,
       facts: async () => factsOf(discovery),
       insertMedia: media.insertBoth,
       ejectMedia: media.ejectOurs,

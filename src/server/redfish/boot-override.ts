@@ -29,6 +29,12 @@ const CD_TARGET = /cd/i
 /** The other object takes the property: iDRAC, and AMI's `OperationSupportedInFutureStateURI`. */
 const ELSEWHERE = /(PropertyNotWritable|OperationSupportedInFutureStateURI)$/
 
+/** Refusals that another change may be spared. */
+const TELLS_OF_CHANGE = [400, 405, 409, 415, 422, 500, 501]
+
+/** HPE: nothing is changed now, whatever it is. */
+const IN_POST = /UnableToModifyDuringSystemPOST$/
+
 /** BootSourceOverride of ComputerSystem (DSP0268 ComputerSystem, Boot). */
 export function standardOverride(client: RedfishClient, discovery: Discovery): BootMethodPart {
   const { system, quirks } = discovery
@@ -51,7 +57,7 @@ export function standardOverride(client: RedfishClient, discovery: Discovery): B
     for (const wanted of ladder) {
       answer = await apply(client, await read(signal), wanted, (task) => scheduled.add(task), signal)
       if (isOk(answer)) return
-      if (![400, 405, 409, 415, 422, 500, 501].includes(answer.status)) break
+      if (!TELLS_OF_CHANGE.includes(answer.status) || hasMessage(answer.messages, IN_POST)) break
     }
     for (const task of scheduled) await deleteDellJob(client, discovery, task, signal)
     if (answer !== undefined) throw refused(what, answer)

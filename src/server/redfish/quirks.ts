@@ -11,6 +11,8 @@ export interface Quirks {
   readonly fullBootPayload: boolean
   /** Once a system has run, leave a boot override that was not used up: a change after the OS wrote NVRAM does harm. */
   readonly keepBootOverride: boolean
+  /** Boot settings are refused during POST, which may end at a prompt: they are made while the server is off. */
+  readonly armsWhenOff: boolean
   /** After the server is off, this long until it takes the next order, in milliseconds. */
   readonly afterOffMs: number
   /** The property of ComputerSystem that DMI shows as the system's serial number. */
@@ -32,6 +34,7 @@ export const STANDARD: Quirks = {
   bootOnce: ['override'],
   fullBootPayload: false,
   keepBootOverride: false,
+  armsWhenOff: false,
   afterOffMs: 0,
   serialProperty: 'SerialNumber',
   oneMedium: false,
@@ -84,12 +87,12 @@ export const QUIRKS: readonly QuirkRow[] = [
   {
     match: /^hp/i,
     bmc: /^iLO 4/,
-    quirks: { bootOnce: ['hp-slot', 'override'] },
+    quirks: { bootOnce: ['hp-slot', 'override'], armsWhenOff: true },
     seen: 'HPE iLO 4: the slot itself is told to be booted',
   },
   {
     match: /^hp/i,
-    quirks: { bootOnce: ['override', 'hp-slot'] },
+    quirks: { bootOnce: ['override', 'hp-slot'], armsWhenOff: true },
     seen: "HPE's own example: BootOnNextServerReset after the insert",
   },
   {

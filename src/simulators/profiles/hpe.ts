@@ -49,7 +49,8 @@ const ILO: Omit<Profile, 'name' | 'title' | 'manager'> = {
     eject: 'object',
   },
   boot: { targets: TARGETS, virtualCd: ['Cd'], slots: ['2'] },
-  power: { resets: RESETS, postLooks: 2 },
+  // It waits at a prompt.
+  power: { resets: RESETS, postLooks: 50 },
 }
 
 /** HPE, from the oldest to the newest. */

@@ -48,6 +48,18 @@ test('a job boots the maintenance OS once, waits for its report, and leaves the 
   )
 })
 
+test('a BMC that takes boot settings while the server is off alone gets them then', async () => {
+  Object.assign(core.machine, { armsWhenOff: true, power: 'on' })
+  const job = await core.create()
+  core.machine.onBoot = () => void core.record.apply(job.id, { type: 'reported-success' })
+  const worker = core.run()
+  const done = await core.until(job.id, ({ status }) => status === 'complete')
+  worker.kill()
+  await worker.ended
+  expect(done.outcome).toBe('success')
+  expect(core.machine.starts).toBe(2)
+})
+
 test('a reported failure keeps its step and its message, and the server stays off', async () => {
   const job = await core.create()
   const report = { type: 'reported-failure', failedStep: 'partition.service', message: 'no such disk' } as const

@@ -9,6 +9,8 @@ export interface FakeMachine {
   power: PowerState
   media: MediaUrls | undefined
   armed: boolean
+  /** Its BMC takes boot settings while it is off alone. */
+  armsWhenOff: boolean
   /** Milliseconds until an accepted order to switch on is carried out. */
   onAfterMs: number
   /** How often it was switched on. */
@@ -30,6 +32,7 @@ export function fakeMachine(): FakeMachine {
     power: 'off',
     media: undefined,
     armed: false,
+    armsWhenOff: false,
     onAfterMs: 0,
     starts: 0,
     calls: [],
@@ -58,6 +61,7 @@ function fakeBmc(machine: FakeMachine): Bmc {
     if (machine.broken.has(name)) throw new AppError('redfish-answer', `Cannot do ${name}: the fake BMC refuses`)
   }
   return {
+    armsWhenOff: machine.armsWhenOff,
     async facts() {
       call('facts')
       return { vendor: 'Fake', model: 'Machine', firmware: '1', serial: machine.serial, uuid: undefined }
@@ -73,6 +77,7 @@ function fakeBmc(machine: FakeMachine): Bmc {
     },
     async bootOnceFromCd() {
       call('bootOnceFromCd')
+      if (machine.armsWhenOff && machine.power === 'on') throw new AppError('redfish-answer', 'Cannot arm: it is on')
       machine.armed = true
     },
     async clearBootOverride() {
