@@ -11,10 +11,11 @@ import type { CopyPlan } from '../copy-plan.ts'
 import { gather } from '../gather.ts'
 import { linksOf } from '../graph.ts'
 import { writeAt } from '../partial-file.ts'
+import { BLOCK } from '../tar/tar-fields.ts'
 import type { NamedManifest } from './index-file.ts'
 import { blobFile, indexFile, mergeEntries, OCI_LAYOUT } from './index-file.ts'
 import type { LayoutFiles } from './layout-source.ts'
-import { BLOCK, decodeHeader, decodePax, encodeHeader, padded } from './tar-header.ts'
+import { decodeHeader, decodePax, encodeHeader, padded } from './tar-header.ts'
 
 /** Names and pax records are small; more than this is no layout. */
 const MAX_HEADER_BYTES = 1 << 20
@@ -77,7 +78,7 @@ async function scan(file: FileHandle, name: string): Promise<Map<string, Place>>
     if (entry.type === 'pax' || entry.type === 'gnu-long-name') {
       if (size > MAX_HEADER_BYTES) throw new AppError('layout-invalid', `Cannot use ${name}: a header is too large`)
       const content = await readAt(file, offset, size)
-      named = entry.type === 'pax' ? decodePax(content) : { path: content.toString('utf8').replace(/\0.*$/s, '') }
+      named = entry.type === 'pax' ? decodePax(content, name) : { path: content.toString('utf8').replace(/\0.*$/s, '') }
     } else if (entry.type !== 'pax-global') {
       if (entry.type === 'file') places.set((named.path ?? entry.name).replace(/^\.\//, ''), { offset, size })
       named = {}

@@ -1,7 +1,5 @@
 import { AppError } from '../../shared/errors.ts'
-
-/** POSIX.1-2017 pax "ustar Interchange Format": everything lies in blocks of 512 bytes. */
-export const BLOCK = 512
+import { BLOCK, checksum, numberAt, paddingOf, pathBytes, paxRecords, storedChecksum } from '../tar/tar-fields.ts'
 
 export interface TarEntry {
   readonly name: string
@@ -32,40 +30,30 @@ export function encodeHeader(name: string, size: number, directory = false): Buf
 
 /** Bytes that content of this size takes, with what fills its last block. */
 export function padded(size: number): number {
-  return Math.ceil(size / BLOCK) * BLOCK
+  return size + paddingOf(size)
 }
 
 /** Undefined for a block of zeros, which is the end. @throws `layout-invalid` when the block is no header */
 export function decodeHeader(header: Uint8Array, archive: string): TarEntry | undefined {
   const bytes = Buffer.from(header.buffer, header.byteOffset, BLOCK)
   if (bytes.every((byte) => byte === 0)) return undefined
-  if (checksum(bytes) !== octal(bytes.subarray(148, 156))) {
-    throw new AppError('layout-invalid', `Cannot use ${archive}: it is no tar archive, or it is damaged`)
-  }
-  const prefix = bytes.toString('latin1', 257, 262) === 'ustar' ? text(bytes.subarray(345, 500)) : ''
-  const name = text(bytes.subarray(0, 100))
+  if (checksum(bytes) !== storedChecksum(bytes)) throw unusable(archive, 'it is no tar archive, or it is damaged')
   return {
-    name: prefix === '' ? name : `${prefix}/${name}`,
-    size: sizeField(bytes.subarray(124, 136)),
+    name: pathBytes(bytes).toString(),
+    size: numberAt(bytes, 124, 12),
     type: TYPES[String.fromCharCode(bytes[156] ?? 0)] ?? 'other',
   }
 }
 
-/** `path` and `size` of a pax header's records ("pax Header Block"). */
-export function decodePax(content: Uint8Array): { readonly path?: string; readonly size?: number } {
-  const found: { path?: string; size?: number } = {}
-  const bytes = Buffer.from(content)
-  for (let at = 0; at < bytes.length; ) {
-    const space = bytes.indexOf(0x20, at)
-    const length = Number(bytes.toString('latin1', at, space))
-    if (space === -1 || !Number.isSafeInteger(length) || length <= space - at) break
-    const record = bytes.toString('utf8', space + 1, at + length - 1)
-    const equals = record.indexOf('=')
-    if (record.slice(0, equals) === 'path') found.path = record.slice(equals + 1)
-    if (record.slice(0, equals) === 'size') found.size = Number(record.slice(equals + 1))
-    at += length
-  }
-  return found
+/** `path` and `size` of a pax header's records ("pax Header Block"). @throws `layout-invalid` */
+export function decodePax(content: Buffer, archive: string): { readonly path?: string; readonly size?: number } {
+  const records = new Map(paxRecords(content, (state) => unusable(archive, state)))
+  const [path, size] = [records.get('path'), records.get('size')]
+  return { ...(path && { path: path.toString() }), ...(size && { size: Number(size.toString()) }) }
+}
+
+function unusable(archive: string, state: string): AppError {
+  return new AppError('layout-invalid', `Cannot use ${archive}: ${state}`)
 }
 
 /** Owner root, no times: the same content gives the same archive. */
@@ -96,25 +84,4 @@ function paxRecord(key: string, value: string): Buffer {
   let length = bare + String(bare).length
   length = bare + String(length).length
   return Buffer.from(`${length}${rest}`)
-}
-
-/** The sum of all bytes, with spaces where the sum itself stands. */
-function checksum(header: Uint8Array): number {
-  let sum = 0
-  for (let index = 0; index < BLOCK; index++) sum += index >= 148 && index < 156 ? 0x20 : (header[index] ?? 0)
-  return sum
-}
-
-function sizeField(field: Buffer): number {
-  return (field[0] ?? 0) & 0x80 ? Number(field.readBigUInt64BE(4)) : octal(field)
-}
-
-function octal(field: Buffer): number {
-  const digits = /[0-7]+/.exec(text(field))?.[0]
-  return digits === undefined ? 0 : Number.parseInt(digits, 8)
-}
-
-function text(field: Buffer): string {
-  const end = field.indexOf(0)
-  return field.toString('utf8', 0, end === -1 ? field.length : end)
 }

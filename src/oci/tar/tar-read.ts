@@ -3,7 +3,18 @@ import { AppError } from '../../shared/errors.ts'
 import type { ByteReader } from './byte-reader.ts'
 import { byteReader } from './byte-reader.ts'
 import type { TarHeader, TarType } from './tar-fields.ts'
-import { BLOCK, checksum, paddingOf, TYPE_FLAG } from './tar-fields.ts'
+import {
+  BLOCK,
+  checksum,
+  fieldAt,
+  numberAt,
+  paddingOf,
+  pathBytes,
+  paxRecords,
+  storedChecksum,
+  TYPE_FLAG,
+  untilNul,
+} from './tar-fields.ts'
 
 /** One file of an archive. What is not read of its content is skipped when the next one is asked for. */
 export interface TarMember {
@@ -22,9 +33,6 @@ const MAX_EXTENSION_BYTES = 8 * 1024 * 1024
 
 /** A path on Linux is not longer. */
 const MAX_PATH = 4096
-
-const NOTHING = Buffer.alloc(0)
-const SLASH = Buffer.from('/')
 
 /** GNU tar and Go write attributes under this key, in raw bytes: that is why pax records are never made text here. */
 const XATTR_PREFIX = 'SCHILY.xattr.'
@@ -49,11 +57,12 @@ export async function* readTar(chunks: AsyncIterable<Uint8Array>, name: string):
       const block = await reader.take(BLOCK)
       // An archive ends with zeros, or just ends. What follows is read: a digest is over all of it.
       if (block.length === 0 || block.every((byte) => byte === 0)) return await reader.drain()
-      if (block.length < BLOCK || checksum(block) !== octal(block, 148, 8)) throw unusable(name, 'it is no tar archive')
+      if (block.length < BLOCK || checksum(block) !== storedChecksum(block))
+        throw unusable(name, 'it is no tar archive')
       const flag = String.fromCharCode(block[156] ?? 0)
       const size = numberAt(block, 124, 12)
       if (flag === 'x' || flag === 'g') {
-        const records = paxRecords(await extension(size), name)
+        const records = paxRecords(await extension(size), (state) => unusable(name, state))
         for (const [key, value] of records) (flag === 'x' ? local : global).set(key, value)
       } else if (flag === 'L' || flag === 'K') {
         local.set(flag === 'L' ? 'path' : 'linkpath', untilNul(await extension(size)))
@@ -99,10 +108,7 @@ function bytesIn(records: ReadonlyMap<string, Buffer>): number {
 
 function headerOf(block: Buffer, flag: string, records: ReadonlyMap<string, Buffer>, name: string): TarHeader {
   const type = TYPES.get(flag)
-  const isUstar = block.toString('latin1', 257, 263) === 'ustar\0'
-  const prefix = isUstar ? field(block, 345, 155) : NOTHING
-  const own = field(block, 0, 100)
-  const path = text(records.get('path') ?? (prefix.length === 0 ? own : Buffer.concat([prefix, SLASH, own])), name)
+  const path = text(records.get('path') ?? pathBytes(block), name)
   if (type === undefined || [...records.keys()].some((key) => key.startsWith('GNU.sparse.'))) {
     throw unusable(name, `"${path}" is a kind of file that no layer has (${JSON.stringify(flag)})`)
   }
@@ -112,7 +118,7 @@ function headerOf(block: Buffer, flag: string, records: ReadonlyMap<string, Buff
     if (!Number.isSafeInteger(value) || value < 0) throw unusable(name, `the ${key} of "${path}" is no number`)
     return value
   }
-  const link = text(records.get('linkpath') ?? field(block, 157, 100), name)
+  const link = text(records.get('linkpath') ?? fieldAt(block, 157, 100), name)
   if (path.length > MAX_PATH || link.length > MAX_PATH) throw unusable(name, 'a path in it is too long')
   return {
     path,
@@ -134,46 +140,10 @@ function xattrsOf(records: ReadonlyMap<string, Buffer>): Map<string, Buffer> {
   return found
 }
 
-/** `LENGTH KEY=VALUE\n`, the length counting the whole record (POSIX.1-2017 "pax Extended Header"). */
-function* paxRecords(bytes: Buffer, name: string): Generator<readonly [string, Buffer]> {
-  for (let at = 0; at < bytes.length; ) {
-    const space = bytes.indexOf(0x20, at)
-    const length = Number(bytes.toString('latin1', at, space))
-    const equals = bytes.indexOf(0x3d, space)
-    const isWhole =
-      Number.isSafeInteger(length) && space < equals && equals < at + length && at + length <= bytes.length
-    if (space === -1 || !isWhole) throw unusable(name, 'a pax record in it is broken')
-    yield [bytes.toString('utf8', space + 1, equals), bytes.subarray(equals + 1, at + length - 1)]
-    at += length
-  }
-}
-
-/** Octal digits, or base 256 when the first bit is set (GNU tar). */
-function numberAt(block: Buffer, at: number, length: number): number {
-  if (((block[at] ?? 0) & 0x80) === 0) return octal(block, at, length)
-  let value = (block[at] ?? 0) & 0x7f
-  for (let index = at + 1; index < at + length; index++) value = value * 256 + (block[index] ?? 0)
-  return value
-}
-
-function octal(block: Buffer, at: number, length: number): number {
-  const digits = /[0-7]+/.exec(block.toString('latin1', at, at + length))?.[0]
-  return digits === undefined ? 0 : Number.parseInt(digits, 8)
-}
-
-function field(block: Buffer, at: number, length: number): Buffer {
-  return untilNul(block.subarray(at, at + length))
-}
-
 /** Bytes that are no text would become other bytes on the way, and two names perhaps the same. */
 function text(bytes: Buffer, name: string): string {
   if (!isUtf8(bytes)) throw unusable(name, `"${bytes.toString('utf8', 0, 200)}" in it is not UTF-8`)
   return bytes.toString()
-}
-
-function untilNul(bytes: Buffer): Buffer {
-  const end = bytes.indexOf(0)
-  return end === -1 ? bytes : bytes.subarray(0, end)
 }
 
 function unusable(name: string, state: string): AppError {

@@ -39,11 +39,26 @@ test('the name of a sha512 blob needs a pax record', () => {
   const bytes = encodeHeader(name, 7)
   const pax = decodeHeader(bytes, 'x')
   expect(pax).toMatchObject({ type: 'pax', size: 151 })
-  expect(decodePax(bytes.subarray(512, 512 + 151))).toEqual({ path: name })
+  expect(decodePax(bytes.subarray(512, 512 + 151), 'x')).toEqual({ path: name })
   expect(decodeHeader(bytes.subarray(512 + padded(151)), 'x')).toMatchObject({ size: 7, type: 'file' })
 })
 
 test('zeros are the end, anything else without a checksum is refused', () => {
   expect(decodeHeader(Buffer.alloc(512), 'x')).toBeUndefined()
   expect(() => decodeHeader(Buffer.alloc(512, 1), 'x')).toThrow(expect.objectContaining({ code: 'layout-invalid' }))
+})
+
+test('a pax record that is broken is refused, not passed over', () => {
+  expect(() => decodePax(Buffer.from('12 path=abc\n99 size=1\n'), 'x')).toThrow(
+    expect.objectContaining({ code: 'layout-invalid' }),
+  )
+})
+
+test('times of the GNU format are no part of a name', () => {
+  const header = encodeHeader('oci-layout', 30)
+  header.write('ustar  \0', 257, 'latin1')
+  header.write('15000000000\0', 345, 'latin1')
+  const sum = header.fill(' ', 148, 156).reduce((total, byte) => total + byte, 0)
+  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1')
+  expect(decodeHeader(header, 'x')).toEqual({ name: 'oci-layout', size: 30, type: 'file' })
 })
