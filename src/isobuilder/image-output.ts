@@ -1,6 +1,7 @@
 import { constants } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { open } from 'node:fs/promises'
+import { seenLater } from '../shared/time.ts'
 
 /** Direct I/O wants offset, length and memory to be multiples of the sector of the disk; none has larger ones. */
 const ALIGNMENT = 4096
@@ -58,12 +59,6 @@ export async function imageOutput(file: FileHandle): Promise<ImageOutput> {
 /** Memory that begins on a page, for direct I/O: V8 keeps a buffer that may be resized in pages of its own. */
 export function pages(bytes: number): Uint8Array {
   return new Uint8Array(new ArrayBuffer(bytes, { maxByteLength: bytes }), 0, bytes)
-}
-
-/** Its failure is for the one who waits for it; until then it is no unhandled one. */
-export function seenLater<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => undefined)
-  return promise
 }
 
 /** Writes all of the bytes. */

@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises'
-import { imageOutput, pages, seenLater } from './image-output.ts'
+import { seenLater } from '../shared/time.ts'
+import { imageOutput, pages } from './image-output.ts'
 import type { SegmentedImage } from './segments.ts'
 import { readRange } from './segments.ts'
 

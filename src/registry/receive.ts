@@ -1,4 +1,5 @@
 import type { Hash } from 'node:crypto'
+import { seenLater } from '../shared/time.ts'
 import { OciError } from './errors.ts'
 import type { RequestBody } from './request-body.ts'
 import type { UploadWriter } from './storage/storage.ts'
@@ -57,9 +58,8 @@ function batchWriter(writer: UploadWriter, hash: Hash, size: number) {
     await writing
     const batch = current.subarray(0, filled)
     hash.update(batch)
-    writing = writer.append([batch])
-    // Awaited at the next flush; until then a failure is not an unhandled one.
-    writing.catch(() => {})
+    // Awaited at the next flush.
+    writing = seenLater(writer.append([batch]))
     ;[current, other] = [other, current]
     filled = 0
   }

@@ -3,6 +3,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { Registry } from '../registry/registry.ts'
 import { formatBytes } from '../shared/byte-size.ts'
 import { AppError, errorText, isAppError } from '../shared/errors.ts'
+import { seenLater } from '../shared/time.ts'
 import type { FileMedium } from './media/medium.ts'
 
 /** One thing the controller needs; `look` throws an `AppError` or any error of the system when it is not there. */
@@ -24,8 +25,7 @@ export function readiness(checks: readonly ReadinessCheck[]): () => Promise<void
   let last: { readonly at: number; readonly answer: Promise<void> } | undefined
   return () => {
     if (last === undefined || performance.now() - last.at > REMEMBERED_MS) {
-      last = { at: performance.now(), answer: lookAtAll(checks) }
-      last.answer.catch(() => {})
+      last = { at: performance.now(), answer: seenLater(lookAtAll(checks)) }
     }
     return last.answer
   }
@@ -38,7 +38,7 @@ async function lookAtAll(checks: readonly ReadinessCheck[]): Promise<void> {
       const late = new Promise<never>((_, reject) => {
         limit.addEventListener('abort', () => reject(new Error(`no answer within ${LOOK_MS / 1000} s`)))
       })
-      late.catch(() => {})
+      void seenLater(late)
       try {
         await Promise.race([look(limit), late])
         return []

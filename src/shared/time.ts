@@ -16,6 +16,12 @@ export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   })
 }
 
+/** Its failure is for the one who waits for it, later or never; until then it is no unhandled one. */
+export function seenLater<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined)
+  return promise
+}
+
 /** Both: the caller's signal, and a limit of `ms` milliseconds from now. */
 export function withTimeout(signal: AbortSignal, ms: number): AbortSignal {
   return AbortSignal.any([signal, AbortSignal.timeout(ms)])

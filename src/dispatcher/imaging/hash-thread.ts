@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import type { Digester } from '../../oci/blob.ts'
+import { seenLater } from '../../shared/time.ts'
 
 /** Large enough that a message costs nothing beside it. */
 const BATCH_BYTES = 1 << 20
@@ -38,8 +39,7 @@ export function hashThread(algorithm: 'sha256' | 'sha512'): Digester & Disposabl
   let filled = 0
   let waiting: PromiseWithResolvers<void> | undefined
   const result = Promise.withResolvers<string>()
-  // Somebody may never ask for it.
-  result.promise.catch(() => undefined)
+  void seenLater(result.promise)
 
   function fail(error: Error): void {
     result.reject(error)

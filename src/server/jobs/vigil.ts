@@ -1,5 +1,5 @@
 import { errorText } from '../../shared/errors.ts'
-import { sleep } from '../../shared/time.ts'
+import { seenLater, sleep } from '../../shared/time.ts'
 import { webhookBudget } from './budgets.ts'
 import type { WorkerDeps } from './deps.ts'
 import type { Job } from './machine.ts'
@@ -66,7 +66,7 @@ export function createVigil(deps: VigilDeps): Vigil {
 
     async outcome(id, signal) {
       const { promise, resolve, reject } = Promise.withResolvers<Job>()
-      promise.catch(() => undefined)
+      void seenLater(promise)
       const onAbort = () => reject(signal.reason)
       signal.addEventListener('abort', onAbort, { once: true })
       const unwatch = changes.watch(id, (job) => {
