@@ -96,17 +96,16 @@ function distinct(children: TreeNode[], scheme: Scheme): Distinct[] {
     const name = scheme.wanted(node)
     return { node, name, text: joined(name) }
   })
-  const taken = new Set<string>()
-  const second = new Set<TreeNode>()
-  for (const { node, text } of wanted) {
-    if (taken.has(text)) second.add(node)
-    taken.add(text)
-  }
-  if (second.size === 0) return wanted
+  const taken = new Set(wanted.map(({ text }) => text))
+  if (taken.size === wanted.length) return wanted
+  const given = new Set<string>()
   const nextNumber = new Map<string, number>()
   return wanted.map((one) => {
     const { node, name } = one
-    if (!second.has(node)) return one
+    if (!given.has(one.text)) {
+      given.add(one.text)
+      return one
+    }
     const extension = scheme.stemRoom(node, name.extension) < ROOM_FOR_NUMBER ? kept(name.extension) : name.extension
     const room = scheme.stemRoom(node, extension)
     const numbered = (number: number): Name => {
@@ -165,7 +164,9 @@ function jolietCharacters(text: string): string {
 
 /** Windows strips dots and spaces at the end of a name, and then does not find it. */
 function keptByWindows({ stem, extension }: Name): Name {
-  const replaced = (text: string) =>
-    /[. ]$/.test(text) ? text.replace(/[. ]+$/, (tail) => '_'.repeat(tail.length)) : text
-  return extension === '' ? { stem: replaced(stem), extension } : { stem, extension: replaced(extension) }
+  return extension === '' ? { stem: endKept(stem), extension } : { stem, extension: endKept(extension) }
+}
+
+function endKept(text: string): string {
+  return /[. ]$/.test(text) ? text.replace(/[. ]+$/, (tail) => '_'.repeat(tail.length)) : text
 }

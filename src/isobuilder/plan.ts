@@ -117,7 +117,16 @@ function assemble(layout: Layout, options: IsoOptions, identity: string): IsoPla
     layout.sectors * SECTOR,
     segments.sort((a, b) => a.start - b.start),
   )
-  return { ...image, etag: `"${image.digest.slice('sha256:'.length)}"` }
+  return {
+    size: image.size,
+    segments: image.segments,
+    get digest() {
+      return image.digest
+    },
+    get etag() {
+      return `"${image.digest.slice('sha256:'.length)}"`
+    },
+  }
 }
 
 function* metadata(layout: Layout, label: string, identity: string): Generator<Segment> {

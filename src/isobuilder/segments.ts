@@ -21,7 +21,16 @@ const CHUNK = 256 * 1024
 
 /** An image of those segments, which come in order. */
 export function segmentedImage(size: number, segments: readonly Segment[]): SegmentedImage {
-  return { size, digest: digestOf(size, segments), segments }
+  let digest: Digest | undefined
+  return {
+    size,
+    segments,
+    // Many images are only written, and nobody asks.
+    get digest() {
+      digest ??= digestOf(size, segments)
+      return digest
+    },
+  }
 }
 
 /**

@@ -10,8 +10,14 @@ export const SMALL_BYTES = 64 * 1024
 /** To open a pipe that came in place of the file would be to wait for its other end. */
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
-/** Where files are read to, one byte more than a small one has, so that nobody has to ask for its size first. */
-const scratch = Buffer.allocUnsafeSlow(SMALL_BYTES + 1)
+/** Files are read one behind the other into blocks of this size: memory for each of them costs as much as the reading. */
+const BLOCK_BYTES = 1024 * 1024
+
+/** Read at most: a byte more than a small file has, so that nobody has to ask for its size first. */
+const MOST = SMALL_BYTES + 1
+
+let block = Buffer.alloc(0)
+let filled = 0
 
 /**
  * All of a small file, read at once without the thread pool; undefined when it is larger than small.
@@ -21,8 +27,7 @@ export function readSmallFile(path: string): Buffer | undefined {
   try {
     const file = openSync(path, FLAGS)
     try {
-      const bytes = readAll(file)
-      return bytes > SMALL_BYTES ? undefined : Buffer.from(scratch.subarray(0, bytes))
+      return readAll(file)
     } finally {
       closeSync(file)
     }
@@ -31,13 +36,21 @@ export function readSmallFile(path: string): Buffer | undefined {
   }
 }
 
-/** Bytes read up to the end of the file, or of the memory. A file system in user space may give less than there is. */
-function readAll(file: number): number {
-  let done = 0
-  while (done < scratch.length) {
-    const count = readSync(file, scratch, done, scratch.length - done, done)
-    if (count === 0) break
-    done += count
+/** The bytes up to the end of the file. A file system in user space may give less at a time than there is. */
+function readAll(file: number): Buffer | undefined {
+  if (block.length - filled < MOST) {
+    block = Buffer.allocUnsafeSlow(BLOCK_BYTES)
+    filled = 0
   }
-  return done
+  const start = filled
+  let end = start
+  while (end - start < MOST) {
+    const count = readSync(file, block, end, start + MOST - end, end - start)
+    if (count === 0) {
+      filled = end
+      return block.subarray(start, end)
+    }
+    end += count
+  }
+  return undefined
 }

@@ -35,7 +35,7 @@ export function bytesSource(bytes: Uint8Array): Source {
     size: bytes.byteLength,
     digest: sha256(bytes),
     held: bytes,
-    read: async (offset, length, signal) => {
+    async read(offset, length, signal) {
       signal?.throwIfAborted()
       if (offset < 0 || length < 0 || offset + length > bytes.byteLength)
         throw outside(offset, length, bytes.byteLength)

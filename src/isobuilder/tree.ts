@@ -95,7 +95,7 @@ function placeOf(root: DirectoryNode, path: string): Place | Problem {
     const below = present ?? emptyDirectory(directory, name)
     // A path sorts before every path below it, so whatever is in the way is there already.
     if (below.kind !== 'directory') {
-      return problem(path, 'path-clash', `Cannot record "${path}": "${below.path}" is a ${below.kind}`)
+      return refused(path, 'path-clash', `"${below.path}" is a ${below.kind}`)
     }
     if (present === undefined) directory.children.set(name, below)
     directory = below
@@ -106,7 +106,7 @@ function placeOf(root: DirectoryNode, path: string): Place | Problem {
 function insert(directory: DirectoryNode, entry: Entry): Problem | undefined {
   const name = entry.path.slice(entry.path.lastIndexOf('/') + 1)
   if (directory.children.has(name)) {
-    return problem(entry.path, 'path-duplicate', `Cannot record "${entry.path}": it is given more than once`)
+    return refused(entry.path, 'path-duplicate', 'it is given more than once')
   }
   directory.children.set(name, nodeOf(entry, name))
   return undefined
@@ -125,43 +125,44 @@ function nodeOf(entry: Entry, name: string): TreeNode {
 
 /** What is wrong with the path, of which the names before `from` are known to be good. */
 function pathProblem(path: string, from: number): Problem | undefined {
-  const refuse = (code: string, state: string) => problem(path, code, `Cannot record "${path}": ${state}`)
-  if (path === '') return refuse('path-empty', 'the path is empty')
-  if (path.startsWith('/')) return refuse('path-absolute', 'the path is absolute')
-  if (path.includes('\0')) return refuse('path-character', 'the path contains a NUL')
-  if (!path.isWellFormed()) return refuse('path-character', 'the path has half of a surrogate pair')
-  if (Buffer.byteLength(path) > MAX_PATH_BYTES) return refuse('path-length', `it has more than ${MAX_PATH_BYTES} bytes`)
+  if (path === '') return refused(path, 'path-empty', 'the path is empty')
+  if (path.startsWith('/')) return refused(path, 'path-absolute', 'the path is absolute')
+  if (path.includes('\0')) return refused(path, 'path-character', 'the path contains a NUL')
+  if (!path.isWellFormed()) return refused(path, 'path-character', 'the path has half of a surrogate pair')
+  if (Buffer.byteLength(path) > MAX_PATH_BYTES)
+    return refused(path, 'path-length', `it has more than ${MAX_PATH_BYTES} bytes`)
   const names = path.slice(from).split('/')
-  if (names.length > MAX_DEPTH) return refuse('path-depth', `it is more than ${MAX_DEPTH} levels deep`)
+  if (names.length > MAX_DEPTH) return refused(path, 'path-depth', `it is more than ${MAX_DEPTH} levels deep`)
   for (const name of names) {
-    if (name === '' || name === '.' || name === '..') return refuse('path-component', `"${name}" is no name`)
+    if (name === '' || name === '.' || name === '..') return refused(path, 'path-component', `"${name}" is no name`)
     const bytes = Buffer.byteLength(name)
-    if (bytes > MAX_NAME_BYTES) return refuse('name-length', `a name has ${bytes} bytes, more than ${MAX_NAME_BYTES}`)
+    if (bytes > MAX_NAME_BYTES)
+      return refused(path, 'name-length', `a name has ${bytes} bytes, more than ${MAX_NAME_BYTES}`)
   }
   return undefined
 }
 
 function contentProblem(entry: Entry): Problem | undefined {
-  const refuse = (code: string, state: string) => problem(entry.path, code, `Cannot record "${entry.path}": ${state}`)
+  const { path } = entry
   if ('source' in entry) {
     const { size } = entry.source
-    if (!Number.isSafeInteger(size) || size < 0) return refuse('file-size', `${size} is no number of bytes`)
+    if (!Number.isSafeInteger(size) || size < 0) return refused(path, 'file-size', `${size} is no number of bytes`)
     const sections = Math.ceil(size / SECTION_BYTES)
     return sections > MAX_SECTIONS
-      ? refuse('file-size', `it needs ${sections} sections, Linux reads ${MAX_SECTIONS}`)
+      ? refused(path, 'file-size', `it needs ${sections} sections, Linux reads ${MAX_SECTIONS}`)
       : undefined
   }
   if ('symlink' in entry) {
     const target = entry.symlink
     if (target === '' || target.includes('\0') || !target.isWellFormed()) {
-      return refuse('symlink-target', 'the target of the link is empty or has a character that no path has')
+      return refused(path, 'symlink-target', 'the target of the link is empty or has a character that no path has')
     }
     if (Buffer.byteLength(target) > MAX_TARGET_BYTES)
-      return refuse('symlink-target', `the target has more than ${MAX_TARGET_BYTES} bytes`)
+      return refused(path, 'symlink-target', `the target has more than ${MAX_TARGET_BYTES} bytes`)
   }
   return undefined
 }
 
-function problem(path: string, code: string, message: string): Problem {
-  return { path, code, message }
+function refused(path: string, code: string, state: string): Problem {
+  return { path, code, message: `Cannot record "${path}": ${state}` }
 }
