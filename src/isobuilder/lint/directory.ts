@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Report } from './finding.ts'
 import type { Style } from './identifiers.ts'
 import type { DirectoryNode, Dot, Node, Opening } from './node.ts'
@@ -76,8 +77,8 @@ async function lintChild(lint: Lint, given: Given, group: readonly [RawRecord, .
   let rockRidge: RockRidge | undefined
   for (const record of group) {
     const said = await rockRidgeOf(lint, given, record, below(recorded))
-    if (rockRidge !== undefined && said?.name !== rockRidge.name) {
-      lint.report.add('sections', record.offset, 'a section of a file has another name', below(recorded))
+    if (record !== first && (record.date !== first.date || !isDeepStrictEqual(said, rockRidge))) {
+      lint.report.add('sections', record.offset, 'a section says something else than the first', below(recorded))
     }
     rockRidge ??= said
   }

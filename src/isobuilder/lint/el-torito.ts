@@ -1,5 +1,6 @@
 import type { Block } from './block.ts'
 import { BLOCK, byteAt, le16, le32, mustBeZero, part } from './block.ts'
+import type { Report } from './finding.ts'
 import type { Tree } from './node.ts'
 import type { Lint } from './susp.ts'
 
@@ -16,6 +17,9 @@ const ENTRY = 32
 export const EFI = 0xef
 const PLATFORMS = [0, 1, 2, EFI]
 const BOOTABLE = 0x88
+
+/** Blocks of every loader that is loaded without emulation; segment 0 stands for 7C0. */
+const LOADED = 4
 
 /** A loader is small; a checksum needs all of it in memory. */
 const MAX_SUMMED = 32 * 1024 * 1024
@@ -39,6 +43,7 @@ export async function lintBootCatalog(lint: Lint, sector: number): Promise<BootI
     const header = part(catalog, at, at + ENTRY)
     last = byteAt(header, 0) === 0x91
     const count = le16(header, 2)
+    mustBeZero(report, 'unused-field', part(header, 4), 'the name of a section of the boot catalog')
     if (!PLATFORMS.includes(byteAt(header, 1)) || count === 0 || at + (1 + count) * ENTRY > BLOCK) {
       report.add('boot-catalog', header.offset, `a section of ${count} images for platform ${byteAt(header, 1)}`)
       return images
@@ -74,6 +79,7 @@ function lintImage(lint: Lint, entry: Block, platform: number, images: BootImage
   if (byteAt(entry, 1) > 4) tell(1, `has the media type ${byteAt(entry, 1)}`)
   else if (byteAt(entry, 1) !== 0) report.add('descriptor-unknown', entry.offset + 1, 'a boot image emulates a disk')
   if (platform === EFI && le16(entry, 2) !== 0) tell(2, 'for UEFI has a load segment')
+  if (platform !== EFI && byteAt(entry, 1) === 0) lintLoading(report, entry)
   if (byteAt(entry, 5) !== 0) tell(5, 'has a reserved byte')
   mustBeZero(report, 'boot-image', part(entry, 12), 'the end of the entry of a boot image')
   if (byteAt(entry, 1) === 0 && byteAt(entry, 4) !== 0)
@@ -86,6 +92,14 @@ function lintImage(lint: Lint, entry: Block, platform: number, images: BootImage
   }
   if (end > sectors * BLOCK) report.add('boot-image-behind', entry.offset + 8, 'a boot image lies behind the volume')
   images.push({ platform, sector, blocks, offset: entry.offset })
+}
+
+/** A BIOS loads so much, to there, and starts it: the rest is the work of what was loaded (El Torito 2.2). */
+function lintLoading(report: Report, entry: Block): void {
+  const [segment, blocks] = [le16(entry, 2), le16(entry, 6)]
+  if (blocks === 0) report.add('boot-image', entry.offset + 6, 'nothing of a boot image is loaded')
+  if (segment === 0 && blocks === LOADED) return
+  report.add('boot-load', entry.offset + 2, `${blocks} blocks of a boot image are loaded to segment ${segment}`)
 }
 
 /**

@@ -63,6 +63,7 @@ export const FINDINGS = {
   'boot-catalog': 'error',
   'boot-image': 'error',
   'boot-image-behind': 'warning', // behind the volume, as what xorriso appends
+  'boot-load': 'ours', // firmware takes another part of an image than our writer says
   'boot-info-table': 'error',
   gpt: 'error',
   'gpt-backup': 'warning', // is elsewhere or not there, as on a stick that is larger than the image

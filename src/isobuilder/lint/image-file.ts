@@ -26,7 +26,7 @@ export async function lintImageFile(path: string, signal: AbortSignal): Promise<
       }
       return bytes.subarray(0, done)
     }
-    return await lintIso(read, size, { contents: true, signal })
+    return await lintIso(read, size, { contents: true, isDevice: !stat.isFile(), signal })
   } finally {
     await file.close()
   }

@@ -7,7 +7,7 @@ import { lintBiosImages, lintBootCatalog } from './el-torito.ts'
 import type { Finding } from './finding.ts'
 import { createReport } from './finding.ts'
 import { lintIdentity, lintIdentityFields } from './identity.ts'
-import type { Read } from './medium.ts'
+import type { LintMedium, Read } from './medium.ts'
 import { lintMedium } from './medium.ts'
 import type { Tree } from './node.ts'
 import { lintPromises } from './ours.ts'
@@ -22,6 +22,8 @@ import { compareVolumes } from './volume.ts'
 export interface LintOptions {
   /** Reads every file too, and compares the contents with the identity our writer records. */
   readonly contents?: boolean
+  /** It is a device: one larger than our image has it at its start, and what lies behind it is not ours. */
+  readonly isDevice?: boolean
   readonly signal?: AbortSignal
 }
 
@@ -36,15 +38,18 @@ const OURS = 'PROVISIONER'
  */
 export async function lintIso(read: Read, size: number, options: LintOptions = {}): Promise<Finding[]> {
   const report = createReport()
-  const medium = lintMedium(read, size, report)
+  const whole = lintMedium(read, size, report)
   const space = createSpace()
-  const descriptors = await lintDescriptors(report, medium, space)
+  const descriptors = await lintDescriptors(report, whole, space)
   const { primary, joliet } = descriptors
   if (primary === undefined) return report.findings(false)
 
+  const isOurs = [primary, joliet].some((volume) => volume?.texts.get('application identifier') === OURS)
+  // Other writers append partitions behind the volume.
+  const ends = options.isDevice && isOurs ? Math.min(size, primary.sectors * BLOCK) : size
+  const medium: LintMedium = { ...whole, size: ends }
   const lint: Lint = { report, medium, space, sectors: primary.sectors }
   lintSize(lint, primary)
-  const isOurs = [primary, joliet].some((volume) => volume?.texts.get('application identifier') === OURS)
   const trees = await lintTrees(lint, descriptors)
   const images = await lintBoot(lint, descriptors, trees.primary)
   const partitions = await lintPartitions(lint, images)

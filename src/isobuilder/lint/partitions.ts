@@ -28,6 +28,7 @@ export async function lintPartitions(
   } else if (partitions !== undefined) lint.report.add('gpt', SIGNATURE, 'there is a GPT without a protective MBR')
   takeImages(lint, images, partitions ?? [])
   if (partitions !== undefined) compareWithElTorito(lint, images, partitions)
+  else lintSystemSize(lint, images)
   return partitions
 }
 
@@ -67,6 +68,15 @@ function takeImages({ space, sectors }: Lint, images: readonly BootImage[], part
     const length = partition === undefined ? blocks * SECTOR : (partition.last - partition.first + 1) * SECTOR
     if (partition !== undefined || blocks >= 2) space.take({ start, length, kind: 'content', what: 'a boot image' })
     else space.takeUpToNext(start, sectors * BLOCK, 'a boot image')
+  }
+}
+
+/** Without a GPT nothing else says how large the system partition is: ours ends with the volume. */
+function lintSystemSize({ report, sectors }: Lint, images: readonly BootImage[]): void {
+  for (const { platform, sector, blocks, offset } of images) {
+    const all = (sectors - sector) * (BLOCK / SECTOR)
+    if (platform !== EFI || blocks === (all > 0xffff ? 0 : all)) continue
+    report.add('boot-load', offset + 6, `the boot image for UEFI has ${blocks} blocks of ${all}`)
   }
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Fault } from './faulty-image.ts'
-import { bootImage, foundIn, little, SECTOR, swap } from './faulty-image.ts'
+import { bootImage, both32, discImage, foundIn, little, SECTOR, swap } from './faulty-image.ts'
 
 const BOOT_RECORD = 17 * SECTOR
 
@@ -25,6 +25,11 @@ const BOOT: readonly Fault[] = [
   ['an entry that does not boot', (b) => b.writeUInt8(0x80, catalog(b) + 32), 'boot-image'],
   ['an entry that firmware passes by', (b) => b.writeUInt8(0, catalog(b) + 32), 'boot-image'],
   ['an entry that emulates', (b) => b.writeUInt8(9, catalog(b) + 33), 'boot-image'],
+  ['a BIOS image of which half is loaded', (b) => b.writeUInt16LE(2, catalog(b) + 38), 'boot-load'],
+  ['a BIOS image of which nothing is loaded', (b) => b.writeUInt16LE(0, catalog(b) + 38), 'boot-image'],
+  ['a BIOS image that is loaded elsewhere', (b) => b.writeUInt16LE(0x1000, catalog(b) + 34), 'boot-load'],
+  ['a name in the section of UEFI', (b) => b.writeUInt8(1, catalog(b) + 68), 'unused-field'],
+  ['an image behind the volume', (b) => both32(b, 16 * SECTOR + 80, b.length / SECTOR - 64), 'boot-image-behind'],
   ['an image outside', (b) => b.writeUInt32LE(99_999, catalog(b) + 40), 'boot-image'],
   ['an image over a directory', (b) => b.writeUInt32LE(26, catalog(b) + 40), 'extent-overlap'],
   ['two images in a section of one', (b) => b.writeUInt16LE(2, catalog(b) + 66), 'boot-image'],
@@ -60,4 +65,9 @@ function bios(bytes: Buffer): number {
 
 test.for(BOOT)('noticed in an image that boots: %s', async (fault) => {
   expect(await foundIn(bootImage, fault)).toContain(`error ${fault[2]} `)
+})
+
+test('noticed in an image that boots from discs alone: a system partition that ends where its zeros begin', async () => {
+  const fault: Fault = ['', (b) => b.writeUInt16LE(256, catalog(b) + 102), 'boot-load']
+  expect(await foundIn(discImage, fault)).toContain('error boot-load ')
 })

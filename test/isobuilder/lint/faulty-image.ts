@@ -21,17 +21,23 @@ const TREE: readonly Entry[] = [
   file('drivers/a.bin', 'a'.repeat(3000)),
   file('drivers/more/b.bin', 'b'),
   file('firmware/c.bin', 'c'),
+  file('firmware/C.bin', 'C'),
+  file('firmware/d?', 'd'),
+  file('firmware/d_', 'D'),
   { path: 'drivers/latest', symlink: '../drivers/a.bin' },
   file('n'.repeat(200), 'long'),
 ]
 
 export const dataImage = await imageOf(TREE, 'TASK_FAULTS')
-export const bootImage = await bootable()
+export const bootImage = await bootable('gpt')
+/** Without a partition table. */
+export const discImage = await bootable('none')
 
-async function bootable(): Promise<Buffer> {
-  const esp = Buffer.alloc(256 * 1024, 'esp')
+async function bootable(hybrid: 'gpt' | 'none'): Promise<Buffer> {
+  const esp = Buffer.alloc(256 * 1024)
+  esp.fill('esp', 0, 128 * 1024)
   const options = { esp: bytesSource(esp), bios: { image: Buffer.alloc(5000, 'bios') } }
-  const result = planIso(TREE, { label: 'TASK_FAULTS', boot: options })
+  const result = planIso(TREE, { label: 'TASK_FAULTS', boot: options, hybrid })
   if (!result.ok) expect.fail(JSON.stringify(result.problems))
   return bytesOf(result.plan)
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { createReport, FINDINGS } from '../../../src/isobuilder/lint/finding.ts'
@@ -7,6 +7,13 @@ test('docs/iso-verify.md lists exactly the findings of the table, with their sev
   const page = readFileSync(join(import.meta.dirname, '../../../docs/iso-verify.md'), 'utf8')
   const rows = [...page.matchAll(/^\| `([a-z-]+)` \| (\w+) \|/gm)].map(([, code, severity]) => [code, severity])
   expect(Object.fromEntries(rows)).toEqual(FINDINGS)
+})
+
+test('every finding is expected by a test of a fault', () => {
+  const tests = globSync('../**/*.ts', { cwd: import.meta.dirname }).filter((name) => !name.endsWith('finding.test.ts'))
+  const text = tests.map((name) => readFileSync(join(import.meta.dirname, name), 'utf8')).join()
+  const expected = (code: string) => new RegExp(`'${code}'|error ${code}\\b(?!-)`).test(text)
+  expect(Object.keys(FINDINGS).filter((code) => !expected(code))).toEqual([])
 })
 
 test('an image of ours has errors alone, another one warnings too, and neither has endless findings', () => {

@@ -1,13 +1,24 @@
 import { expect, test } from 'vitest'
 import type { Entry } from '../../../src/isobuilder/tree.ts'
 import { file, imageOf } from '../image-bytes.ts'
-import { bootImage, dataImage } from './faulty-image.ts'
+import { bootImage, dataImage, discImage } from './faulty-image.ts'
 import { lines, lintBytes } from './lint-image.ts'
 import { plannedTreesAreGood } from './planned-trees.ts'
 
 test('good images have no findings', async () => {
   expect(lines(await lintBytes(dataImage, { contents: true }))).toEqual([])
   expect(lines(await lintBytes(bootImage, { contents: true }))).toEqual([])
+  expect(lines(await lintBytes(discImage, { contents: true }))).toEqual([])
+})
+
+test('a device may be larger than our image, and have anything behind it', async () => {
+  for (const image of [dataImage, bootImage, discImage]) {
+    const device = Buffer.concat([image, Buffer.alloc(1024 * 1024, 'of before')])
+    expect(lines(await lintBytes(device, { contents: true, isDevice: true }))).toEqual([])
+    expect(lines(await lintBytes(device)).join()).toMatch(/error trailing-bytes /)
+  }
+  const cut = bootImage.subarray(0, bootImage.length - 2048)
+  expect(lines(await lintBytes(cut, { isDevice: true })).join()).toMatch(/error space-size /)
 })
 
 const LONG = 'x'.repeat(70)

@@ -36,6 +36,7 @@ const RECORDS: readonly Fault[] = [
   ['30 February', (b) => b.write('021e', record(b, 'RECIPE.JSON;1') + 19, 'hex'), 'record-date'],
   ['another date', (b) => b.writeUInt8(2, record(b, 'RECIPE.JSON;1') + 20), 'fixed-date'],
   ['records in another order', (b) => b.write('Z', record(b, 'KS.CFG;1') + 33), 'record-order'],
+  ['another number', (b) => b.write('2', record(b, 'C_1.BIN;1') + 35), 'mangling'],
   ['an identifier twice', (b) => b.write('LATEST.;1', record(b, 'A.BIN;1') + 33) && b, 'identifier'],
   ['lower case', (b) => b.write('recipe', record(b, 'RECIPE.JSON;1') + 33), 'identifier'],
   ['no version', (b) => b.write('RECIPE.JSON_1', record(b, 'RECIPE.JSON;1') + 33), 'identifier'],
@@ -86,8 +87,24 @@ const JOLIET: readonly Fault[] = [
   ['another extent', (b) => both32(b, wide(b, 'recipe.json') + 2, 40), 'joliet-agreement'],
   ['another name', (b) => b.writeUInt8(0x72 + 1, wide(b, 'recipe.json') + 34), 'joliet-name'],
   ['records in another order', (b) => b.writeUInt8(0x7a, wide(b, 'ks.cfg') + 34), 'record-order'],
+  ['records in the order of stems', (b) => b.write('0061002d', wide(b, 'more') + 33, 'hex'), 'record-order-relaxed'],
+  ['".." that is the directory itself', jolietParent, 'joliet-parent'],
+  ['a character of two halves', (b) => b.write('d83dde00', wide(b, 'ks.cfg') + 33, 'hex'), 'joliet-identifier-long'],
+  ['another file in place of one', anotherFile, 'joliet-missing'],
+  ['a file in place of another one', anotherFile, 'joliet-extra'],
+  ['another number', (b) => b.writeUInt8(0x32, wide(b, 'd__1') + 33 + 7), 'mangling'],
   ['another identity', (b) => b.writeUInt8(1, SVD + 883 + 20), 'identity'],
 ]
+
+function jolietParent(bytes: Buffer): void {
+  const self = little(bytes, wide(bytes, 'drivers') + 2)
+  both32(bytes, self + (bytes[self] ?? 0) + 2, self / SECTOR)
+}
+
+function anotherFile(bytes: Buffer): void {
+  both32(bytes, wide(bytes, 'recipe.json') + 10, 2)
+  bytes.writeUInt8(0x73, wide(bytes, 'recipe.json') + 34)
+}
 
 test.for([...RECORDS, ...JOLIET])('noticed: %s', async (fault) => {
   expect(await foundIn(dataImage, fault)).toContain(`error ${fault[2]} `)

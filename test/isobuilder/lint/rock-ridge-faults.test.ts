@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Fault } from './faulty-image.ts'
-import { both32, dataImage, entry, foundIn, little, PVD, SECTOR } from './faulty-image.ts'
+import { both32, dataImage, entry, foundIn, little, PVD, record, SECTOR } from './faulty-image.ts'
 
 const ROCK_RIDGE: readonly Fault[] = [
   ['no SP', (b) => b.write('XX', little(b, PVD + 158) + 34), 'rock-ridge-missing'],
@@ -32,6 +32,10 @@ const ROCK_RIDGE: readonly Fault[] = [
   ['CE outside', (b) => both32(b, entry(b, 'NNNN', 'CE') + 4, 99_999), 'continuation'],
   ['CE of another size', (b) => both32(b, entry(b, 'NNNN', 'CE') + 20, 50), 'susp-entry'],
   ['CE to itself', ceToItself, 'continuation'],
+  ['SP behind PX', spBehind, 'susp-order'],
+  ['CE before TF', ceBefore, 'susp-order'],
+  ['nothing where NM was', nothingBehind, 'susp-padding'],
+  ['"." of mode 0', (b) => both32(b, little(b, record(b, 'DRIVERS') + 2) + 34 + 4, 0), 'rock-ridge-dot'],
   ['an unknown entry', (b) => b.write('QQ', entry(b, 'RECIPE.JSON;1', 'TF')), 'susp-unknown'],
 ]
 
@@ -41,6 +45,27 @@ function ceToItself(bytes: Buffer): void {
   both32(bytes, at + 4, Math.floor(at / SECTOR))
   both32(bytes, at + 12, at % SECTOR)
   both32(bytes, at + 20, 28)
+}
+
+/** SP has 7 bytes, PX 36. */
+function spBehind(bytes: Buffer): void {
+  const at = little(bytes, PVD + 158) + 34
+  const sp = Buffer.from(bytes.subarray(at, at + 7))
+  bytes.copyWithin(at, at + 7, at + 43)
+  sp.copy(bytes, at + 36)
+}
+
+/** TF has 26 bytes, CE 28. */
+function ceBefore(bytes: Buffer): void {
+  const at = entry(bytes, 'NNNN', 'TF')
+  const tf = Buffer.from(bytes.subarray(at, at + 26))
+  bytes.copyWithin(at, at + 26, at + 54)
+  tf.copy(bytes, at + 28)
+}
+
+function nothingBehind(bytes: Buffer): void {
+  const start = record(bytes, 'RECIPE.JSON;1')
+  bytes.fill(0, entry(bytes, 'RECIPE.JSON;1', 'NM'), start + (bytes[start] ?? 0))
 }
 
 test.for(ROCK_RIDGE)('noticed: %s', async (fault) => {

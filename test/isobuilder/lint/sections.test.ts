@@ -18,6 +18,11 @@ async function lint(change: (head: Buffer, first: number, second: number) => unk
   return lines(await lintIso(read, plan.size)).join('\n')
 }
 
+/** The record of the second section in the Joliet tree. */
+function wideSecond(head: Buffer): number {
+  return head.lastIndexOf(Buffer.from('big.img', 'utf16le').swap16()) - 33
+}
+
 function both32(bytes: Buffer, at: number, value: number): void {
   bytes.writeUInt32LE(value, at)
   bytes.writeUInt32BE(value, at + 4)
@@ -36,6 +41,18 @@ test.for<[string, (head: Buffer, first: number, second: number) => unknown, RegE
     (b, _, second) => both32(b, second + 2, b.readUInt32LE(second + 2) + 1),
     /error sections-apart/,
   ],
+  ['another date in a later section', (b, _, second) => b.writeUInt8(2, second + 20), /error sections /],
+  [
+    'another mode in a later section',
+    (b, _, second) => both32(b, b.indexOf('PX', second) + 4, 0o100644),
+    /error sections /,
+  ],
+  [
+    'another time in a later section',
+    (b, _, second) => b.writeUInt8(2, b.indexOf('TF', second) + 7),
+    /error sections /,
+  ],
+  ['another date of a later section in Joliet', (b) => b.writeUInt8(2, wideSecond(b) + 20), /error sections /],
   ['a section of another file', (b, _, second) => b.write('BIG.IMH;1', second + 33), /error sections /],
 ])('%s is noticed', async ([, change, finding]) => {
   expect(await lint(change)).toMatch(finding)

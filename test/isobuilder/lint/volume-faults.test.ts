@@ -37,6 +37,7 @@ const MEDIUM: readonly Fault[] = [
   ['the last byte of a last sector', (b) => b.writeUInt8(1, b.length - 1), 'not-zero'],
   ['Joliet escape sequence', (b) => b.write('%/X', SVD + 88), 'descriptor-unknown'],
   ['behind the escape sequence', (b) => b.writeUInt8(1, SVD + 95), 'joliet-escape'],
+  ['Joliet of level 2', (b) => b.write('C', SVD + 90), 'joliet-level'],
   ['Joliet flags', (b) => b.writeUInt8(1, SVD + 7), 'joliet-escape'],
   ['an enhanced descriptor', (b) => b.writeUInt8(2, SVD + 6), 'descriptor-unknown'],
 ]
