@@ -34,9 +34,12 @@ export interface BuildOptions {
  */
 const ROOT_IMAGE = 'LiveOS/squashfs.img'
 
-/** Kernel arguments that make dracut boot the medium as it is: a live system, nothing is installed (dracut.cmdline(7)). */
+/**
+ * Kernel arguments that make dracut boot the medium as it is: a live system, nothing is installed, and no array, volume group or
+ * mapping of the server is started (dracut.cmdline(7)).
+ */
 export function commandLine(label: string, append: string): string {
-  const live = `root=live:CDLABEL=${label} rd.live.image rd.live.overlay.overlayfs=1`
+  const live = `root=live:CDLABEL=${label} rd.live.image rd.live.overlay.overlayfs=1 rd.md=0 rd.lvm=0 rd.dm=0`
   return append === '' ? live : `${live} ${append}`
 }
 

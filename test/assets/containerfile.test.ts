@@ -25,6 +25,46 @@ test('the Fedora image gets what a medium is made of: an initramfs for it, and b
     /dracut-live.*dracut --force.* --no-hostonly --add dmsquash-live .*"\/usr\/lib\/modules\/\$release\/initramfs.img"/
   expect(dnf).toMatch(dracut)
   expect(dnf).toMatch(/--add-drivers '[^']*erofs/)
+  // What keeps disks alone (mdadm.conf, lvmlocal.conf) is in the initramfs as well.
+  const payload = INSTRUCTIONS.indexOf('COPY --from=payload / /')
+  expect(payload).toBeGreaterThan(BASE)
+  expect(payload).toBeLessThan(INSTRUCTIONS.findIndex((line) => line.includes('dracut --force')))
+})
+
+/** Which package of the tool image has a program of the steps: in Fedora, and in Debian where it is another one. */
+const PACKAGES: Readonly<Record<string, readonly [string, string?]>> = {
+  ...each(['blkdiscard', 'blkid', 'blockdev', 'lsblk', 'mkswap', 'mount', 'umount', 'wipefs'], 'util-linux'),
+  sfdisk: ['util-linux', 'fdisk'],
+  sgdisk: ['gdisk'],
+  udevadm: ['systemd-udev', 'udev'],
+  ...each(['e2fsck', 'mkfs.ext4', 'resize2fs'], 'e2fsprogs'),
+  ...each(['mkfs.xfs', 'xfs_growfs'], 'xfsprogs'),
+  ...each(['btrfs', 'mkfs.btrfs'], 'btrfs-progs'),
+  'mkfs.vfat': ['dosfstools'],
+  ...each(['mcopy', 'mdir'], 'mtools'),
+  efibootmgr: ['efibootmgr'],
+  find: ['findutils'],
+  tar: ['tar'],
+}
+/** In every base image; and programs that run on the host, in `tool-image` and `vendor-firmware`. */
+const ELSEWHERE = ['chroot', 'sync', 'podman', 'systemctl']
+
+function each(programs: readonly string[], name: string): Record<string, readonly [string]> {
+  return Object.fromEntries(programs.map((program) => [program, [name] as const]))
+}
+
+test('every program that a step starts is in a package of the tool image', () => {
+  const directory = join(ROOT, 'src/dispatcher/steps')
+  const sources = readdirSync(directory).map((name) => readFileSync(join(directory, name), 'utf8'))
+  const started = sources.flatMap((text) => [...text.matchAll(/argv(?:: | = )\[\s*'([^']+)'/g)].map(([, name]) => name))
+  expect([...new Set(started)].filter((name) => !ELSEWHERE.includes(name ?? '')).sort()).toEqual(
+    Object.keys(PACKAGES).sort(),
+  )
+  const [, dnf = '', apt = ''] = readFileSync(join(ROOT, 'Containerfile.tools'), 'utf8').split(/ install -y /)
+  for (const [fedora, debian = fedora] of Object.values(PACKAGES)) {
+    expect(dnf.split(/\s+/)).toContain(fedora)
+    expect(apt.split(/\s+/)).toContain(debian)
+  }
 })
 
 test('no tree that is copied into the image has a directory that is a link in Fedora: the program is copied as a file', () => {

@@ -19,8 +19,11 @@ test.concurrent('when every step is done, success is reported once, not again at
   timeout: BOOT_MS,
 }, async () => {
   // The firewall is closed before any step, and what the maintenance OS itself asks is still answered.
-  const { reports, began, journal } = await bootUnits(LINUX_STEPS, { steps: { partition: 'nft list ruleset' } })
+  const partition = 'nft list ruleset; readlink /etc/resolv.conf'
+  const { reports, began, journal } = await bootUnits(LINUX_STEPS, { steps: { partition } })
   expect(journal).toMatch(/hook input priority filter; policy drop;/)
+  // Whatever the builder of the image has left there: the name servers of the plan are used.
+  expect(journal).toMatch(/^\.\.\/run\/systemd\/resolve\/stub-resolv\.conf$/m)
   expect(reports, journal).toMatchObject([{ status: 'success', task_target: 'install-linux.target' }])
   expect(reports[0]).not.toHaveProperty('failed_step')
   expect(began).toEqual(LINUX_STEPS)

@@ -40,7 +40,7 @@ export interface Site {
   close(): Promise<void>
 }
 
-interface SiteOptions extends Pick<BmcOptions, 'slots'>, Pick<VmOptions, 'drives'> {
+interface SiteOptions extends Pick<BmcOptions, 'slots'>, Pick<VmOptions, 'drives' | 'card'> {
   /** The server's static plan. */
   readonly network?: NetworkPlan
   /** False: the steps' image is pulled from the controller, which is given it. */
@@ -51,7 +51,7 @@ interface SiteOptions extends Pick<BmcOptions, 'slots'>, Pick<VmOptions, 'drives
 export async function startSite(
   directory: string,
   say: (line: string) => void,
-  { drives, network, embedTools, ...options }: SiteOptions = {},
+  { drives, card, network, embedTools, ...options }: SiteOptions = {},
 ): Promise<Site> {
   await mkdir(directory, { recursive: true })
   say('executable')
@@ -69,6 +69,7 @@ export async function startSite(
     workDir: join(directory, 'vm'),
     logPath: join(directory, 'console.log'),
     ...(drives && { drives }),
+    ...(card !== undefined && { card }),
   })
   const bmc = await startBmc({ machine: vm, serial: SERIAL, uuid: UUID, ...BMC_LOGIN, ...options })
   await addServer(controller, bmc, directory)

@@ -4,6 +4,8 @@ set -euo pipefail
 mkdir -p /tmp/upper /tmp/work /m
 mount -t overlay -o lowerdir=/in/root,upperdir=/tmp/upper,workdir=/tmp/work overlay /m
 cp -a --no-preserve=ownership /in/assets/host/. /m/
+# As builders of images leave it.
+rm -f /m/etc/resolv.conf && echo 'nameserver 192.0.2.1' >/m/etc/resolv.conf
 cp /in/assets/units/* /m/etc/systemd/system/
 mkdir -p /m/etc/containers/systemd
 cp /in/assets/quadlets/* /m/etc/containers/systemd/

@@ -16,6 +16,7 @@ const MACHINE = {
   drives: ['cd', 'cd'],
   media: [],
   bootFrom: 'disk',
+  card: true,
   forwards: [],
 } as const
 
@@ -37,6 +38,11 @@ test('a USB disk is there when it has a medium, and is started from like a CD', 
   expect(both).toContain('qemu-xhci')
   expect(both).toContain('usb-storage,id=drive0,removable=on,drive=drive0-m0,bootindex=1')
   expect(both).toMatch(/usb-storage,id=drive1,removable=on,drive=drive1-m1 /)
+})
+
+test('a machine without a card has no network of any kind', () => {
+  expect(qemuCommand(MACHINE).join(' ')).toContain('virtio-net-pci')
+  expect(qemuCommand({ ...MACHINE, card: false }).join(' ')).not.toMatch(/net/)
 })
 
 test('media are block nodes of the NBD server, and serial number and uuid are those of SMBIOS', () => {

@@ -41,6 +41,8 @@ export interface QemuMachine {
   readonly nbdPort: number
   readonly media: readonly InsertedMedium[]
   readonly bootFrom: 'cd' | 'disk'
+  /** A network card; without it there is no network at all. */
+  readonly card: boolean
   /** `tcp::2222-:22` of QEMU's user network. */
   readonly forwards: readonly string[]
 }
@@ -74,8 +76,8 @@ export function qemuCommand(machine: QemuMachine): readonly string[] {
     ...machine.drives.flatMap((kind, drive) => driveDevice(machine, kind, drive)),
     ...['-drive', `if=none,id=disk,file=${machine.disk},format=raw,cache=unsafe,discard=unmap`],
     ...['-device', `virtio-blk-pci,drive=disk,serial=${diskSerial(serial)},bootindex=${BOOT_INDEX.disk}`],
-    ...['-device', 'virtio-rng-pci', '-netdev', `user,id=net${forwards}`],
-    ...['-device', 'virtio-net-pci,netdev=net,romfile='],
+    ...['-device', 'virtio-rng-pci'],
+    ...(machine.card ? ['-netdev', `user,id=net${forwards}`, '-device', 'virtio-net-pci,netdev=net,romfile='] : []),
   ]
 }
 

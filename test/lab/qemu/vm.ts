@@ -25,6 +25,8 @@ export interface VmOptions {
   readonly logPath: string
   readonly memoryMiB?: number
   readonly cpus?: number
+  /** False: no network card. */
+  readonly card?: boolean
   readonly forwards?: readonly string[]
 }
 
@@ -81,6 +83,7 @@ export async function createVm(options: VmOptions): Promise<Vm> {
       nbdPort: nbd.port,
       media: inserted,
       bootFrom: boot,
+      card: options.card !== false,
       forwards: options.forwards ?? [],
     }
     const started = await launch(options, (qmpPort) => qemuCommand({ ...machine, qmpPort }), screen, onEvent)

@@ -36,7 +36,5 @@ while read -r unit; do ln -sf /dev/null "$units/$unit"; done </lab-masked
 ln -sf /usr/lib/systemd/system/multi-user.target "$units/default.target"
 
 : >"$stage/etc/machine-id"
-rm -f "$stage/etc/resolv.conf"
-ln -s ../run/systemd/resolve/stub-resolv.conf "$stage/etc/resolv.conf"
 chmod 0755 "$stage"
 mkfs.erofs --quiet -zlz4 -C65536 -T0 --all-root "$out" "$stage"

@@ -1,0 +1,56 @@
+import { open, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { labScratch } from '../lab/cache.ts'
+import type { Site } from '../lab/site.ts'
+import { linuxRecipe, startSite } from '../lab/site.ts'
+
+const MINUTE = 60_000
+const MIB = 1 << 20
+
+let directory = ''
+let site: Site
+
+beforeAll(async () => {
+  directory = await labScratch('test-no-network')
+  site = await startSite(directory, () => undefined, { card: false })
+}, 15 * MINUTE)
+
+afterAll(async () => {
+  await site?.close()
+  await rm(directory, { recursive: true, force: true })
+})
+
+/** Both ends of the disk, where everything begins that an installation writes, and how much of the sparse file is there. */
+async function disk() {
+  const path = join(directory, 'disk.raw')
+  await using file = await open(path)
+  const { size, blocks } = await stat(path)
+  const ends = await Promise.all([0, size - MIB].map((at) => file.read(Buffer.alloc(MIB), 0, MIB, at)))
+  return { blocks, ends: Buffer.concat(ends.map(({ buffer }) => buffer)) }
+}
+
+async function fill(): Promise<void> {
+  await using file = await open(join(directory, 'disk.raw'), 'r+')
+  const { size } = await file.stat()
+  for (const at of [0, size - MIB]) await file.write(Buffer.alloc(MIB, 'old data'), 0, MIB, at)
+}
+
+test('without any network the task is found and checked, the tools are there, the screen says what is wrong, and the disk is as it was', {
+  timeout: 10 * MINUTE,
+}, async () => {
+  await fill()
+  const before = await disk()
+  await site.createJob(linuxRecipe(`oci://${site.controller.registryHost}/os/debian:13`))
+  const shows = (pattern: RegExp) => site.vm.waitForConsole(pattern, 8 * MINUTE)
+  await shows(/found TASK_\w+ in \/dev\/sr\d/)
+  await shows(/the signature of the task medium is good/)
+  await shows(/THIS SERVER IS BEING PROVISIONED[\s\S]*addresses +none/)
+  await shows(/localhost\/provisioner-tools:1 is in the medium: nothing is pulled/)
+  await shows(/PROVISIONING FAILED in partition\.service[\s\S]*why [\s\S]*addresses +none/)
+  await shows(/PROVISIONING FAILED in partition\.service, and the controller cannot be told[\s\S]*Check cable, address/)
+  await site.vm.stop()
+  const after = await disk()
+  expect(after.ends.equals(before.ends)).toBe(true)
+  expect(after.blocks).toBe(before.blocks)
+})
