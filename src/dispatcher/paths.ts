@@ -13,7 +13,8 @@ export const RUN_DIRECTORY = '/run/provision'
  *     user-data meta-data network-config unattend.xml ks.cfg   0600, verbatim
  *     secrets/       0700  webhook-secret, registry-auth.json
  *     certificates/  0755  controller.crt, for podman
- *     state/         0755  dispatcher.json, erased-disk.json, STEP.json, STEP.done, final.json, final.sent
+ *     state/         0755  dispatcher.json, erased-disk.json, STEP.json, STEP.progress.json, STEP.done,
+ *                          final.json, final.sent
  *     earlier/N/     0755  the state of another task of this boot
  */
 export function runPaths(runDirectory: string) {
@@ -33,6 +34,8 @@ export function runPaths(runDirectory: string) {
     /** Which disk this boot has begun to erase. */
     erased: join(state, 'erased-disk.json'),
     step: (name: string) => join(state, `${name}.json`),
+    /** What the step has told last. */
+    stepProgress: (name: string) => join(state, `${name}.progress.json`),
     /** There when the step is done: units can look at a name only. */
     stepDone: (name: string) => join(state, `${name}.done`),
   }

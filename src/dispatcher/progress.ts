@@ -24,27 +24,36 @@ const PATIENCE_MS = 5000
 /** A controller that is being started again is back by then. */
 const ANNOUNCE_MS = 120_000
 
+interface ReporterOptions {
+  readonly announceMs?: number
+  /** Keeps what is reported on this machine as well, for whom the controller is out of reach. */
+  readonly keep?: (progress: ProgressReport) => Promise<void>
+}
+
 export function progressReporter(
   job: JobFile,
   step: string,
   say: (line: string) => void,
   signal: AbortSignal,
-  announceMs = ANNOUNCE_MS,
+  { announceMs = ANNOUNCE_MS, keep }: ReporterOptions = {},
 ): ProgressReporter {
   let queue: Promise<void> = Promise.resolve()
   let busy = false
   let sentAt = Number.NEGATIVE_INFINITY
   let complained = false
 
+  // Once is enough for a person; the outcome itself is reported by others, who do not give up.
+  function complain(error: unknown): void {
+    if (!complained) say(`progress is not reported: ${errorText(error)}`)
+    complained = true
+  }
+
   function send(progress: ProgressReport): void {
     busy = true
     queue = queue
+      .then(() => keep?.(progress).catch(complain))
       .then(() => postPatiently(job, progress, PATIENCE_MS, signal))
-      .catch((error: unknown) => {
-        // Once is enough for a person; the outcome itself is reported by others, who do not give up.
-        if (!complained) say(`progress is not reported: ${errorText(error)}`)
-        complained = true
-      })
+      .catch(complain)
       .finally(() => {
         busy = false
       })

@@ -1,5 +1,7 @@
 import { AppError } from '../shared/errors.ts'
 import { programs } from '../shared/exec.ts'
+import { writeFileAtomic } from '../shared/files.ts'
+import type { ProgressReport } from '../shared/task/job-file.ts'
 import { systemClock } from '../shared/time.ts'
 import { readDispatcherState } from './dispatcher-state.ts'
 import { speaker } from './machine.ts'
@@ -32,13 +34,15 @@ export async function runNamedStep(
   const job = jobOf(files)
   const { recipe } = await recipeOf(files)
   const say = speaker(step.prefix, out)
+  const keep = (progress: ProgressReport) =>
+    writeFileAtomic(paths.stepProgress(step.name), `${JSON.stringify(progress)}\n`, 0o644)
   await runStep(step, {
     recipe,
     job,
     paths,
     protectedDevices: dispatched.protected_devices,
     programs: programs(say),
-    progress: progressReporter(job, step.name, say, signal),
+    progress: progressReporter(job, step.name, say, signal, { keep }),
     say,
     clock: systemClock,
     now: () => performance.now(),

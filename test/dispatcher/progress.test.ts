@@ -35,7 +35,7 @@ afterEach(() => {
 function announce(ms = 5000, signal = never): Promise<void> {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo)?.port ?? 9}`
   const job = { ...JOB, controller: { url, ca_pem: null } }
-  return progressReporter(job, 'partition', () => undefined, signal, ms).announce(ERASING)
+  return progressReporter(job, 'partition', () => undefined, signal, { announceMs: ms }).announce(ERASING)
 }
 
 test('an announcement is sent until the controller has stored it', async () => {
@@ -70,4 +70,19 @@ test('a step that is stopped meanwhile ends with what has stopped it', async () 
   const stop = new AbortController()
   setTimeout(() => stop.abort(new Error('stopped by SIGTERM')), 20)
   await expect(announce(5000, stop.signal)).rejects.toThrow('stopped by SIGTERM')
+})
+
+test('what a step tells is kept on this machine too, although the controller is not there', async () => {
+  server.close()
+  const kept: unknown[] = []
+  const stop = new AbortController()
+  const keep = async (progress: object) => {
+    kept.push(progress)
+    stop.abort()
+  }
+  const job = { ...JOB, controller: { url: 'http://127.0.0.1:9', ca_pem: null } }
+  const reporter = progressReporter(job, 'image-linux', () => undefined, stop.signal, { keep })
+  reporter.bytes(10, 100)
+  await reporter.flush()
+  expect(kept).toEqual([{ step: 'image-linux', bytes: 10, total_bytes: 100 }])
 })

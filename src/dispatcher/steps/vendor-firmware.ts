@@ -5,7 +5,7 @@ import { AppError } from '../../shared/errors.ts'
 import type { Command } from '../../shared/exec.ts'
 import type { FirmwareFile } from './firmware-file.ts'
 import { fetchFirmware } from './firmware-file.ts'
-import { imageName, pullImage } from './podman.ts'
+import { hasImage, imageName, pullImage } from './podman.ts'
 import type { Step, StepContext } from './step.ts'
 
 /**
@@ -36,7 +36,7 @@ export const vendorFirmware: Step = {
     }
     const file = await beforeTheTool(context, PREPARATION_MS, async (limited) => {
       const fetched = await fetchInto(DIRECTORY, limited)
-      await pullImage(tool.image, limited)
+      await bringTool(tool.image, limited)
       return fetched
     })
     const command = planTool(imageName(tool.image), tool.arguments ?? [], DIRECTORY, file.name)
@@ -65,6 +65,13 @@ export async function beforeTheTool<T>(
     const state = `file and tool have not arrived within ${ms / 60_000} min, and the tool was not started`
     throw new AppError('step-failed', `Cannot update firmware: ${state}`, { cause })
   }
+}
+
+/** A medium may bring it, and a step that is repeated has it: neither needs a registry. */
+async function bringTool(url: string, context: StepContext): Promise<void> {
+  const name = imageName(url)
+  if (await hasImage(name, context)) return context.say(`${name} is here already: nothing is pulled`)
+  await pullImage(url, context)
 }
 
 async function fetchInto(directory: string, context: StepContext): Promise<FirmwareFile> {
