@@ -62,6 +62,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'server/readiness.ts': ['shared', 'registry', 'server/media/medium.ts'],
   'server/addresses.ts': ['shared', 'config.ts'],
   'server/listeners.ts': ['shared', 'config.ts'],
+  'server/live-settings.ts': ['shared', 'config.ts', 'server/jobs'],
   'server/first-token.ts': ['shared', 'server/store/tokens.ts'],
   'server/rotate-key.ts': ['shared', 'config.ts', 'server/keys.ts', 'server/store'],
   'server/app.ts': ['shared', 'registry', 'server'],

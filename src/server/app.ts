@@ -55,7 +55,7 @@ export type AppDeps = AuthDeps &
   AuditRouteDeps & {
     readonly trail: AuditStore
     readonly registry: Registry
-    readonly maintenance: Medium | undefined
+    maintenance(): Medium | undefined
     readonly log: Logger
     readonly metrics: Pick<ControllerMetrics, 'begin'>
     /** Whether everybody may read the metrics; else only who has a token. */

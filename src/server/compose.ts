@@ -16,24 +16,25 @@ import { bmcAccess } from './bmcs.ts'
 import { testMedia } from './doctor/test-media.ts'
 import { firstToken } from './first-token.ts'
 import { eventStreams } from './http/event-streams.ts'
-import { budgetsWith } from './jobs/budgets.ts'
 import { createChanges } from './jobs/changes.ts'
+import type { JobFeed } from './jobs/feed.ts'
 import { createJobFeed } from './jobs/feed.ts'
 import type { Job } from './jobs/machine.ts'
 import type { EntryType, JobMedia, JobStore } from './jobs/ports.ts'
 import { StepFailure } from './jobs/provision.ts'
 import { pruneEnded } from './jobs/pruning.ts'
-import type { JobRecord } from './jobs/record.ts'
 import { jobRecord } from './jobs/record.ts'
 import { runWorker } from './jobs/worker.ts'
 import { loadKeys } from './keys.ts'
 import { startListeners } from './listeners.ts'
-import type { MediaSensor } from './media/boot-watch.ts'
-import { mediaSensor } from './media/boot-watch.ts'
+import type { LiveSettings } from './live-settings.ts'
+import { liveSettings } from './live-settings.ts'
+import { imageMap, mediaSensor } from './media/boot-watch.ts'
 import { jobMedia } from './media/job-media.ts'
+import type { MaintenanceImages } from './media/maintenance.ts'
+import { maintenanceImages } from './media/maintenance.ts'
 import type { Medium } from './media/medium.ts'
-import { fileMedium } from './media/medium.ts'
-import { regionsOf, servedMedia } from './media/served.ts'
+import { servedMedia } from './media/served.ts'
 import type { ControllerMetrics } from './metrics.ts'
 import { createControllerMetrics } from './metrics.ts'
 import { databaseCheck, maintenanceCheck, readiness, registryCheck, storageCheck, workerCheck } from './readiness.ts'
@@ -67,6 +68,7 @@ const WORKER = 'controller'
 const RESERVE_BYTES = 64 << 20
 /** It turns twice a second when it has nothing to do. */
 const WORKER_PATIENCE_MS = 30_000
+const NO_IMAGE = imageMap(0, [])
 const NO_MAINTENANCE = 'Cannot run jobs: no maintenance image is configured (--maintenance-iso FILE)'
 
 /**
@@ -81,22 +83,21 @@ export async function runController(
   readAgain: () => Promise<ServeConfig> = async () => config,
 ): Promise<void> {
   const data = await openData(config, log)
-  const reloading = reloadOnHangup(config, {
-    read: readAgain,
-    apply: {
-      logLevel(level) {
-        log.level = level
-      },
-      // The registry itself reads its policy again on SIGHUP.
-    },
-    log,
-  })
+  const feed = createJobFeed()
+  const jobs = sqliteJobStore(data.changing.db, data.changing.commits, feed.entry)
+  const images = maintenanceImages(signal)
+  const exchangeImage = (path: string | undefined) => images.exchange(path, jobs.activeImages)
+  const live = liveSettings(config, log, exchangeImage)
+  // A file of the same name may be another image.
+  const reloading = reloadOnHangup(config, { read: readAgain, apply: live.apply, always: ['maintenanceIso'], log })
   try {
     const { broken } = data.changing
-    await serveData(data, config, log, onStarted, AbortSignal.any([signal, broken]))
+    await exchangeImage(config.maintenanceIso)
+    await serveData({ ...data, jobs, feed, images, live }, config, log, onStarted, AbortSignal.any([signal, broken]))
     broken.throwIfAborted()
   } finally {
     await reloading.close()
+    await images[Symbol.asyncDispose]()
     // The last connection to close copies the log into the database; this one has no thread of its own beside it.
     await data.changing.close()
     data.db.close()
@@ -104,19 +105,24 @@ export async function runController(
   }
 }
 
+type Opened = Awaited<ReturnType<typeof openData>> & {
+  readonly jobs: JobStore
+  readonly feed: JobFeed
+  readonly images: MaintenanceImages
+  readonly live: LiveSettings
+}
+
 async function serveData(
-  { keys, certificate, db, changing }: Awaited<ReturnType<typeof openData>>,
+  { keys, certificate, db, changing, jobs, feed, images, live }: Opened,
   config: ServeConfig,
   log: Logger,
   onStarted: (started: Started) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const endpoints = endpointsOf(config)
-  const feed = createJobFeed()
   const streams = eventStreams()
   const tls = certificate?.material
   const mediaCaPem = config.tlsFiles === undefined ? tls?.ca : undefined
-  const jobs = sqliteJobStore(changing.db, changing.commits, feed.entry)
   const servers = sqliteServerStore(changing.db, keys.seal, changing.commits)
   const tokens = sqliteTokenStore(db)
   const users = sqliteUserStore(db)
@@ -134,8 +140,6 @@ async function serveData(
     secrets: keys.secrets,
     taskKey: keys.taskKey,
   })
-  await using maintenance =
-    config.maintenanceIso === undefined ? undefined : await fileMedium(config.maintenanceIso, signal)
   const trail = sqliteAuditStore(changing.db, changing.commits)
   const registry = await openRegistry({
     root: dataPaths(config.dataDir).registry,
@@ -149,7 +153,8 @@ async function serveData(
       trail.add(entry, clock.now()).catch((error: unknown) => log.error({ err: error }, 'a change is not in the trail'))
     },
   })
-  const sensor = await openSensor(maintenance, { jobs, record, log }, signal)
+  const imageOf = (job: Job) => images.of(job)?.map ?? NO_IMAGE
+  const sensor = mediaSensor({ jobs, record, clock, log, imageOf })
   const note = (id: string, type: EntryType, message: string) => jobs.note(id, { type, message }, clock.now())
 
   const tests = testMedia(endpoints.mediaUrl, { plainOrigin: endpoints.plainMediaUrl, caPem: mediaCaPem })
@@ -166,7 +171,7 @@ async function serveData(
     jobs,
     feed,
     streams,
-    maintenance,
+    maintenance: () => images.current?.medium,
     servers,
     serverRegistry: sqliteServerRegistry(changing.db, keys.seal, changing.commits),
     accounts,
@@ -183,13 +188,16 @@ async function serveData(
       databaseCheck(changing),
       storageCheck(config.dataDir, RESERVE_BYTES),
       registryCheck(registry),
-      maintenanceCheck(() => maintenance, NO_MAINTENANCE),
+      maintenanceCheck(() => images.current?.medium, NO_MAINTENANCE),
       worker.check,
     ]),
     metrics,
     metricsText: () => metrics.text(db),
     metricsOpen: config.metricsOpen,
-    medium: countedMedia(servedMedia({ maintenance, plans: media, servers, sensor }), metrics),
+    medium: countedMedia(
+      servedMedia({ maintenance: (job) => images.of(job)?.medium, plans: media, servers, sensor }),
+      metrics,
+    ),
   }
 
   const http = await startListeners(config, {
@@ -219,11 +227,12 @@ async function serveData(
     const served: JobMedia = {
       ...media,
       prepare(job, server) {
-        if (maintenance === undefined) throw new StepFailure('iso.serve', NO_MAINTENANCE)
-        return { maintenance: maintenance.etag, task: media.plan(job, server).etag }
+        if (images.current === undefined) throw new StepFailure('iso.serve', NO_MAINTENANCE)
+        return { maintenance: images.current.medium.etag, task: media.plan(job, server).etag }
       },
       isServed: (job, server) =>
-        [maintenance?.etag, null].includes(job.maintenance) && [media.plan(job, server).etag, null].includes(job.task),
+        (job.maintenance === null || images.of(job) !== undefined) &&
+        (job.task === null || job.task === media.plan(job, server).etag),
     }
     const { connectBmc } = bmcs
     const deps = {
@@ -234,15 +243,15 @@ async function serveData(
       connectBmc,
       media: served,
       bootWatch: sensor,
-      budgets: budgetsWith(config.budgets),
+      budgetsNow: live.budgetsNow,
       clock,
       log,
       note,
       turned: worker.turned,
       tookOver: metrics.tookOver,
     }
-    pruning = pruneEnded({ jobs, keepDays: () => config.keepJobs, clock, log }, either)
-    await runWorker(WORKER, config.workers, deps, signal)
+    pruning = pruneEnded({ jobs, keepDays: live.keepDays, clock, log }, either)
+    await runWorker(WORKER, live.slots, deps, signal)
   } finally {
     over.abort()
     await Promise.all([renewing, pruning])
@@ -253,16 +262,6 @@ async function serveData(
     await registry.close()
     await accounts.close()
   }
-}
-
-/** An image that is no ISO9660 still boots; then only its first read can be told. */
-async function openSensor(
-  maintenance: Medium | undefined,
-  deps: { jobs: JobStore; record: JobRecord; log: Logger },
-  signal: AbortSignal,
-): Promise<MediaSensor> {
-  const regions = maintenance === undefined ? [] : await regionsOf(maintenance, signal).catch(() => [])
-  return mediaSensor({ ...deps, clock, regions }, maintenance?.size ?? 0)
 }
 
 /** Everything below the data directory but the registry's. @throws `config-invalid` */

@@ -43,10 +43,14 @@ function config(change: Partial<ServeConfig> = {}): ServeConfig {
 }
 
 /** Starts a controller, gives it to `use`, and stops it. */
-async function withController(settings: ServeConfig, use: (started: Started) => Promise<void>): Promise<void> {
+async function withController(
+  settings: ServeConfig,
+  use: (started: Started) => Promise<void>,
+  again?: () => Promise<ServeConfig>,
+): Promise<void> {
   const stop = new AbortController()
   const { promise, resolve, reject } = Promise.withResolvers<Started>()
-  const ended = runController(settings, pino({ level: 'silent' }), resolve, stop.signal)
+  const ended = runController(settings, pino({ level: 'silent' }), resolve, stop.signal, again)
   ended.catch(reject)
   try {
     await use(await promise)
@@ -110,4 +114,31 @@ test('the maintenance image is open as long as the controller runs, and no longe
     expect(await openBelow(maintenanceIso)).toBe(1)
   })
   expect(await openBelow(maintenanceIso)).toBe(0)
+})
+
+test('on SIGHUP another maintenance image is served; one that cannot be read changes nothing', async () => {
+  const write = async (name: string) => {
+    writeFileSync(join(directory, name), await imageOf([file('boot.bin', name)], 'MAINTENANCE'))
+    return join(directory, name)
+  }
+  let settings = config({ maintenanceIso: await write('a.iso') })
+  const hangUp = async (change: Partial<ServeConfig>) => {
+    settings = { ...settings, ...change }
+    process.emit('SIGHUP', 'SIGHUP')
+  }
+  await withController(
+    settings,
+    async ({ url }) => {
+      const etag = async () => (await fetch(`${url}/api/static/bootc-maintenance.iso`)).headers.get('etag')
+      const first = await etag()
+      await hangUp({ maintenanceIso: await write('b.iso') })
+      await expect.poll(etag).not.toBe(first)
+      const second = await etag()
+      await hangUp({ maintenanceIso: join(directory, 'none.iso') })
+      await hangUp({ maintenanceIso: join(directory, 'a.iso') })
+      await expect.poll(etag).toBe(first)
+      expect(second).not.toBe(first)
+    },
+    async () => settings,
+  )
 })

@@ -14,7 +14,8 @@ export interface WorkerDeps {
   readonly connectBmc: ConnectBmc
   readonly media: JobMedia
   readonly bootWatch: BootWatch
-  readonly budgets: Budgets
+  /** As they are now: a job keeps those with which its work began here. */
+  budgetsNow(): Budgets
   readonly clock: Clock
   readonly log: Logger
   note(jobId: string, type: EntryType, message: string): Promise<void>
@@ -24,8 +25,9 @@ export interface WorkerDeps {
   tookOver?(): void
 }
 
-/** What working on a job needs that this worker holds. */
+/** What working on one job needs that this worker holds. */
 export interface HeldDeps extends WorkerDeps {
+  readonly budgets: Budgets
   /** Throws when the worker may not hold its jobs any more; asked right before a server is touched. */
   assertHeld(): void
   /** How a BMC that restarts or is busy is asked again. */

@@ -96,6 +96,8 @@ export interface JobStore {
   /** Jobs of one server, newest first. */
   ofServer(serial: string, limit: number): Promise<readonly JobSummary[]>
   list(filter: JobFilter): Promise<readonly JobSummary[]>
+  /** What the maintenance image of each job is that is not complete. */
+  activeImages(): ReadonlySet<string>
   byMediaToken(token: string): Promise<Job | undefined>
   /**
    * Stores the job and appends the entries, in one transaction; undefined when it was changed since it was read, or when

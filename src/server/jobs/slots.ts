@@ -1,27 +1,32 @@
 /** Conversations with BMCs that go on at the same time. Waiting for a server to install itself takes none. */
 export interface Slots {
+  readonly limit: number
+  /** Another limit: those that wait begin at once when there is more room; nothing that goes on is ended when there is less. */
+  resize(limit: number): void
   /** Runs `action` when there is room; `first` overtakes those that wait for a slot to begin something new. */
   use<T>(order: 'first' | 'next', signal: AbortSignal, action: () => Promise<T>): Promise<T>
 }
 
 export function createSlots(limit: number): Slots {
   const waiting = { first: new Set<() => void>(), next: new Set<() => void>() }
+  let room = limit
   let used = 0
 
-  function pass(): void {
-    const line = waiting.first.size > 0 ? waiting.first : waiting.next
-    const [resolve] = line
-    if (resolve === undefined) {
-      used--
-      return
+  /** As many as there is room for. */
+  function admit(): void {
+    while (used < room) {
+      const line = waiting.first.size > 0 ? waiting.first : waiting.next
+      const [resolve] = line
+      if (resolve === undefined) return
+      line.delete(resolve)
+      used++
+      resolve()
     }
-    line.delete(resolve)
-    resolve()
   }
 
   async function enter(order: 'first' | 'next', signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
-    if (used < limit) {
+    if (used < room) {
       used++
       return
     }
@@ -35,12 +40,20 @@ export function createSlots(limit: number): Slots {
   }
 
   return {
+    get limit() {
+      return room
+    },
+    resize(next) {
+      room = next
+      admit()
+    },
     async use(order, signal, action) {
       await enter(order, signal)
       try {
         return await action()
       } finally {
-        pass()
+        used--
+        admit()
       }
     },
   }

@@ -3,11 +3,12 @@ import { seenLater, sleep } from '../../shared/time.ts'
 import { webhookBudget } from './budgets.ts'
 import type { WorkerDeps } from './deps.ts'
 import type { Job } from './machine.ts'
+import type { Budgets } from './ports.ts'
 
 /** Everybody who waits for a report of a maintenance OS: one timer, and no question to the store. */
 export interface Vigil {
   /** The job as soon as it is not provisioning any more. */
-  outcome(id: string, signal: AbortSignal): Promise<Job>
+  outcome(id: string, budgets: Budgets, signal: AbortSignal): Promise<Job>
   /** Jobs that wait now. */
   waiting(): number
   /** Looks after those who wait every `everyMs` until the signal aborts. Never rejects. */
@@ -19,11 +20,12 @@ const GRACE_MS = 5 * 60_000
 /** Reports keep a job alive beyond its time, but not for ever: this many times. */
 const MAX_EXTENSION = 4
 
-type VigilDeps = Pick<WorkerDeps, 'jobs' | 'record' | 'changes' | 'bootWatch' | 'budgets' | 'clock' | 'log'>
+type VigilDeps = Pick<WorkerDeps, 'jobs' | 'record' | 'changes' | 'bootWatch' | 'clock' | 'log'>
 
 /** By a clock that does not jump: setting the time never fails a server in mid-install. */
 interface Wait {
   job: Job
+  readonly silenceMs: number
   readonly begun: number
   readonly patience: number
   readonly limit: number
@@ -32,25 +34,25 @@ interface Wait {
 }
 
 export function createVigil(deps: VigilDeps): Vigil {
-  const { jobs, record, changes, bootWatch, budgets, clock, log } = deps
+  const { jobs, record, changes, bootWatch, clock, log } = deps
   const waits = new Map<string, Wait>()
 
   async function look(wait: Wait): Promise<void> {
-    const { job, begun, heard, patience, limit } = wait
+    const { job, silenceMs, begun, heard, patience, limit } = wait
     const now = performance.now()
     const [elapsed, quiet] = [now - begun, heard === undefined ? Number.POSITIVE_INFINITY : now - heard]
-    if (elapsed >= patience && (quiet >= budgets.silenceMs || elapsed >= limit)) {
+    if (elapsed >= patience && (quiet >= silenceMs || elapsed >= limit)) {
       const seen = job.phase === 'booting' ? await bootWatch.summary(job) : lastSeen(job, quiet)
       const message = `no report came from the maintenance OS: ${seen}`
       await record.apply(job.id, { type: 'timed-out', failedStep: 'webhook.wait', message })
     } else if (job.phase === 'booting') {
       await bootWatch.check(job)
-    } else if (quiet >= budgets.silenceMs && heard !== undefined && job.silentSince === null) {
+    } else if (quiet >= silenceMs && heard !== undefined && job.silentSince === null) {
       await record.silent(job.id, new Date(clock.now().getTime() - quiet))
     }
   }
 
-  function begin(job: Job): Wait {
+  function begin(job: Job, budgets: Budgets): Wait {
     const begun = performance.now()
     const budget = webhookBudget(job.taskTarget, budgets)
     const left = job.deadline === null ? budget : job.deadline.getTime() - clock.now().getTime()
@@ -58,13 +60,20 @@ export function createVigil(deps: VigilDeps): Vigil {
     const patience = Math.min(budget, atLeast(left))
     const limit = Math.min(budget * MAX_EXTENSION, atLeast(left + budget * (MAX_EXTENSION - 1)))
     const age = isHeard(job) ? Math.max(0, clock.now().getTime() - job.progress.at.getTime()) : undefined
-    return { job, begun, patience, limit, heard: age === undefined ? undefined : begun - age }
+    return {
+      job,
+      silenceMs: budgets.silenceMs,
+      begun,
+      patience,
+      limit,
+      heard: age === undefined ? undefined : begun - age,
+    }
   }
 
   return {
     waiting: () => waits.size,
 
-    async outcome(id, signal) {
+    async outcome(id, budgets, signal) {
       const { promise, resolve, reject } = Promise.withResolvers<Job>()
       void seenLater(promise)
       const onAbort = () => reject(signal.reason)
@@ -82,7 +91,7 @@ export function createVigil(deps: VigilDeps): Vigil {
         signal.throwIfAborted()
         if (job === undefined) throw new Error(`job ${id} vanished`)
         if (job.status !== 'provisioning') return job
-        waits.set(id, begin(job))
+        waits.set(id, begin(job, budgets))
         return await promise
       } finally {
         waits.delete(id)

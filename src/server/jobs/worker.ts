@@ -8,7 +8,6 @@ import type { Job } from './machine.ts'
 import { isTouched } from './machine.ts'
 import { bootMaintenance, needsBmc, StepFailure } from './provision.ts'
 import type { Slots } from './slots.ts'
-import { createSlots } from './slots.ts'
 import type { TenureTimes } from './tenure.ts'
 import { beginTenure } from './tenure.ts'
 import type { Vigil } from './vigil.ts'
@@ -38,8 +37,8 @@ const LEASED_AT_ONCE = 16
 const PACE_MS = 50
 
 /** One worker at its work. */
-interface Work {
-  readonly deps: HeldDeps
+interface Work<D = HeldDeps> {
+  readonly deps: D
   readonly slots: Slots
   readonly vigil: Vigil
   /** Jobs that are being provisioned here. */
@@ -47,17 +46,16 @@ interface Work {
 }
 
 /**
- * Works on jobs until `signal` aborts, then waits until each has let go. `conversations` limits the BMCs that are talked
+ * Works on jobs until `signal` aborts, then waits until each has let go. `slots` limits the BMCs that are talked
  * to at the same time, not the servers that install themselves. A store that cannot write stops nothing for good.
  */
 export async function runWorker(
   worker: string,
-  conversations: number,
+  slots: Slots,
   deps: WorkerDeps,
   signal: AbortSignal,
   times: WorkerTimes = WORKER_TIMES,
 ): Promise<void> {
-  const slots = createSlots(conversations)
   while (!signal.aborted) {
     deps.turned?.()
     try {
@@ -67,7 +65,7 @@ export async function runWorker(
       await sleep(times.idleMs, signal).catch(() => undefined)
       continue
     }
-    await serveTenure(worker, conversations, slots, deps, signal, times)
+    await serveTenure(worker, slots, deps, signal, times)
   }
   await deps.jobs
     .releaseAll(worker)
@@ -76,7 +74,6 @@ export async function runWorker(
 
 async function serveTenure(
   worker: string,
-  conversations: number,
   slots: Slots,
   deps: WorkerDeps,
   signal: AbortSignal,
@@ -100,7 +97,7 @@ async function serveTenure(
   while (!going.aborted) {
     deps.turned?.()
     // As many as can be begun soon; the others keep their place in the store.
-    const room = Math.min(LEASED_AT_ONCE, 2 * conversations - (held.size - vigil.waiting()))
+    const room = Math.min(LEASED_AT_ONCE, 2 * slots.limit - (held.size - vigil.waiting()))
     const leased = await deps.jobs.lease(worker, room).catch((error: unknown) => {
       deps.log.error({ err: error }, 'no job can be leased')
       return []
@@ -119,13 +116,19 @@ async function serveTenure(
 }
 
 /** Never rejects. */
-async function workHeld(leased: Job, work: Work, againMs: number, signal: AbortSignal): Promise<void> {
+async function workHeld(
+  leased: Job,
+  work: Work<Omit<HeldDeps, 'budgets'>>,
+  againMs: number,
+  signal: AbortSignal,
+): Promise<void> {
   const log = work.deps.log.child({ jobId: leased.id, serial: leased.serverSerial })
+  const deps: HeldDeps = { ...work.deps, log, budgets: work.deps.budgetsNow() }
   let job: Job | undefined = leased
   while (!signal.aborted) {
     try {
       job ??= await work.deps.jobs.find(leased.id)
-      if (job !== undefined) await workOn(job, { ...work, deps: { ...work.deps, log } }, signal)
+      if (job !== undefined) await workOn(job, { ...work, deps }, signal)
       return
     } catch (error) {
       if (signal.aborted) return
@@ -160,14 +163,14 @@ async function provision(job: Job, work: Work, signal: AbortSignal): Promise<Job
   open.add(job.id)
   try {
     if (needsBmc(job)) await slots.use('next', going, () => converse(job, deps, going))
-    return await vigil.outcome(job.id, signal)
+    return await vigil.outcome(job.id, deps.budgets, signal)
   } catch (error) {
     signal.throwIfAborted()
     const now = await deps.jobs.find(job.id)
     if (now !== undefined && now.status !== 'queued' && now.status !== 'provisioning') return now
     if (!(error instanceof StepFailure)) throw error
     // The maintenance OS was heard of meanwhile: what the BMC does is nothing to a server that works.
-    if (now !== undefined && !needsBmc(now)) return await vigil.outcome(job.id, signal)
+    if (now !== undefined && !needsBmc(now)) return await vigil.outcome(job.id, deps.budgets, signal)
     deps.log.warn({ err: error, step: error.step }, 'job failed in the controller')
     return deps.record.apply(job.id, { type: 'broke', failedStep: error.step, message: errorText(error) })
   } finally {

@@ -5,6 +5,7 @@ import type { Job } from '../jobs/machine.ts'
 import { isBooted } from '../jobs/machine.ts'
 import type { BootWatch, JobStore } from '../jobs/ports.ts'
 import type { JobRecord } from '../jobs/record.ts'
+import { taskOffset } from './combined.ts'
 import type { Medium } from './medium.ts'
 import type { MediaMap, SensorState, Stage } from './sensor.ts'
 import { bootSummary, mediaMap, newSensor, observe, rootProgress, stalledFor } from './sensor.ts'
@@ -14,8 +15,24 @@ export interface BootWatchDeps {
   readonly record: Pick<JobRecord, 'bootProgress'>
   readonly clock: Clock
   readonly log: Logger
-  /** Of the maintenance medium; nothing when it is no ISO image. */
-  readonly regions: readonly Region[]
+  /** Of the maintenance image that the job was begun with. */
+  imageOf(job: Job): ImageMap
+}
+
+/** What is where on a maintenance image, and on what lies behind it. */
+export interface ImageMap {
+  /** Of the image itself. */
+  readonly bytes: number
+  /** Where the task medium begins in the combined one. */
+  readonly taskAt: number
+  readonly regions: MediaMap
+}
+
+/** `regions`: none when it is no ISO image. */
+export function imageMap(bytes: number, regions: readonly Region[]): ImageMap {
+  const taskAt = taskOffset({ size: bytes })
+  const task: Region = { kind: 'task', name: 'task medium', start: taskAt, end: Number.MAX_SAFE_INTEGER }
+  return { taskAt, regions: mediaMap([...regions, task]), bytes }
 }
 
 /** Media that tell what is read of them. */
@@ -51,11 +68,7 @@ const UNREAD = 'the BMC fetched the medium when it was inserted, but the server 
  * Turns what BMCs read into events of their jobs, and into progress while a server boots. In memory alone: after a restart
  * it begins anew, the events stay.
  */
-export function mediaSensor(deps: BootWatchDeps, maintenanceBytes: number): MediaSensor {
-  const { jobs, record, clock, log } = deps
-  const base = Math.ceil(maintenanceBytes / 2048) * 2048
-  const task: Region = { kind: 'task', name: 'task medium', start: base, end: Number.MAX_SAFE_INTEGER }
-  const map = mediaMap([...deps.regions, task])
+export function mediaSensor({ jobs, record, clock, log, imageOf }: BootWatchDeps): MediaSensor {
   const boots = new Map<string, Boot>()
   const now = () => clock.now().getTime()
   const failed = (job: Job) => (error: unknown) => log.warn({ err: error, jobId: job.id }, 'media read not noted')
@@ -67,6 +80,7 @@ export function mediaSensor(deps: BootWatchDeps, maintenanceBytes: number): Medi
     const known = boots.get(job.id)
     const booted = isBooted(job)
     if (known !== undefined && known.booted === booted) return known
+    const map = imageOf(job).regions
     const boot = { map, state: newSensor(map), booted, publishedAt: 0, stalled: false }
     boots.set(job.id, boot)
     return boot
@@ -76,7 +90,7 @@ export function mediaSensor(deps: BootWatchDeps, maintenanceBytes: number): Medi
     const boot = bootOf(job)
     const at = now()
     const isFirst = boot.state.lastAt === undefined
-    const { state, begun } = observe(boot.state, map, { start, end, at })
+    const { state, begun } = observe(boot.state, boot.map, { start, end, at })
     boot.state = state
     boot.stalled = false
     if (!boot.booted) {
@@ -91,8 +105,8 @@ export function mediaSensor(deps: BootWatchDeps, maintenanceBytes: number): Medi
 
   async function publish(job: Job, boot: Boot): Promise<void> {
     boot.publishedAt = now()
-    const message = bootSummary(boot.state, map, now())
-    const { bytes, totalBytes } = rootProgress(boot.state, map)
+    const message = bootSummary(boot.state, boot.map, now())
+    const { bytes, totalBytes } = rootProgress(boot.state, boot.map)
     const rate = Math.round(boot.state.rate)
     await record
       .bootProgress(job.id, { step: 'boot', bytes, totalBytes, rate, message, at: clock.now() })
@@ -101,11 +115,12 @@ export function mediaSensor(deps: BootWatchDeps, maintenanceBytes: number): Medi
 
   return {
     watched: (job, medium, part) =>
-      watchedMedium(medium, part === 'task' ? base : 0, (start, end) => onRead(job, start, end)),
+      watchedMedium(medium, part === 'task' ? imageOf(job).taskAt : 0, (start, end) => onRead(job, start, end)),
     async summary(job) {
       const boot = boots.get(job.id)
-      if (boot?.booted) return bootSummary(boot.state, map, now())
-      if (boot !== undefined) return boot.state.bytes >= maintenanceBytes ? COPIED : UNREAD
+      if (boot?.booted) return bootSummary(boot.state, boot.map, now())
+      const { bytes, regions: map } = imageOf(job)
+      if (boot !== undefined) return boot.state.bytes >= bytes ? COPIED : UNREAD
       const noted = await jobs.lastEntry(job.id, 'media')
       if (noted === undefined) return bootSummary(newSensor(map), map, now())
       return `nothing was read since the controller was restarted; the last that was seen: ${noted.message}`
@@ -114,7 +129,7 @@ export function mediaSensor(deps: BootWatchDeps, maintenanceBytes: number): Medi
       const boot = boots.get(job.id)
       if (boot === undefined || !boot.booted || boot.stalled || stalledFor(boot.state, now()) === undefined) return
       boot.stalled = true
-      await note(job, bootSummary(boot.state, map, now()))
+      await note(job, bootSummary(boot.state, boot.map, now()))
       await publish(job, boot)
     },
     forget: (job) => void boots.delete(job.id),

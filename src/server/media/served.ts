@@ -9,7 +9,8 @@ import type { Medium } from './medium.ts'
 import { planMedium } from './medium.ts'
 
 export interface ServedMediaDeps {
-  readonly maintenance: Medium | undefined
+  /** The image that a job began with, or would; undefined when it is not served any more. */
+  maintenance(job: Job): Medium | undefined
   readonly plans: Pick<TaskPlans, 'known' | 'plan'>
   readonly servers: Pick<ServerStore, 'find'>
   readonly sensor: Pick<MediaSensor, 'watched'>
@@ -20,7 +21,7 @@ const NAME = /^(maintenance|task|combined)\.(iso|img)$/
 
 /** The media of a job by the last part of their URL, each watched; undefined for what there is not. */
 export function servedMedia(deps: ServedMediaDeps): (job: Job, name: string) => Promise<Medium | undefined> {
-  const { maintenance, plans, servers, sensor } = deps
+  const { plans, servers, sensor } = deps
   async function taskOf(job: Job): Promise<Medium | undefined> {
     // A medium is read by hundreds of ranges: to find the server costs the decryption of a password.
     const known = plans.known(job)
@@ -32,8 +33,8 @@ export function servedMedia(deps: ServedMediaDeps): (job: Job, name: string) => 
     const part = NAME.exec(name)?.[1] as 'maintenance' | 'task' | 'combined' | undefined
     if (part === undefined) return undefined
     // Its URL is as old as the job, and its bytes must be too.
-    const isOther = job.maintenance !== null && job.maintenance !== maintenance?.etag
-    if (isOther && part !== 'task') return undefined
+    const maintenance = deps.maintenance(job)
+    if (maintenance === undefined && part !== 'task') return undefined
     const task = part === 'maintenance' ? undefined : await taskOf(job)
     if (task !== undefined && job.task !== null && job.task !== task.etag) return undefined
     const both = maintenance && task && combinedMedium(maintenance, task)

@@ -53,12 +53,14 @@ export const STATIC_ENDPOINTS = {
 export function staticHandlers({
   maintenance,
 }: {
-  readonly maintenance: Medium | undefined
+  maintenance(): Medium | undefined
 }): Handlers<typeof STATIC_ENDPOINTS> {
   return {
     getMaintenanceImage({ c }) {
-      if (maintenance === undefined) throw new AppError('not-found', 'Cannot find the image: none is configured')
-      return answer(c, maintenance)
+      const image = maintenance()
+      if (image === undefined) throw new AppError('not-found', 'Cannot find the image: none is configured')
+      // Another image may be behind this URL tomorrow: only the ETag tells.
+      return answer(c, image, { isDated: false })
     },
   }
 }
@@ -76,14 +78,15 @@ export function mediaHandlers(deps: MediaRouteDeps): Handlers<typeof MEDIA_ENDPO
 }
 
 /** One medium, whole or in part (RFC 9110 section 14). HEAD reads nothing: hono runs this handler for HEAD too. */
-export function answer(c: Context, medium: Medium): Response | Promise<Response> {
+export function answer(c: Context, medium: Medium, { isDated } = { isDated: true }): Response | Promise<Response> {
   c.header('accept-ranges', 'bytes')
   c.header('etag', medium.etag)
-  c.header('last-modified', LAST_MODIFIED)
+  if (isDated) c.header('last-modified', LAST_MODIFIED)
   c.header('cache-control', 'no-transform')
   c.header('content-type', CONTENT_TYPE)
   const condition = c.req.header('if-range')
-  const isOther = condition !== undefined && condition !== medium.etag && condition !== LAST_MODIFIED
+  const isSame = condition === medium.etag || (isDated && condition === LAST_MODIFIED)
+  const isOther = condition !== undefined && !isSame
   const wanted = c.req.method === 'HEAD' || isOther ? undefined : c.req.header('range')
   const ranges = parseRange(wanted, medium.size)
   if (ranges === 'unsatisfiable') {

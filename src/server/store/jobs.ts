@@ -55,6 +55,7 @@ export function sqliteJobStore(
   const byKey = db.prepare(`${whole} idempotency_key = ?`)
   const byToken = db.prepare(`${whole} media_token = ?`)
   const byServer = db.prepare('SELECT * FROM jobs WHERE server_serial = ? ORDER BY id DESC LIMIT ?')
+  const images = db.prepare("SELECT DISTINCT maintenance FROM jobs WHERE status <> 'complete' AND maintenance <> ''")
   const queued = db.prepare("SELECT COUNT(*) AS n FROM jobs WHERE status = 'queued'")
   // Phases and events of steps are worded by the maintenance OS; without a limit it could write for ever.
   const append = db.prepare(
@@ -121,6 +122,7 @@ export function sqliteJobStore(
     byIdempotencyKey: async (key) => one(byKey.get(key)),
     ofServer: async (serial, limit) => byServer.all(serial, limit).map(summaryFromRow),
     list: async (filter) => list(filter),
+    activeImages: () => new Set(images.all().map((row) => text(row, 'maintenance'))),
     byMediaToken: async (token) => one(byToken.get(token)),
     save: (job, entries, now, worker) =>
       told((note) => {

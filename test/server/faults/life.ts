@@ -6,6 +6,7 @@ import type { Job } from '../../../src/server/jobs/machine.ts'
 import type { EntryType, JobStore, ServerStore } from '../../../src/server/jobs/ports.ts'
 import type { JobRecord } from '../../../src/server/jobs/record.ts'
 import { jobRecord } from '../../../src/server/jobs/record.ts'
+import { createSlots } from '../../../src/server/jobs/slots.ts'
 import { runWorker } from '../../../src/server/jobs/worker.ts'
 import { bmcConnector } from '../../../src/server/redfish/bmc.ts'
 import { QUICK } from '../../simulators/simulated.ts'
@@ -68,13 +69,13 @@ export async function startLife({ jobs, servers, bmcUrl, mortal, cut, worker, sk
       connect({ ...address, url: proxy.url }, signal),
     media: { urls, prepare: () => MEDIA, isServed: () => true, forget: () => undefined },
     bootWatch: { summary: async () => 'nothing is known', check: async () => undefined, forget: () => undefined },
-    budgets: { ...BUDGETS, lateStartMs: 0 },
+    budgetsNow: () => ({ ...BUDGETS, lateStartMs: 0 }),
     clock,
     log: pino({ level: 'silent' }),
     note: (id: string, type: EntryType, message: string) => store.note(id, { type, message }, clock.now()),
   }
   const stop = new AbortController()
-  const ended = runWorker(worker, 4, deps, stop.signal, TIMES)
+  const ended = runWorker(worker, createSlots(4), deps, stop.signal, TIMES)
   return {
     mortal,
     record,

@@ -4,7 +4,7 @@ import { imageRegions } from '../../../src/isobuilder/regions.ts'
 import { bytesSource } from '../../../src/isobuilder/source.ts'
 import type { Job, Progress } from '../../../src/server/jobs/machine.ts'
 import type { MediaSensor } from '../../../src/server/media/boot-watch.ts'
-import { mediaSensor } from '../../../src/server/media/boot-watch.ts'
+import { imageMap, mediaSensor } from '../../../src/server/media/boot-watch.ts'
 import type { Medium } from '../../../src/server/media/medium.ts'
 import { planMedium } from '../../../src/server/media/medium.ts'
 import { file, mediumOfPlan, planOf } from '../../isobuilder/image-bytes.ts'
@@ -33,6 +33,7 @@ async function watched(): Promise<Watched> {
   let now = 1_000_000
   const notes: string[] = []
   const progress: Progress[] = []
+  const map = imageMap(plan.size, await imageRegions(mediumOfPlan(plan), plan.size))
   const deps = {
     jobs: {
       note: async (_id: string, entry: { message: string }) => void notes.push(entry.message),
@@ -49,12 +50,12 @@ async function watched(): Promise<Watched> {
     },
     clock: { now: () => new Date(now) },
     log: pino({ level: 'silent' }),
-    regions: await imageRegions(mediumOfPlan(plan), plan.size),
+    imageOf: () => map,
   }
   const pass = (ms: number) => {
     now += ms
   }
-  return { sensor: mediaSensor(deps, plan.size), notes, progress, pass }
+  return { sensor: mediaSensor(deps), notes, progress, pass }
 }
 
 async function read(medium: Medium, start: number, end: number): Promise<void> {

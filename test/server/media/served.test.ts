@@ -7,7 +7,7 @@ import { mount } from '../../../src/server/http/mount.ts'
 import type { Job } from '../../../src/server/jobs/machine.ts'
 import type { JobStore } from '../../../src/server/jobs/ports.ts'
 import { jobRecord } from '../../../src/server/jobs/record.ts'
-import { mediaSensor } from '../../../src/server/media/boot-watch.ts'
+import { imageMap, mediaSensor } from '../../../src/server/media/boot-watch.ts'
 import { jobMedia } from '../../../src/server/media/job-media.ts'
 import { planMedium } from '../../../src/server/media/medium.ts'
 import { regionsOf, servedMedia } from '../../../src/server/media/served.ts'
@@ -51,9 +51,11 @@ beforeEach(async () => {
   const plans = jobMedia({ endpoints, secrets: SECRETS, taskKey: privateKey })
   const record = jobRecord(jobs, clock, () => undefined)
   const regions = await regionsOf(maintenance, new AbortController().signal)
-  const sensor = mediaSensor({ jobs, record, clock, log: pino({ level: 'silent' }), regions }, maintenance.size)
+  const map = imageMap(maintenance.size, regions)
+  const sensor = mediaSensor({ jobs, record, clock, log: pino({ level: 'silent' }), imageOf: () => map })
+  const present = (job: Job) => ([null, maintenance.etag].includes(job.maintenance) ? maintenance : undefined)
   app = new Hono()
-  medium = servedMedia({ maintenance, plans, servers, sensor })
+  medium = servedMedia({ maintenance: present, plans, servers, sensor })
   mount(app, MEDIA_ENDPOINTS, mediaHandlers({ jobs, medium }), NO_GATE)
 })
 

@@ -41,3 +41,13 @@ test('the task medium is served by its token: whole, by ranges, by HEAD, and no 
   expect((await api.app.request(url)).status).toBe(404)
   expect((await api.app.request('/media/guess/task.iso')).status).toBe(404)
 })
+
+test('whoever resumes the static image by a date gets all of it: another one has the same URL', async () => {
+  const url = '/api/static/bootc-maintenance.iso'
+  const resume = (condition: string) =>
+    api.app.request(url, { headers: { range: 'bytes=2048-4095', 'if-range': condition } })
+  const { headers } = await api.app.request(url, { method: 'HEAD' })
+  expect(headers.get('last-modified')).toBeNull()
+  expect((await resume('Tue, 01 Jan 1980 00:00:00 GMT')).status).toBe(200)
+  expect((await resume(headers.get('etag') ?? '')).status).toBe(206)
+})

@@ -86,7 +86,7 @@ export async function openApi(): Promise<Api> {
     jobs,
     feed,
     streams,
-    maintenance,
+    maintenance: () => maintenance,
     servers,
     serverRegistry: sqliteServerRegistry(db, PLAIN_SEAL),
     accounts,

@@ -1,0 +1,44 @@
+import type { ServeConfig } from '../config.ts'
+import type { Logger } from '../shared/log.ts'
+import type { Reloading } from '../shared/reload.ts'
+import { budgetsWith } from './jobs/budgets.ts'
+import type { Budgets } from './jobs/ports.ts'
+import type { Slots } from './jobs/slots.ts'
+import { createSlots } from './jobs/slots.ts'
+
+/** Settings that are taken over on SIGHUP; what has begun keeps what it began with. */
+export interface LiveSettings {
+  readonly slots: Slots
+  budgetsNow(): Budgets
+  keepDays(): number
+  /** What takes them over. The registry itself reads its policy again. */
+  readonly apply: Reloading<ServeConfig>['apply']
+}
+
+export function liveSettings(
+  config: Pick<ServeConfig, 'workers' | 'budgets' | 'keepJobs'>,
+  log: Logger,
+  exchangeImage: (path: string | undefined) => Promise<void>,
+): LiveSettings {
+  const slots = createSlots(config.workers)
+  let budgets = budgetsWith(config.budgets)
+  let { keepJobs } = config
+  return {
+    slots,
+    budgetsNow: () => budgets,
+    keepDays: () => keepJobs,
+    apply: {
+      logLevel(level) {
+        log.level = level
+      },
+      workers: slots.resize,
+      budgets(minutes) {
+        budgets = budgetsWith(minutes)
+      },
+      keepJobs(days) {
+        keepJobs = days
+      },
+      maintenanceIso: exchangeImage,
+    },
+  }
+}
