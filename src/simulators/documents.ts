@@ -137,7 +137,8 @@ function dellLinks(profile: BmcState['profile']): Document {
 
 function mediaCollection(state: BmcState): Document {
   const { media } = state.profile
-  const members = state.slots.filter((slot) => isShown(slot, state)).map(({ path }) => path)
+  const isLate = state.mediaOn && takeOne(state, 'slots')
+  const members = isLate ? [] : state.slots.filter((slot) => isShown(slot, state)).map(({ path }) => path)
   const smb = media.change === 'smb' && { Supermicro: { VirtualMediaConfig: link(`${media.path}/CfgCD`) } }
   return { ...collection(media.path, 'VirtualMediaCollection', members), ...(smb && { Oem: smb }) }
 }

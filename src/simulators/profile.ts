@@ -37,7 +37,7 @@ export interface ManagerRules {
   readonly firmware: string
   /** Dell: attributes, which older ones do not link, and the job of an imported configuration. */
   readonly dell?: 'linked' | 'unlinked'
-  /** AMI: media are off until the action `EnableRMedia`. */
+  /** AMI: media are off until the action `EnableRMedia`, and some looks longer. */
   readonly enableMedia?: boolean
   /** iLO: tells the state of the server's POST. */
   readonly postState?: boolean
@@ -74,6 +74,8 @@ export interface MediaRules {
   readonly keepsName?: boolean
   /** Inserts refused after an eject, one after the other. */
   readonly busyAfterEject?: number
+  /** An old name under which the slot takes media, although it shows itself under its own. */
+  readonly insertsAs?: string
   /** Looks at the attributes until an inserted medium is attached (iDRAC from 6.00). */
   readonly attachLooks?: number
   /** `InsertMedia` reads the whole medium before it answers. */

@@ -77,17 +77,26 @@ async function change({ method, path, body }: SimulatedRequest, state: BmcState)
     return deleteJob(String(given['JobID']), state)
   }
   if (profile.manager.enableMedia && path.endsWith('/AMIVirtualMedia.EnableRMedia')) {
+    if (takeOne(state, 'rmedia')) {
+      const text = 'Another action is in progress.'
+      return refusal(state, { status: 400, id: 'AmiOem.1.0.ActionInProgress', text })
+    }
     state.mediaOn = given['RMediaState'] === 'Enable'
     return { status: 204 }
   }
   const trusted = changeTrust(path, given, state)
   if (trusted !== undefined) return trusted
-  const slot = state.slots.find((candidate) => state.mediaOn && path.startsWith(`${candidate.path}/`))
+  const slot = state.slots.find((candidate) => state.mediaOn && path.startsWith(`${pathFor(candidate, path, state)}/`))
   if (slot === undefined) return undefined
   if (path.endsWith('/VirtualMedia.VmmControl')) return vmmControl(slot, given, state)
   const [, action] = /\/(?:Actions|Oem\/Hp)\/(?:VirtualMedia|HpiLOVirtualMedia)\.(Insert|Eject)/.exec(path) ?? []
   if (action === undefined || profile.media.change === 'patch') return undefined
   return action === 'Insert' ? insert(slot, given, state) : eject(slot, body, state)
+}
+
+/** The old name counts for inserts. */
+function pathFor(slot: SlotState, path: string, { profile: { media } }: BmcState): string {
+  return media.insertsAs !== undefined && path.includes('Insert') ? `${media.path}/${media.insertsAs}` : slot.path
 }
 
 /** Huawei: one action for both. */

@@ -125,6 +125,8 @@ function initialState({ profile, faults = new Set(), serial, machine, clock, ...
       ['serial', faults.has('restarting') ? STARTING : 0],
       ['hiccup', faults.has('hiccup') ? HICCUPS : 0],
       ['flip', faults.has('flips') ? 1 : 0],
+      ['rmedia', manager.enableMedia ? 1 : 0],
+      ['slots', manager.enableMedia ? 2 : 0],
       ['post', power.postLooks ?? 0],
     ]),
     attached: !faults.has('detached'),

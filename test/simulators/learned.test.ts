@@ -29,7 +29,7 @@ test.for<[string, object, number, number]>([
   [
     'supermicro-x12',
     { insert: { rung: 0, demands: [] }, bootSlot: 'VirtualMedia1', taskSlot: null, bootTarget: 'UefiUsbCd' },
-    2,
+    1,
     1,
   ],
   ['idrac8', { insert: { rung: 0, demands: [] }, bootSlot: 'CD', taskSlot: null, bootTarget: 'dell-import' }, 1, 1],

@@ -7,7 +7,8 @@ import { createClient } from '../../src/server/redfish/client.ts'
 import { discover } from '../../src/server/redfish/discover.ts'
 import { PROFILES } from '../../src/simulators/profiles.ts'
 import { never } from '../server/redfish/connected.ts'
-import { changes, QUICK, type Simulated, simulated } from './simulated.ts'
+import { idleMachine } from './idle-machine.ts'
+import { ACCOUNT, changes, QUICK, type Simulated, simulated } from './simulated.ts'
 
 const MEDIA = {
   maintenance: 'https://192.0.2.1:8443/media/tok-1/maintenance.iso',
@@ -399,6 +400,18 @@ test('an iLO whose server waits in POST says so, and is not asked for less', asy
   await expect(bmc.bootOnceFromCd(never)).rejects.toThrow('UnableToModifyDuringSystemPOST')
   await bmc.close()
   expect(new Set(changes(simulator).filter((call) => call.includes('"Boot"'))).size).toBe(1)
+})
+
+test('a slot that takes a medium under its old name and shows it under the new one has it', async () => {
+  const found = await simulated('supermicro-x12', idleMachine('on'), ACCOUNT.password, (profile) => ({
+    ...profile,
+    media: { ...profile.media, insertsAs: 'CD1' },
+  }))
+  const bmc = await bmcConnector({ ...QUICK, slotMs: 200 })(found.address, never)
+  expect(await wholeJob(bmc, found)).toEqual({ VirtualMedia1: 'combined.iso' })
+  await bmc.close()
+  expect(found.machine.starts).toEqual(['cd', 'disk'])
+  expect(changes(found.simulator).filter((call) => call.includes('InsertMedia'))).toHaveLength(2)
 })
 
 test('an empty pool of sessions is told as such', async () => {

@@ -3,6 +3,7 @@ import type { BmcAddress } from '../../src/server/jobs/bmc-ports.ts'
 import { SIMULATED_TIMING } from '../../src/server/redfish/timing.ts'
 import { systemClock } from '../../src/shared/time.ts'
 import type { SimulatedMachine } from '../../src/simulators/machine.ts'
+import type { Profile } from '../../src/simulators/profile.ts'
 import { parseSimulation } from '../../src/simulators/profiles.ts'
 import { type Simulator, startSimulator } from '../../src/simulators/simulator.ts'
 import { idleMachine } from './idle-machine.ts'
@@ -23,9 +24,12 @@ export async function simulated(
   what: string,
   machine: SimulatedMachine = idleMachine('on'),
   password: string = ACCOUNT.password,
+  change: (profile: Profile) => Profile = (profile) => profile,
 ): Promise<Simulated> {
+  const { profile, faults } = parseSimulation(what)
   const simulator = await startSimulator({
-    ...parseSimulation(what),
+    profile: change(profile),
+    faults,
     ...ACCOUNT,
     password,
     serial: 'SN-1',

@@ -3,7 +3,7 @@ import { sleep } from '../../shared/time.ts'
 import { answerText, isOk, type RedfishAnswer, refused } from './answer.ts'
 import type { RedfishClient } from './client.ts'
 import { readDellAttributes, waitUntilAttached } from './dell-attributes.ts'
-import type { Discovery } from './discover.ts'
+import { type Discovery, readSlots } from './discover.ts'
 import {
   firstShape,
   type InsertPayload,
@@ -53,6 +53,14 @@ export function createDrive(client: RedfishClient, discovery: Discovery, learnin
   async function read(slot: Slot, signal: AbortSignal): Promise<Slot | undefined> {
     const resource = await client.find(slot.resource.path, signal)
     return resource === undefined ? undefined : parseSlot(resource)
+  }
+
+  /** The slot with the medium, under whatever name: one that takes it as CD1 may show it as VirtualMedia1. */
+  async function readHolder(slot: Slot, url: string, signal: AbortSignal): Promise<Slot | undefined> {
+    const now = await read(slot, signal)
+    if (now !== undefined) return now
+    const slots = await readSlots(client, discovery, signal)
+    return slots.find((other) => other.image !== undefined && holds(other, url))
   }
 
   /** What is known is a hint: when it is refused, the ladder is climbed as if nothing was known. */
@@ -116,7 +124,7 @@ export function createDrive(client: RedfishClient, discovery: Discovery, learnin
       const { answer, shape, reason } = tried
       if (!isOk(answer)) return refusalOf(slot, url, reason, answer)
       const isIn = (seen: Slot | undefined) => seen !== undefined && holds(seen, url)
-      const now = await pollUntil(() => read(slot, signal), isIn, polling, signal)
+      const now = await pollUntil(() => readHolder(slot, url, signal), isIn, polling, signal)
       if (!isIn(now)) return notInserted(slot, url, now)
       await waitUntilAttached(client, discovery, slot.id, timing, signal)
       await learning.keep({ insert: shape })

@@ -57,6 +57,14 @@ export const RETRIES: readonly RetryRow[] = [
   },
   {
     methods: ['POST'],
+    message: /ActionInProgress$/,
+    attempts: 6,
+    firstMs: 5_000,
+    maxMs: 30_000,
+    seen: 'AMI MegaRAC: RMedia restarts after it was switched or configured',
+  },
+  {
+    methods: ['POST'],
     status: [500],
     path: /VirtualMedia\.InsertMedia$/,
     attempts: 3,

@@ -1,5 +1,6 @@
 import { AppError } from '../../shared/errors.ts'
 import { type LearnedProfile, NOTHING_LEARNED } from '../jobs/bmc-ports.ts'
+import { type Quirks, STANDARD } from './quirks.ts'
 import type { Slot } from './resources.ts'
 
 /** Slots for the two media, best first. A slot that refuses is passed over. */
@@ -34,10 +35,12 @@ export function isUsbStick({ mediaTypes }: Slot): boolean {
 export function chooseSlots(
   slots: readonly Slot[],
   learned: LearnedProfile = NOTHING_LEARNED,
-  bootSlots?: readonly string[],
+  { bootSlots, hiddenSlots }: Pick<Quirks, 'bootSlots' | 'hiddenSlots'> = STANDARD,
 ): SlotChoice {
   const { bootSlot, taskSlot } = learned
-  const usable = slots.filter(isUsable).toSorted((a, b) => compareIds(a.id, b.id))
+  // Names that the vendor has had for the slot, the newest first; a name that sorts lower is no better.
+  const rank = ({ id }: Slot) => (hiddenSlots.includes(id) ? hiddenSlots.indexOf(id) : hiddenSlots.length)
+  const usable = slots.filter(isUsable).toSorted((a, b) => rank(a) - rank(b) || compareIds(a.id, b.id))
   const cds = usable.filter(isCd)
   const bootable = cds.filter(({ id }) => bootSlots?.includes(id) ?? true)
   const boot = firstly(bootable, bootSlot)

@@ -1,12 +1,13 @@
 import { AppError, isAppError } from '../../shared/errors.ts'
 import { sleep } from '../../shared/time.ts'
 import type { MediaUrls, MediumUrl, OnMount, RedfishStep } from '../jobs/bmc-ports.ts'
-import { isOk } from './answer.ts'
+import { must } from './answer.ts'
 import type { RedfishClient } from './client.ts'
 import { type Discovery, readSlots } from './discover.ts'
 import { createDrive } from './drive.ts'
 import type { Learning } from './learning.ts'
 import { schemeTrouble, urlFor } from './medium-url.ts'
+import { pollUntil } from './polling.ts'
 import type { Slot } from './resources.ts'
 import { chooseSlots, compareIds, isCd, isEmpty, isOurs, isUsable, mayBeOurs } from './slots.ts'
 import type { Timing } from './timing.ts'
@@ -30,7 +31,7 @@ interface Taken {
   readonly isUsual: boolean
 }
 
-/** AMI shows its slots some seconds after they were switched on. */
+/** AMI shows its slots this long after they were switched on, or some times this long. */
 const AFTER_ENABLE_MS = 10_000
 
 /** The virtual drives of one system. It remembers what worked, and nothing of what it inserted. */
@@ -44,13 +45,15 @@ export function createVirtualMedia(
   const insert = trustedInsert(client, discovery, drive, learning)
 
   async function slotsNow(signal: AbortSignal): Promise<readonly Slot[]> {
-    const slots = await readSlots(client, discovery, signal)
+    const read = () => readSlots(client, discovery, signal)
+    const slots = await read()
     if (slots.some(isUsable) || !(await switchOn(client, discovery, signal))) return slots
-    await sleep(AFTER_ENABLE_MS * timing.waitFactor, signal)
-    return readSlots(client, discovery, signal)
+    const polling = { everyMs: AFTER_ENABLE_MS * timing.waitFactor, limitMs: timing.slotMs }
+    await sleep(polling.everyMs, signal)
+    return pollUntil(read, (seen) => seen.some(isUsable), polling, signal)
   }
 
-  const choose = (slots: readonly Slot[]) => chooseSlots(slots, learning.profile(), discovery.quirks.bootSlots)
+  const choose = (slots: readonly Slot[]) => chooseSlots(slots, learning.profile(), discovery.quirks)
 
   /** Tries the slots in turn until one takes the medium. */
   async function insertIntoOne(
@@ -155,10 +158,15 @@ function taskSlots(slots: readonly Slot[], boot: Slot): readonly Slot[] {
   throw new AppError('redfish-unsupported', `Cannot mount the task medium: no usable slot is left beside ${boot.id}`)
 }
 
-/** AMI MegaRAC ships with virtual media off. False when there is nothing to switch. */
+/**
+ * AMI MegaRAC ships with virtual media off. False when there is nothing to switch.
+ * @throws `redfish-answer` when it is refused
+ */
 async function switchOn(client: RedfishClient, { managers }: Discovery, signal: AbortSignal): Promise<boolean> {
   const target = managers.find((manager) => manager.enableMedia !== undefined)?.enableMedia
-  return target !== undefined && isOk(await client.post(target, { RMediaState: 'Enable' }, signal))
+  if (target === undefined) return false
+  must('switch virtual media on', await client.post(target, { RMediaState: 'Enable' }, signal))
+  return true
 }
 
 /** A slot that is not there (404) or not for media (405), today and on every other server of the kind. */
