@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises'
-import { dataPaths } from '../config.ts'
+import { dataPaths, SERVE_OPTIONS } from '../config.ts'
 import { AppError } from '../shared/errors.ts'
 import type { Command, CommandGroup } from './command.ts'
 
@@ -8,7 +8,7 @@ const rotate: Command = {
   name: 'keys rotate',
   summary: 'Give a stopped controller a new master key, and seal every BMC password with it',
   positionals: [],
-  options: { data: { value: 'DIR', default: '/var/lib/provisioner', doc: 'Data directory of the controller' } },
+  options: { data: { ...SERVE_OPTIONS.data, doc: 'Data directory of the controller' } },
   examples: ['provisioner keys rotate --data /var/lib/provisioner'],
   async run(invocation) {
     const dir = invocation.required('data')

@@ -9,6 +9,7 @@ import { requireMaker } from '../maintenance/root-file-system.ts'
 import { withTools } from '../maintenance/tools-store.ts'
 import { formatBytes } from '../shared/byte-size.ts'
 import { AppError } from '../shared/errors.ts'
+import { TOOL_IMAGE } from '../shared/task/tool-image.ts'
 import { REGISTRY_OPTIONS, registryClients } from './artifact-access.ts'
 import type { Command, CommandGroup, Invocation } from './command.ts'
 
@@ -44,7 +45,6 @@ const build: Command = {
     },
     output: { value: 'FILE', required: true, doc: 'ISO to write; it appears when it is complete' },
     'tools-image': { value: 'SOURCE', doc: 'Image of the steps, put into the medium so that nothing is pulled' },
-    'tools-name': { value: 'NAME', default: 'localhost/provisioner-tools:1', doc: 'What the Quadlets call that image' },
     label: { value: 'LABEL', default: 'MAINTENANCE', doc: 'Volume id: 1 to 32 characters of A-Z, 0-9 and _' },
     filesystem: { value: 'TYPE', default: 'erofs', doc: 'erofs (quick) or squashfs (small)' },
     loader: {
@@ -117,8 +117,7 @@ async function runBuild(invocation: Invocation): Promise<undefined> {
     await using system = await open(invocation.required('from'), 'system')
     const toolsImage = invocation.text('tools-image')
     await using tools = toolsImage === undefined ? undefined : await open(toolsImage, 'tools')
-    const image =
-      tools === undefined ? system : await withTools(system, tools, invocation.required('tools-name'), signal)
+    const image = tools === undefined ? system : await withTools(system, tools, TOOL_IMAGE, signal)
     const options = { output, label, fileSystem, loader, append: invocation.required('append'), path, say }
     const plan = await buildMedium(image, options, signal)
     say(`${output}: ${formatBytes(plan.size)}`)

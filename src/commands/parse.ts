@@ -44,7 +44,7 @@ export function parseInvocation(
   io: Io,
   signal: AbortSignal,
   settings?: Settings,
-): Invocation {
+): Omit<Invocation, 'again'> {
   const { values, positionals } = parseOrExplain(command, argv)
   const problems: string[] = []
   const named = new Map<string, readonly string[]>()
@@ -87,7 +87,6 @@ export function parseInvocation(
     required: (name) => found(name).text ?? '',
     flag: (name) => switchOf(found(name).text ?? 'no') === true,
     origin: (name) => found(name).origin,
-    again: async () => parseInvocation(command, argv, io, signal, settings),
     isOption: (name) => name in command.options,
     io,
     signal,

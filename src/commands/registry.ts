@@ -1,4 +1,3 @@
-import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { isLogLevel, LOG_LEVEL } from '../config.ts'
@@ -7,7 +6,7 @@ import { openRegistry } from '../registry/registry.ts'
 import { keepCertificate, openCertificate } from '../shared/certificate.ts'
 import { AppError } from '../shared/errors.ts'
 import { startServer } from '../shared/http-server.ts'
-import { parseListen } from '../shared/listen-address.ts'
+import { addressText, parseListen } from '../shared/listen-address.ts'
 import { reloadOnHangup } from '../shared/reload.ts'
 import { systemClock } from '../shared/time.ts'
 import type { Command, CommandGroup, Invocation } from './command.ts'
@@ -70,8 +69,9 @@ const serve: Command = {
       const tls = certificate?.material
       const fetch = (request: Request, env: object) => opened.app.fetch(request, env)
       const server = await startServer({ fetch, direct: opened.direct, listen, log, ...(tls && { tls }) })
-      const display = isIP(host) === 6 ? `[${host}]` : host
-      io.err(`Registry on ${tls === undefined ? 'http' : 'https'}://${display}:${server.port}/v2/, data in ${root}\n`)
+      io.err(
+        `Registry on ${tls === undefined ? 'http' : 'https'}://${addressText({ host, port: server.port })}/v2/, data in ${root}\n`,
+      )
       if (tls !== undefined) io.err(`Clients must trust ${join(root, 'tls', 'ca.pem')}\n`)
       if (certificate !== undefined) await keepCertificate(certificate, server.useCertificate, log, signal)
       else if (!signal.aborted) await new Promise((stop) => signal.addEventListener('abort', stop, { once: true }))

@@ -1,4 +1,5 @@
 import type { ListenAddress } from '../shared/listen-address.ts'
+import { addressText } from '../shared/listen-address.ts'
 import type { InstallPaths } from './paths.ts'
 import { USER } from './paths.ts'
 
@@ -13,18 +14,14 @@ Description=Socket of the provisioner controller
 
 [Socket]
 # From "listen" of /etc/provisioner/provisioner.yaml; "provisioner install" writes it anew.
-ListenStream=${streamOf(listen)}
-${media === undefined ? '' : `# "media-listen": the service takes the second socket for media alone.\nListenStream=${streamOf(media)}\n`}NoDelay=yes
+ListenStream=${addressText(listen)}
+${media === undefined ? '' : `# "media-listen": the service takes the second socket for media alone.\nListenStream=${addressText(media)}\n`}NoDelay=yes
 # An address that comes up later than this socket is waited for.
 FreeBind=yes
 
 [Install]
 WantedBy=sockets.target
 `
-}
-
-function streamOf({ host, port }: ListenAddress): string {
-  return `${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
 /**

@@ -5,12 +5,13 @@ import { openRegistry } from '../registry/registry.ts'
 import { keepCertificate, openCertificate } from '../shared/certificate.ts'
 import { AppError, isAppError } from '../shared/errors.ts'
 import { fingerprintOf } from '../shared/fingerprint.ts'
+import { addressText } from '../shared/listen-address.ts'
 import type { Logger } from '../shared/log.ts'
 import { createLoginThrottle } from '../shared/passwords/login-throttle.ts'
 import { reloadOnHangup } from '../shared/reload.ts'
 import { systemClock } from '../shared/time.ts'
 import { openAccounts } from './accounts/accounts.ts'
-import { certificateSource, endpointsOf, hostOf } from './addresses.ts'
+import { certificateSource, ownUrlsOf } from './addresses.ts'
 import { controllerApp, mediaApp } from './app.ts'
 import { bmcAccess } from './bmcs.ts'
 import { testMedia } from './doctor/test-media.ts'
@@ -119,7 +120,7 @@ async function serveData(
   onStarted: (started: Started) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const endpoints = endpointsOf(config)
+  const ownUrls = ownUrlsOf(config)
   const streams = eventStreams()
   const tls = certificate?.material
   const mediaCaPem = config.tlsFiles === undefined ? tls?.ca : undefined
@@ -136,7 +137,7 @@ async function serveData(
     feed.job(job)
   })
   const media = jobMedia({
-    endpoints: { ...endpoints, mediaCaPem, caPem: tls?.ca ?? null },
+    ownUrls: { ...ownUrls, mediaCaPem, caPem: tls?.ca ?? null },
     secrets: keys.secrets,
     taskKey: keys.taskKey,
   })
@@ -157,7 +158,7 @@ async function serveData(
   const sensor = mediaSensor({ jobs, record, clock, log, imageOf })
   const note = (id: string, type: EntryType, message: string) => jobs.note(id, { type, message }, clock.now())
 
-  const tests = testMedia(endpoints.mediaUrl, { plainOrigin: endpoints.plainMediaUrl, caPem: mediaCaPem })
+  const tests = testMedia(ownUrls.mediaUrl, { plainOrigin: ownUrls.plainMediaUrl, caPem: mediaCaPem })
   const profiles = sqliteLearnedProfiles(changing.db, clock, changing.commits)
   const known = sqliteKnownBmcs(changing.db, clock, changing.commits)
   const reach = openReach({ allowLoopback: config.allowLoopbackBmc })
@@ -218,8 +219,8 @@ async function serveData(
   let pruning: Promise<void> | undefined
   try {
     onStarted({
-      url: `${config.tls ? 'https' : 'http'}://${hostOf(config.host)}:${http.port}`,
-      publicUrl: endpoints.publicUrl,
+      url: `${config.tls ? 'https' : 'http'}://${addressText({ host: config.host, port: http.port })}`,
+      publicUrl: ownUrls.publicUrl,
       // Made when nothing can go wrong any more: it is shown once, and the next start makes no other.
       adminToken: users.isEmpty() ? await firstToken(tokens, config.adminTokenFile, clock) : undefined,
       caFingerprint: tls?.ca === undefined ? undefined : fingerprintOf(tls.ca),

@@ -11,3 +11,12 @@ export function parseListen(text: string): ListenAddress | undefined {
   if (match === null || port > 65535) return undefined
   return { host: match[1] ?? (match[2] === '' || match[2] === undefined ? '::' : match[2]), port }
 }
+
+/** The other way: as it stands in a URL or a socket unit. */
+export function addressText({ host, port }: ListenAddress): string {
+  return `${hostText(host)}:${port}`
+}
+
+export function hostText(host: string): string {
+  return host.includes(':') ? `[${host}]` : host
+}

@@ -4,10 +4,6 @@ export type Role = 'admin' | 'operator' | 'reader'
 /** From the one that may most to the one that may least. */
 export const ROLES = ['admin', 'operator', 'reader'] as const satisfies readonly Role[]
 
-export function isRole(value: unknown): value is Role {
-  return ROLES.some((role) => role === value)
-}
-
 /** True when a holder of `role` may do what `needed` may do. */
 export function includesRole(role: Role, needed: Role): boolean {
   return ROLES.indexOf(role) <= ROLES.indexOf(needed)

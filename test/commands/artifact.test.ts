@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { artifact } from '../../src/commands/artifact.ts'
 import type { Io } from '../../src/commands/command.ts'
-import { parseInvocation } from '../../src/commands/parse.ts'
+import { readInvocation } from '../../src/commands/parse.ts'
 import { transferLine, transferProgress } from '../../src/commands/transfer-progress.ts'
 import { OciError } from '../../src/registry/errors.ts'
 import { sha256 } from '../../src/shared/digest.ts'
@@ -42,7 +42,7 @@ async function run(env: Record<string, string>, word: string, ...argv: string[])
   const { io, printed } = fakeIo(env)
   const command = artifact.commands.find(({ name }) => name === `artifact ${word}`)
   if (command === undefined) expect.fail(`no command "${word}"`)
-  await command.run(parseInvocation(command, argv, io, new AbortController().signal))
+  await command.run(await readInvocation(command, argv, io, new AbortController().signal))
   return printed
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Io } from '../../src/commands/command.ts'
 import { completionOf } from '../../src/commands/completion.ts'
-import { parseInvocation } from '../../src/commands/parse.ts'
+import { readInvocation } from '../../src/commands/parse.ts'
 import { COMMANDS } from '../../src/commands/table.ts'
 import { createControllerMetrics } from '../../src/server/metrics.ts'
 import { openDatabase } from '../../src/server/store/database.ts'
@@ -20,7 +20,7 @@ beforeAll(async () => {
   for (const command of completionOf(COMMANDS).commands) {
     const printed: string[] = []
     const io = { env: {}, out: (text: string) => void printed.push(text) } as unknown as Io
-    await command.run(parseInvocation(command, [], io, new AbortController().signal))
+    await command.run(await readInvocation(command, [], io, new AbortController().signal))
     await writeFile(join(directory, command.name.split(' ')[1] ?? ''), printed.join(''))
   }
 })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Io } from '../../src/commands/command.ts'
 import { iso } from '../../src/commands/iso.ts'
-import { parseInvocation } from '../../src/commands/parse.ts'
+import { readInvocation } from '../../src/commands/parse.ts'
 import { createLogger } from '../../src/shared/log.ts'
 
 let directory: string
@@ -37,7 +37,7 @@ async function run(word: string, ...argv: string[]): Promise<string> {
   }
   const command = iso.commands.find(({ name }) => name === `iso ${word}`)
   if (command === undefined) expect.fail(`no command "${word}"`)
-  await command.run(parseInvocation(command, argv, io, new AbortController().signal))
+  await command.run(await readInvocation(command, argv, io, new AbortController().signal))
   return printed.join('')
 }
 

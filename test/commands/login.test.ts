@@ -7,7 +7,7 @@ import { artifact } from '../../src/commands/artifact.ts'
 import { audit } from '../../src/commands/audit.ts'
 import type { Command, CommandGroup, Io } from '../../src/commands/command.ts'
 import { login, logout } from '../../src/commands/login.ts'
-import { parseInvocation } from '../../src/commands/parse.ts'
+import { readInvocation } from '../../src/commands/parse.ts'
 import { token } from '../../src/commands/token.ts'
 import { user } from '../../src/commands/user.ts'
 import { fingerprintOf } from '../../src/shared/fingerprint.ts'
@@ -46,7 +46,7 @@ async function run(
     },
     logger: async (level) => createLogger(level),
   }
-  await command.run(parseInvocation(command, argv, io, new AbortController().signal))
+  await command.run(await readInvocation(command, argv, io, new AbortController().signal))
   return { printed: printed.join(''), asked: asked.join('') }
 }
 

@@ -4,14 +4,14 @@ import type { Command, CommandGroup, Io } from '../../src/commands/command.ts'
 import { completionOf } from '../../src/commands/completion.ts'
 import { docs } from '../../src/commands/docs.ts'
 import { licenses } from '../../src/commands/licenses.ts'
-import { parseInvocation } from '../../src/commands/parse.ts'
+import { readInvocation } from '../../src/commands/parse.ts'
 import { COMMANDS } from '../../src/commands/table.ts'
 
 async function output(command: Command | undefined, argv: readonly string[] = []): Promise<string> {
   const said: string[] = []
   const io = { env: {}, out: (text: string) => void said.push(text) } as unknown as Io
   if (command === undefined) throw new Error('no such command')
-  await command.run(parseInvocation(command, argv, io, new AbortController().signal))
+  await command.run(await readInvocation(command, argv, io, new AbortController().signal))
   return said.join('')
 }
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Io } from '../../src/commands/command.ts'
-import { parseInvocation } from '../../src/commands/parse.ts'
+import { readInvocation } from '../../src/commands/parse.ts'
 import { recipe } from '../../src/commands/recipe.ts'
 import { FIRMWARE_RECIPE } from '../server/support/sample-job.ts'
 
@@ -30,7 +30,7 @@ async function run(word: string, text: string, ...options: string[]) {
       said.err += more
     },
   } as unknown as Io
-  const code = await command.run(parseInvocation(command, [...options, file], io, new AbortController().signal))
+  const code = await command.run(await readInvocation(command, [...options, file], io, new AbortController().signal))
   return { code, ...said }
 }
 

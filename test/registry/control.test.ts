@@ -2,7 +2,7 @@ import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import type { Command, Io } from '../../src/commands/command.ts'
-import { parseInvocation } from '../../src/commands/parse.ts'
+import { readInvocation } from '../../src/commands/parse.ts'
 import { registryGc, registryScrub } from '../../src/commands/registry-storage.ts'
 import { askControl, holdCollection } from '../../src/registry/control.ts'
 import { pushBlob, silent, temporaryDirectory, testRegistry } from './support/open-registry.ts'
@@ -10,7 +10,7 @@ import { pushBlob, silent, temporaryDirectory, testRegistry } from './support/op
 async function run(command: Command, argv: readonly string[]): Promise<{ code: number | undefined; out: string }> {
   const said: string[] = []
   const io = { env: {}, out: (text: string) => void said.push(text), logger: async () => silent } as unknown as Io
-  const code = await command.run(parseInvocation(command, argv, io, new AbortController().signal))
+  const code = await command.run(await readInvocation(command, argv, io, new AbortController().signal))
   return { code, out: said.join('') }
 }
 

@@ -5,7 +5,7 @@ import { Hono } from 'hono'
 import { pino } from 'pino'
 import { expect, onTestFinished, test } from 'vitest'
 import type { ServeConfig } from '../../src/config.ts'
-import { endpointsOf } from '../../src/server/addresses.ts'
+import { ownUrlsOf } from '../../src/server/addresses.ts'
 import type { Started } from '../../src/server/compose.ts'
 import { runController } from '../../src/server/compose.ts'
 import { startListeners } from '../../src/server/listeners.ts'
@@ -73,5 +73,5 @@ test.for<[string, Partial<ServeConfig>, string | undefined]>([
     'http://[2001:db8::1]:8080',
   ],
 ])('media by plain HTTP, %s', ([, change, url]) => {
-  expect(endpointsOf(configOf({ dataDir: '/x', ...change })).plainMediaUrl).toBe(url)
+  expect(ownUrlsOf(configOf({ dataDir: '/x', ...change })).plainMediaUrl).toBe(url)
 })

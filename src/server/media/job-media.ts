@@ -11,7 +11,7 @@ import type { Job } from '../jobs/machine.ts'
 import type { JobMedia, JobSecrets, Server } from '../jobs/ports.ts'
 
 /** Addresses of this controller as others reach it. */
-export interface Endpoints {
+export interface OwnUrls {
   /** The maintenance OS: webhook, progress, registry. No trailing slash. */
   readonly publicUrl: string
   /** The BMCs: media. */
@@ -25,7 +25,7 @@ export interface Endpoints {
 }
 
 export interface JobMediaDeps {
-  readonly endpoints: Endpoints
+  readonly ownUrls: OwnUrls
   readonly secrets: JobSecrets
   readonly taskKey: KeyObject
 }
@@ -52,11 +52,11 @@ export function jobMedia(deps: JobMediaDeps): TaskPlans {
     plan,
     forget: (job) => void plans.delete(job.id),
     urls: ({ mediaToken }) => ({
-      maintenance: `${deps.endpoints.mediaUrl}/media/${mediaToken}/maintenance.iso`,
-      task: `${deps.endpoints.mediaUrl}/media/${mediaToken}/task.iso`,
-      combined: `${deps.endpoints.mediaUrl}/media/${mediaToken}/combined.iso`,
-      plainOrigin: deps.endpoints.plainMediaUrl,
-      caPem: deps.endpoints.mediaCaPem,
+      maintenance: `${deps.ownUrls.mediaUrl}/media/${mediaToken}/maintenance.iso`,
+      task: `${deps.ownUrls.mediaUrl}/media/${mediaToken}/task.iso`,
+      combined: `${deps.ownUrls.mediaUrl}/media/${mediaToken}/combined.iso`,
+      plainOrigin: deps.ownUrls.plainMediaUrl,
+      caPem: deps.ownUrls.mediaCaPem,
     }),
   }
 }
@@ -77,8 +77,8 @@ function planTask(job: Job, server: Server, deps: JobMediaDeps): IsoPlan {
   return result.plan
 }
 
-function jobFile(job: Job, server: Server, { endpoints, secrets }: JobMediaDeps): JobFile {
-  const { publicUrl, caPem } = endpoints
+function jobFile(job: Job, server: Server, { ownUrls, secrets }: JobMediaDeps): JobFile {
+  const { publicUrl, caPem } = ownUrls
   return {
     format: JOB_FILE_FORMAT,
     job_id: job.id,

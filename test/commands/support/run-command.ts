@@ -1,5 +1,5 @@
 import type { Command, Io } from '../../../src/commands/command.ts'
-import { parseInvocation } from '../../../src/commands/parse.ts'
+import { readInvocation } from '../../../src/commands/parse.ts'
 import { createLogger } from '../../../src/shared/log.ts'
 
 /** One command as main.ts runs it, with `input` on standard input; keeps what it printed and how it ended. */
@@ -18,7 +18,7 @@ export async function runCommand(command: Command, argv: readonly string[], env:
     askHidden: async () => undefined,
     logger: async () => createLogger('silent'),
   }
-  const ended = (async () => command.run(parseInvocation(command, argv, io, new AbortController().signal)))()
+  const ended = (async () => command.run(await readInvocation(command, argv, io, new AbortController().signal)))()
   const [code, error] = await ended.then(
     (value) => [value ?? 0, undefined] as const,
     (cause: unknown) => [undefined, cause] as const,

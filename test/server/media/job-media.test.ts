@@ -7,7 +7,7 @@ import { sampleJob } from '../support/sample-job.ts'
 import { SECRETS } from '../support/with-worker.ts'
 
 const { privateKey } = generateKeyPairSync('ed25519')
-const ENDPOINTS = { publicUrl: 'https://192.0.2.1:8443', mediaUrl: 'http://192.0.2.2', caPem: null }
+const OWN_URLS = { publicUrl: 'https://192.0.2.1:8443', mediaUrl: 'http://192.0.2.2', caPem: null }
 const SERVER = {
   serial: 'SN1',
   uuid: null,
@@ -19,7 +19,7 @@ const SERVER = {
 
 /** The task medium as a controller makes it that has just been started. */
 async function taskIso(job: Job): Promise<Buffer> {
-  const media = jobMedia({ endpoints: ENDPOINTS, secrets: SECRETS, taskKey: privateKey })
+  const media = jobMedia({ ownUrls: OWN_URLS, secrets: SECRETS, taskKey: privateKey })
   const plan = media.plan(job, SERVER)
   return Buffer.concat(await Array.fromAsync(readIso(plan, 0, plan.size)))
 }

@@ -47,8 +47,8 @@ beforeEach(async () => {
   const servers = sqliteServerStore(db, PLAIN_SEAL)
   const bmc = { url: 'http://127.0.0.1:1', username: 'u', password: 'p', verifyTls: false }
   await servers.add({ serial: 'SN1', uuid: null, bmc, vendor: null, network: null, createdAt: clock.now() })
-  const endpoints = { publicUrl: 'https://192.0.2.1', mediaUrl: 'http://192.0.2.2', caPem: null }
-  const plans = jobMedia({ endpoints, secrets: SECRETS, taskKey: privateKey })
+  const ownUrls = { publicUrl: 'https://192.0.2.1', mediaUrl: 'http://192.0.2.2', caPem: null }
+  const plans = jobMedia({ ownUrls, secrets: SECRETS, taskKey: privateKey })
   const record = jobRecord(jobs, clock, () => undefined)
   const regions = await regionsOf(maintenance, new AbortController().signal)
   const map = imageMap(maintenance.size, regions)

@@ -73,8 +73,8 @@ export async function openApi(): Promise<Api> {
   const record = jobRecord(jobs, clock, feed.job)
   const tests = testMedia('http://192.0.2.2')
   const maintenance = planMedium(planOf([{ path: 'boot.bin', source: bytesSource(Buffer.alloc(4096)) }], 'MAINTENANCE'))
-  const endpoints = { publicUrl: 'https://192.0.2.1:8443', mediaUrl: 'http://192.0.2.2', caPem: null }
-  const media = jobMedia({ endpoints, secrets: SECRETS, taskKey: generateKeyPairSync('ed25519').privateKey })
+  const ownUrls = { publicUrl: 'https://192.0.2.1:8443', mediaUrl: 'http://192.0.2.2', caPem: null }
+  const media = jobMedia({ ownUrls, secrets: SECRETS, taskKey: generateKeyPairSync('ed25519').privateKey })
   const registry = await openRegistry({
     root: join(directory, 'registry'),
     log,
