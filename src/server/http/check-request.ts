@@ -1,6 +1,7 @@
 import type { ErrorObject } from 'ajv'
 import type { Problem } from '../../shared/errors.ts'
 import { AppError } from '../../shared/errors.ts'
+import { pointerPart } from '../../shared/json-pointer.ts'
 import type { Endpoint } from './endpoint.ts'
 import { isOpen } from './endpoint.ts'
 import type { Properties, Schema } from './schema.ts'
@@ -54,11 +55,11 @@ function problemOf(error: ErrorObject, schema: Schema, root: string): Problem {
   switch (keyword) {
     case 'additionalProperties': {
       const name = String(params['additionalProperty'])
-      return { path: `${at}/${escaped(name)}`, code: keyword, message: `"${name}" is not a field of this request` }
+      return { path: `${at}/${pointerPart(name)}`, code: keyword, message: `"${name}" is not a field of this request` }
     }
     case 'required': {
       const name = String(params['missingProperty'])
-      return { path: `${at}/${escaped(name)}`, code: keyword, message: `"${name}" is required` }
+      return { path: `${at}/${pointerPart(name)}`, code: keyword, message: `"${name}" is required` }
     }
     case 'enum':
       return { path: at, code: keyword, message: `must be one of ${params['allowedValues'].join(', ')}` }
@@ -81,9 +82,4 @@ function descriptionAt(schema: Schema, schemaPath: string): string | undefined {
     at = (at as Record<string, unknown>)[name.replaceAll('~1', '/').replaceAll('~0', '~')]
   }
   return (at as Schema | undefined)?.description
-}
-
-/** RFC 6901 section 3. */
-function escaped(name: string): string {
-  return name.replaceAll('~', '~0').replaceAll('/', '~1')
 }

@@ -3,10 +3,12 @@ import type { Document } from 'yaml'
 import { isScalar, LineCounter, parseDocument, visit } from 'yaml'
 import type { Problem } from '../errors.ts'
 import { AppError } from '../errors.ts'
+import { firstPart } from '../json-pointer.ts'
 import { excessOf } from './bounds.ts'
 import type { Validate } from './compile.ts'
 import { checkRules } from './rules.ts'
 import type { Recipe } from './schema.ts'
+import { schemaProblems } from './schema-problems.ts'
 import { recipeValidator } from './validator.ts'
 
 /** A recipe is texts for one machine; more is a mistake or an attack. */
@@ -76,7 +78,7 @@ function repeatedKeys(document: Document.Parsed): string[] {
  * @throws `recipe-invalid` with every problem and its path
  */
 export function parseRecipe(document: unknown, validate: Validate = recipeValidator()): Recipe {
-  const problems = validate(document) ? checkRules(document as Recipe) : schemaProblems(validate.errors ?? [])
+  const problems = validate(document) ? checkRules(document as Recipe) : allProblems(document, validate.errors ?? [])
   if (problems.length > 0) {
     const count = problems.length === 1 ? 'one problem' : `${problems.length} problems`
     throw new AppError('recipe-invalid', `Cannot use the recipe: it has ${count}`, { problems })
@@ -84,57 +86,9 @@ export function parseRecipe(document: unknown, validate: Validate = recipeValida
   return document as Recipe
 }
 
-/** What an expression means, for people who should not have to read it. Keyed by the last name in the path, or two. */
-const EXPECTED: Readonly<Record<string, string>> = {
-  task_target: 'a target name such as "install-linux.target"',
-  target_disk: 'a whole disk such as "/dev/disk/by-id/…", "/dev/nvme0n1" or "/dev/sda", not a partition',
-  path: 'a whole disk such as "/dev/disk/by-id/…", not a partition',
-  oci_url: 'an artifact such as "oci://HOST/REPOSITORY:TAG"',
-  firmware_url: 'a URL beginning with http://, https:// or oci://',
-  size: 'a size such as "512MiB" or "20GiB", or a share such as "100%"',
-  type_guid: 'a partition type GUID such as "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"',
-  mountpoint: 'an absolute path without "." and ".." such as "/boot/efi"',
-  label: 'letters, digits, ".", "_" and "-"',
-  firmware_sha256: '64 lower-case hex digits',
-  image: 'a container image such as "oci://HOST/REPOSITORY:TAG"',
-  public_key: 'a PEM public key ("-----BEGIN PUBLIC KEY-----")',
-  signature: 'base64 on one line',
-  digest: '"sha256:" and 64 lower-case hex digits',
-  'files/path': 'an absolute path of plain names such as "/etc/motd"',
-  content_base64: 'base64',
-  mode: 'an octal mode such as "0644"',
-  owner: 'two numbers such as "0:0"',
-}
-
-/** Translates ajv's findings into places and sentences, one for each place. */
-export function schemaProblems(errors: readonly ErrorObject[]): Problem[] {
-  const problems = new Map<string, Problem>()
-  for (const error of errors) {
-    const found = schemaProblem(error)
-    if (!problems.has(found.path)) problems.set(found.path, found)
-  }
-  return [...problems.values()]
-}
-
-function schemaProblem({ keyword, instancePath, params, message }: ErrorObject): Problem {
-  const names = instancePath.split('/').filter((part) => !/^[0-9]+$/.test(part))
-  const expected = EXPECTED[names.slice(-2).join('/')] ?? EXPECTED[names.at(-1) ?? '']
-  const at = (path: string, text: string): Problem => ({ path, code: keyword, message: text })
-  switch (keyword) {
-    case 'additionalProperties':
-      return at(
-        `${instancePath}/${params['additionalProperty']}`,
-        `"${params['additionalProperty']}" is not a field of a recipe`,
-      )
-    case 'required':
-      return at(`${instancePath}/${params['missingProperty']}`, `"${params['missingProperty']}" is required`)
-    case 'pattern':
-      return at(instancePath, `is not ${expected ?? `of the form ${params['pattern']}`}`)
-    case 'enum':
-      return at(instancePath, `must be one of ${params['allowedValues'].join(', ')}`)
-    case 'type':
-      return at(instancePath, `must be ${params['type']}`)
-    default:
-      return at(instancePath, message ?? 'is not valid')
-  }
+/** The rules are asked as well, of the fields that the schema takes: nobody wants to hear of the next mistake after each. */
+function allProblems(document: unknown, errors: readonly ErrorObject[]): Problem[] {
+  const problems = schemaProblems(errors)
+  if (typeof document !== 'object' || document === null || Array.isArray(document)) return problems
+  return [...problems, ...checkRules(document as Recipe, new Set(problems.map(({ path }) => firstPart(path))))]
 }

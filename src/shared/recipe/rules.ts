@@ -1,6 +1,7 @@
 import { parseByteSize } from '../byte-size.ts'
 import type { Problem } from '../errors.ts'
 import { errorText } from '../errors.ts'
+import { firstPart, pointerPart } from '../json-pointer.ts'
 import { parseOciReference } from '../oci-reference.ts'
 import { checkFirmware } from './rules-firmware.ts'
 import { checkFiles, checkVerify } from './rules-image.ts'
@@ -11,18 +12,25 @@ import type { Recipe } from './schema.ts'
 /** Texts are limited in characters by the schema and in bytes here: media have bytes. */
 const BYTE_LIMITS = { unattend_xml: 1024 * 1024, ks_cfg: 256 * 1024, user_data: 1024 * 1024 } as const
 
-/** What a schema cannot say. Pure; every problem at once. */
-export function checkRules(recipe: Recipe): Problem[] {
-  return [
-    ...checkTarget(recipe),
-    ...checkDisk(recipe),
-    ...checkSources(recipe),
-    ...checkTexts(recipe),
-    ...checkLayout(recipe),
-    ...checkFirmware(recipe),
-    ...checkVerify(recipe),
-    ...checkFiles(recipe.files ?? []),
+/**
+ * What a schema cannot say. Pure; every problem at once. `broken`: top-level fields that the schema refuses, as parts of JSON
+ * pointers; they are there, and nothing else is known of them.
+ */
+export function checkRules(recipe: Recipe, broken: ReadonlySet<string> = new Set()): Problem[] {
+  const isSound = (name: string) => !broken.has(pointerPart(name))
+  const sound = Object.fromEntries(Object.entries(recipe).filter(([name]) => isSound(name))) as unknown as Recipe
+  const others = [
+    ...checkDisk(sound),
+    ...checkSources(sound),
+    ...checkTexts(sound),
+    ...checkLayout(sound),
+    ...checkFirmware(sound),
+    ...checkVerify(sound),
+    ...checkFiles(sound.files ?? []),
   ]
+  return [...(isSound('task_target') ? checkTarget(recipe) : []), ...others].filter(
+    ({ path }) => !broken.has(firstPart(path)),
+  )
 }
 
 function checkDisk(recipe: Recipe): Problem[] {

@@ -249,3 +249,33 @@ test.for<[string, string]>([
     }),
   )
 })
+
+test('what the schema refuses hides nothing of what the rules refuse, and is not called missing', () => {
+  const recipe = {
+    task_target: 'install-linux.target',
+    target_disk: '/dev/sda1',
+    disk_selector: { serial: 'x' },
+    partition_layout: [{ size: '5 GB', format: 'ext4', mountpoint: '/' }],
+    files: [{ path: '/etc/motd' }, { path: '/etc/motd', content: 'x' }],
+    wim_index: 1,
+    'a/b': 1,
+    metadata: { 'a key': 'x' },
+  }
+  expect(problemsOf(recipe)).toEqual([
+    '/a~1b',
+    '/files/0',
+    '/files/1/path',
+    '/metadata/a key',
+    '/oci_url',
+    '/partition_layout/0/size',
+    '/target_disk',
+    '/wim_index',
+  ])
+})
+
+test('of a target that is no target only the fields are looked at', () => {
+  expect(problemsOf({ task_target: 7, wim_index: 1, files: [{ path: '/etc/motd' }] })).toEqual([
+    '/task_target',
+    '/files/0',
+  ])
+})
