@@ -1,6 +1,5 @@
-import type { Body } from './media.ts'
 import { BOOT_PROPERTIES } from './profile.ts'
-import type { Reply } from './reply.ts'
+import type { Body, Reply } from './reply.ts'
 import { type BmcState, refusal, takeOne } from './state.ts'
 import { asScheduledJob, asTask, hasOpenJob } from './tasks.ts'
 

@@ -112,7 +112,10 @@ function bmc(state: BmcState): Document {
     },
     ...(media.linkedFrom === 'manager' && { VirtualMedia: link(media.path) }),
     Actions: {
-      '#Manager.Reset': { target: `${manager.path}/Actions/Manager.Reset` },
+      '#Manager.Reset': {
+        target: `${manager.path}/Actions/Manager.Reset`,
+        'ResetType@Redfish.AllowableValues': ['GracefulRestart'],
+      },
       Oem: {
         ...(importing !== undefined && {
           'OemManager.v1_2_0#OemManager.ImportSystemConfiguration': { target: importing },

@@ -14,6 +14,7 @@ export const FAULTS = {
   'name-only': 'the BMC shows of a medium its name, without the rest of the URL',
   untold: 'the BMC does not tell which medium is inserted',
   detached: 'virtual media are detached (Dell VRM0021)',
+  wedged: 'virtual media stay detached until the BMC is restarted (Dell VRM0021)',
   legacy: 'the server starts in Legacy mode',
   flips: 'the first change of the boot target flips the boot mode to Legacy',
   'pending-job': 'a configuration job of somebody else is in progress (Dell LC068)',

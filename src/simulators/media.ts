@@ -1,9 +1,7 @@
 import { isShown } from './documents.ts'
-import type { Reply } from './reply.ts'
+import type { Body, Reply } from './reply.ts'
 import { type BmcState, refusal, type SlotState, takeOne } from './state.ts'
 import { asTask } from './tasks.ts'
-
-export type Body = Readonly<Record<string, unknown>>
 
 /** An insert as the vendor's rules have it. Whether it is an action or a PATCH, the medium is checked the same way. */
 export async function insert(slot: SlotState, body: Body, state: BmcState): Promise<Reply> {
@@ -84,7 +82,7 @@ function checkSlot(slot: SlotState, state: BmcState): Reply | undefined {
       text: 'This device belongs to the virtual console.',
     })
   }
-  if (manager.dell && !state.attached) {
+  if (manager.dell && (!state.attached || state.wedged)) {
     const text = 'Unable to complete the operation because the virtual media is detached or already in use.'
     return refusal(state, { status: 500, id: 'IDRAC.2.8.VRM0021', text })
   }

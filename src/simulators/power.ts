@@ -4,6 +4,8 @@ import { type BmcState, refusal, takeOne } from './state.ts'
 import { runScheduledJobs } from './tasks.ts'
 
 const TURN_ON = ['On', 'ForceOn']
+/** Answers of 503 after a restart of the BMC. */
+const AWAY_LOOKS = 3
 
 /** ComputerSystem.Reset. The new state shows after a look. */
 export function reset(type: string, state: BmcState): Reply {
@@ -38,6 +40,15 @@ export function reset(type: string, state: BmcState): Reply {
     state.left.set('post', power.postLooks ?? 0)
     if (!state.stuck) machine.start(useOverride(state), inserted(state))
   }
+  return { status: 204 }
+}
+
+/** Manager.Reset: sessions are gone, nothing answers for some looks, and then no system is listed. */
+export function restart(state: BmcState): Reply {
+  state.sessions.clear()
+  state.wedged = false
+  state.left.set('away', AWAY_LOOKS)
+  state.left.set('systems', 1)
   return { status: 204 }
 }
 

@@ -1,5 +1,8 @@
 import type { ErrorRules } from './profile.ts'
 
+/** What a request or an answer has in it. */
+export type Body = Readonly<Record<string, unknown>>
+
 export interface Reply {
   readonly status: number
   readonly body?: unknown

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { changeBoot, importConfiguration } from './boot.ts'
 import { documentAt } from './documents.ts'
-import { type Body, eject, insert } from './media.ts'
+import { eject, insert } from './media.ts'
 import { dellAttributesPath, dellImportPath, dellJobServicePath } from './oem-paths.ts'
 import { ROOT, SESSIONS } from './paths.ts'
-import { reset } from './power.ts'
-import type { Reply } from './reply.ts'
+import { reset, restart } from './power.ts'
+import type { Body, Reply } from './reply.ts'
 import { type BmcState, etagOf, refusal, type SlotState, takeOne } from './state.ts'
 import { deleteJob } from './tasks.ts'
 import { changeTrust, changeVerify } from './trust.ts'
@@ -29,6 +29,7 @@ const OCCUPIED = {
 /** Everything a simulated BMC answers. Nothing here knows HTTP servers or time. */
 export async function answer(request: SimulatedRequest, state: BmcState): Promise<Reply> {
   const { method, path, body } = request
+  if (takeOne(state, 'away')) return { status: 503 }
   if (takeOne(state, 'busy')) return { status: 503, headers: { 'Retry-After': '1' } }
   if (path === SESSIONS && method === 'POST') return logIn(body ?? {}, state)
   if (path !== ROOT && !isKnown(request, state)) {
@@ -72,6 +73,7 @@ async function change({ method, path, body }: SimulatedRequest, state: BmcState)
   if (method === 'PATCH') return patch(path, given, state)
   if (method !== 'POST') return undefined
   if (path === `${profile.system.path}/Actions/ComputerSystem.Reset`) return reset(String(given['ResetType']), state)
+  if (path === `${profile.manager.path}/Actions/Manager.Reset`) return restart(state)
   if (path === dellImportPath(profile)) return importConfiguration(given, state)
   if (profile.manager.dell && path === `${dellJobServicePath(profile)}/Actions/DellJobService.DeleteJobQueue`) {
     return deleteJob(String(given['JobID']), state)

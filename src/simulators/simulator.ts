@@ -130,6 +130,7 @@ function initialState({ profile, faults = new Set(), serial, machine, clock, ...
       ['post', power.postLooks ?? 0],
     ]),
     attached: !faults.has('detached'),
+    wedged: faults.has('wedged'),
     mediaOn: manager.enableMedia !== true,
     stuck: false,
   }

@@ -43,6 +43,8 @@ export interface BmcState {
   /** How often a thing that passes by itself will still be refused. */
   readonly left: Map<string, number>
   attached: boolean
+  /** Dell: virtual media are detached whatever is done, until the BMC restarts. */
+  wedged: boolean
   /** AMI: media are switched on. */
   mediaOn: boolean
   /** Lenovo: the server stands in a menu and waits for a person. */

@@ -1,6 +1,5 @@
-import type { Body } from './media.ts'
 import { CERTIFICATE_SERVICE, link, REPLACE_CERTIFICATE } from './paths.ts'
-import type { Reply } from './reply.ts'
+import type { Body, Reply } from './reply.ts'
 import { type BmcState, refusal, type SlotState } from './state.ts'
 
 /** What is at a path of a slot's store of certificates, or of the service that changes them: type and properties. */

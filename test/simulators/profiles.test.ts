@@ -277,6 +277,24 @@ test.for(['idrac8', 'idrac9-5'])('%s: virtual media that are detached are attach
   expect(found.machine.starts).toEqual(['cd', 'disk'])
 })
 
+test('an iDRAC whose media stay detached says that a restart helps, and takes them after one', async () => {
+  const { address, simulator } = await simulated('idrac9-5+wedged')
+  const bmc = await bmcConnector(QUICK)(address, never)
+  const facts = expect.objectContaining({ restartHelps: true })
+  await expect(bmc.insertMedia(MEDIA, () => undefined, never)).rejects.toMatchObject({ facts })
+  await bmc.restart(never)
+  expect(simulator.sessions()).toBe(0)
+  await bmc.close()
+  expect(changes(simulator)).toContain(
+    'POST iDRAC.Embedded.1/Actions/Manager.Reset {"ResetType":"GracefulRestart"} 204',
+  )
+  await expect(bmcConnector(QUICK)(address, never)).rejects.toThrow('the BMC lists none')
+  const again = await bmcConnector(QUICK)(address, never)
+  await again.insertMedia(MEDIA, () => undefined, never)
+  expect(simulator.images()).toMatchObject({ CD: MEDIA.combined })
+  await again.close()
+})
+
 test("a medium that the BMC shows after its eject is in nobody's way, and the eject of a cleanup says so", async () => {
   const found = await simulated('idrac9+still-shown')
   const bmc = await bmcConnector({ ...QUICK, slotMs: 50 })(found.address, never)

@@ -27,7 +27,8 @@ const ADVICE: readonly { readonly says: RegExp; readonly advice: string; readonl
   },
   {
     says: /VRM0021|detached/i,
-    advice: 'Attach virtual media in the BMC (iDRAC: Virtual Media, Attach Mode: Attached), and close open consoles.',
+    advice:
+      'Attach virtual media in the BMC (iDRAC: Virtual Media, Attach Mode: Attached), and close open consoles. A job restarts the iDRAC when nothing else helps.',
   },
   {
     says: /VRM0009|MaxVirtualMediaConnection|ResourceInUse|in use/i,

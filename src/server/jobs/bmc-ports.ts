@@ -72,6 +72,8 @@ export interface Bmc {
   powerOff(signal: AbortSignal): Promise<void>
   /** Waits until the server is on; being on already is success. */
   powerOn(signal: AbortSignal): Promise<void>
+  /** Restarts the BMC itself, not the server, and waits until it answers; with that this connection is over. */
+  restart(signal: AbortSignal): Promise<void>
   /** Ends the session. */
   close(): Promise<void>
 }

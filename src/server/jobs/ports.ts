@@ -62,10 +62,20 @@ export interface ServerRegistry {
 
 /**
  * What the lines of a history are about. `step`: what the maintenance OS said and is to stay. The controller itself looks
- * for `start`, an order to start from the media, and `hand-over`, the one into the installed system: by type, for messages
- * are for people.
+ * for `start`, an order to start from the media, `hand-over`, the one into the installed system, and `bmc-restart`: by type,
+ * for messages are for people.
  */
-export const ENTRY_TYPES = ['status', 'phase', 'step', 'media', 'bmc', 'start', 'hand-over', 'note'] as const
+export const ENTRY_TYPES = [
+  'status',
+  'phase',
+  'step',
+  'media',
+  'bmc',
+  'start',
+  'hand-over',
+  'bmc-restart',
+  'note',
+] as const
 
 export type EntryType = (typeof ENTRY_TYPES)[number]
 

@@ -1,6 +1,7 @@
 import { errorText, isAppError } from '../../shared/errors.ts'
 import { retry, withTimeout } from '../../shared/time.ts'
 import type { Bmc, BmcFacts, OnMount } from './bmc-ports.ts'
+import { orAfterRestart, restartIfStuck } from './bmc-restart.ts'
 import { mayPass, patientWith, withBmc, withReadyBmc } from './bmc-session.ts'
 import { webhookBudget } from './budgets.ts'
 import type { HeldDeps } from './deps.ts'
@@ -31,8 +32,10 @@ export async function bootMaintenance(job: Job, server: Server, deps: HeldDeps, 
     }
     const media = deps.media.prepare(job, server)
     stage.step = 'redfish.discover'
-    const refusal = await withReadyBmc(job, server, deps, stage.limit, (bmc, facts) =>
-      mountAndStart(job, media, { bmc, facts }, stage, deps, signal),
+    const refusal = await orAfterRestart(() =>
+      withReadyBmc(job, server, deps, stage.limit, (bmc, facts) =>
+        mountAndStart(job, media, { bmc, facts }, stage, deps, signal),
+      ),
     )
     if (refusal !== undefined) await startPatiently(job, server, deps, stage.limit, refusal)
   } catch (error) {
@@ -93,7 +96,9 @@ async function mountAndStart(
     stage.step = step
     if (note !== undefined) await deps.note(job.id, 'bmc', note)
   }
-  await bmc.insertMedia(deps.media.urls(job), onStep, stage.limit)
+  await bmc
+    .insertMedia(deps.media.urls(job), onStep, stage.limit)
+    .catch((error: unknown) => restartIfStuck(job, bmc, error, deps, stage.limit))
   if (bmc.armsWhenOff) {
     stage.step = 'redfish.reset'
     if (!(await switchOff(job, bmc, deps, stage.limit))) return

@@ -5,6 +5,7 @@ import { createClient, type RedfishClient } from './client.ts'
 import { type Discovery, discover } from './discover.ts'
 import { type Learning, openLearning } from './learning.ts'
 import { createPower, type Power } from './power.ts'
+import { restartBmc } from './restart.ts'
 import type { Timing } from './timing.ts'
 import { createVirtualMedia, type VirtualMedia } from './virtual-media.ts'
 
@@ -25,7 +26,7 @@ export interface OpenBmc {
 /** The port's `ConnectBmc` by Redfish. With `profiles`, what works on a kind of BMC is kept there. */
 export function bmcConnector(timing: Timing, profiles?: LearnedProfiles): ConnectBmc {
   return async (address, signal) => {
-    const { discovery, media, boot, power, close } = await openBmc(address, timing, profiles, signal)
+    const { client, discovery, media, boot, power, close } = await openBmc(address, timing, profiles, signal)
     const bmc: Bmc = {
       armsWhenOff: discovery.quirks.armsWhenOff,
       facts: async () => factsOf(discovery),
@@ -36,6 +37,7 @@ export function bmcConnector(timing: Timing, profiles?: LearnedProfiles): Connec
       power: power.state,
       powerOff: (within) => power.bring('off', within),
       powerOn: (within) => power.bring('on', within),
+      restart: (within) => restartBmc(client, discovery, timing, within),
       close,
     }
     return bmc

@@ -1,6 +1,6 @@
-import { AppError } from '../../shared/errors.ts'
+import { AppError, isAppError } from '../../shared/errors.ts'
 import type { BmcAddress } from '../jobs/bmc-ports.ts'
-import { etagOf, must, type RedfishAnswer } from './answer.ts'
+import { etagOf, isOk, must, type RedfishAnswer } from './answer.ts'
 import { createExchange, type Request } from './exchange.ts'
 import { pathOfLink, pathOfLocation } from './links.ts'
 import { type Credentials, credentialHeaders, logIn, loginRefused, type SendBare } from './sessions.ts'
@@ -28,6 +28,10 @@ export interface RedfishClient {
   patch(resource: Pick<Resource, 'path' | 'etag'>, body: unknown, signal: AbortSignal): Promise<RedfishAnswer>
   /** The same of a settings object: a task that is scheduled for the next reset has ended. */
   patchSettings(resource: Pick<Resource, 'path' | 'etag'>, body: unknown, signal: AbortSignal): Promise<RedfishAnswer>
+  /** Whether the BMC answers anybody, logged in or not. */
+  answers(signal: AbortSignal): Promise<boolean>
+  /** The session is gone with the BMC that gave it; the next call logs in anew. */
+  forget(): void
   /** Deletes the session: BMCs have four to eight in all. Never throws. */
   close(signal: AbortSignal): Promise<void>
 }
@@ -108,6 +112,17 @@ export function createClient(address: BmcAddress, timing: Timing): RedfishClient
     },
     patch: (resource, body, signal) => patch(resource, body, false, signal),
     patchSettings: (resource, body, signal) => patch(resource, body, true, signal),
+    async answers(signal) {
+      try {
+        return isOk(await exchange.once({ method: 'GET', path: SERVICE_ROOT }, signal))
+      } catch (error) {
+        if (isAppError(error) && !signal.aborted) return false
+        throw error
+      }
+    },
+    forget() {
+      credentials = undefined
+    },
     async close(signal) {
       const used = credentials
       credentials = undefined

@@ -122,7 +122,10 @@ export function createDrive(client: RedfishClient, discovery: Discovery, learnin
         if (isAttached || frees) tried = await climb(slot, url, signal)
       }
       const { answer, shape, reason } = tried
-      if (!isOk(answer)) return refusalOf(slot, url, reason, answer)
+      if (!isOk(answer)) {
+        const refusal = refusalOf(slot, url, reason, answer)
+        return discovery.quirks.restartHelps && hasMessage(answer.messages, DETACHED) ? stuck(refusal) : refusal
+      }
       const isIn = (seen: Slot | undefined) => seen !== undefined && holds(seen, url)
       const now = await pollUntil(() => readHolder(slot, url, signal), isIn, polling, signal)
       if (!isIn(now)) return notInserted(slot, url, now)
@@ -188,6 +191,11 @@ function refusalOf(slot: Slot, url: string, reason: RedfishAnswer, last: Redfish
   if (answerText(reason) === answerText(last)) return first
   const cause = refused('insert it in any other way', last)
   return new AppError(first.code, first.message, { cause, facts: first.facts })
+}
+
+/** Nothing but a restart of the BMC is left to try. */
+function stuck({ code, message, cause, facts }: AppError): AppError {
+  return new AppError(code, message, { cause, facts: { ...facts, restartHelps: true } })
 }
 
 /** Without the path: its token is the permission to read the medium. */

@@ -23,6 +23,8 @@ export interface Quirks {
   readonly hiddenSlots: readonly string[]
   /** Ids of the only slots that firmware boots; `undefined` when any CD will do. */
   readonly bootSlots: readonly string[] | undefined
+  /** Virtual media that stay detached or in use, whatever is done, are free after a restart of the BMC. */
+  readonly restartHelps: boolean
   /** Where a manager has its attributes when no link leads there. */
   readonly attributesBeside: string | undefined
   /** Media by HTTP are taken and by HTTPS are not, when the BMC does not list what it takes. */
@@ -40,12 +42,13 @@ export const STANDARD: Quirks = {
   oneMedium: false,
   hiddenSlots: [],
   bootSlots: undefined,
+  restartHelps: false,
   attributesBeside: undefined,
   plainMedia: false,
 }
 
 /** Older iDRACs do not link their attributes (aiohmi). */
-const DELL: Partial<Quirks> = { serialProperty: 'SKU', attributesBeside: 'Attributes' }
+const DELL: Partial<Quirks> = { serialProperty: 'SKU', attributesBeside: 'Attributes', restartHelps: true }
 
 /** Supermicro shows a slot while it holds a medium, and boots virtual CDs as USB CDs. */
 const SUPERMICRO: Partial<Quirks> = {

@@ -55,6 +55,8 @@ export interface Manager {
   readonly importConfiguration: string | undefined
   /** Dell: the queue of jobs. */
   readonly jobService: string | undefined
+  /** Manager.Reset: restarts the BMC itself. */
+  readonly reset: Action | undefined
   /** AMI: the action that switches virtual media on. */
   readonly enableMedia: string | undefined
 }
@@ -137,6 +139,7 @@ export function parseManager({ path, body }: Resource): Manager {
     ),
     importConfiguration: oemAction(body, /#OemManager\.ImportSystemConfiguration$/),
     jobService: linkAt(body, 'Links', 'Oem', 'Dell', 'DellJobService'),
+    reset: parseAction(body, '#Manager.Reset'),
     enableMedia: oemAction(body, /\.EnableRMedia$/),
   }
 }

@@ -232,6 +232,7 @@ const SEEN: Readonly<Record<Fault, string | undefined>> = {
   'name-only': undefined,
   untold: undefined,
   detached: undefined,
+  wedged: 'insert failed',
   legacy: undefined,
   flips: undefined,
   'pending-job': undefined,

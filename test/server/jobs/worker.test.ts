@@ -105,6 +105,38 @@ test('a BMC that has just started and lists no system yet is asked again', async
   )
 })
 
+test('a BMC whose virtual media are stuck is restarted once by a job, which then goes on', async () => {
+  core.machine.broken.add('stuck')
+  const job = await core.create()
+  core.machine.onBoot = () => void core.record.apply(job.id, { type: 'reported-success' })
+  const worker = core.run()
+  const done = await core.until(job.id, ({ status }) => status === 'complete')
+  worker.kill()
+  await worker.ended
+  expect(done).toMatchObject({ outcome: 'success' })
+  expect(core.machine.calls.slice(0, 6)).toEqual([
+    ...['facts', 'insertMedia', 'restart', 'facts', 'insertMedia', 'bootOnceFromCd'],
+  ])
+  const restarts = (await core.jobs.history(job.id, 0)).filter(({ type }) => type === 'bmc-restart')
+  expect(restarts).toMatchObject([{ message: expect.stringContaining('the fake BMC is stuck') }])
+})
+
+test.for<[string, boolean]>([
+  ['a controller before this one has restarted', true],
+  ['does not let itself be restarted', false],
+])('a stuck BMC that %s is not restarted again: the job fails with what it said', async ([, before]) => {
+  core.machine.broken.add('stuck').add('restart')
+  const job = await core.create()
+  if (before) await core.jobs.note(job.id, { type: 'bmc-restart', message: 'restarted' }, new Date())
+  const worker = core.run({ cleanupMs: 100 })
+  const done = await core.until(job.id, ({ status }) => status === 'complete')
+  worker.kill()
+  await worker.ended
+  expect(done).toMatchObject({ outcome: 'failed', failedStep: 'redfish.mount.maintenance' })
+  expect(done.message).toContain('the fake BMC is stuck')
+  expect(core.machine.calls.filter((call) => call === 'restart')).toHaveLength(before ? 0 : 1)
+})
+
 test('an account that the BMC refuses is tried once by a job', async () => {
   core.machine.broken.add('login')
   const job = await core.create()

@@ -16,7 +16,7 @@ export interface FakeMachine {
   /** How often it was switched on. */
   starts: number
   readonly calls: string[]
-  /** Methods that fail, by name; `login`: the account is refused; `system`: the BMC lists no system yet. */
+  /** Methods that fail, by name; `login`: the account is refused; `system`: the BMC lists no system yet; `stuck`: media, until a restart. */
   readonly broken: Set<string>
   /** What the order to switch on ends with once it was carried out. */
   powerOnAnswer: Error | undefined
@@ -69,6 +69,10 @@ function fakeBmc(machine: FakeMachine): Bmc {
     async insertMedia(media, onStep: (step: RedfishStep) => void) {
       onStep('redfish.mount.maintenance')
       call('insertMedia')
+      if (machine.broken.has('stuck')) {
+        const facts = { restartHelps: true }
+        throw new AppError('redfish-answer', 'Cannot insert: the fake BMC is stuck', { facts })
+      }
       machine.media = media
     },
     async ejectMedia() {
@@ -99,6 +103,10 @@ function fakeBmc(machine: FakeMachine): Bmc {
       }
       await switchOn()
       if (machine.powerOnAnswer !== undefined) throw machine.powerOnAnswer
+    },
+    async restart() {
+      call('restart')
+      machine.broken.delete('stuck')
     },
     close: async () => undefined,
   }
