@@ -275,7 +275,7 @@ test('what the schema refuses hides nothing of what the rules refuse, and is not
 
 test('of a target that is no target only the fields are looked at', () => {
   expect(problemsOf({ task_target: 7, wim_index: 1, files: [{ path: '/etc/motd' }] })).toEqual([
-    '/task_target',
     '/files/0',
+    '/task_target',
   ])
 })
