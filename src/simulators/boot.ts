@@ -3,6 +3,15 @@ import type { Body, Reply } from './reply.ts'
 import { type BmcState, refusal, takeOne } from './state.ts'
 import { asScheduledJob, asTask, hasOpenJob } from './tasks.ts'
 
+/** Where the firmware has the virtual CD. */
+export const VIRTUAL_CD_PATH = 'PciRoot(0x0)/Pci(0x14,0x0)/USB(0x13,0x0)/USB(0x2,0x0)'
+
+/** What may be asked for; by the fault `no-cd-target` no CD. */
+export function offeredTargets({ profile, faults }: BmcState): readonly string[] {
+  const { targets } = profile.boot
+  return faults.has('no-cd-target') ? targets.filter((target) => !/cd/i.test(target)) : targets
+}
+
 /** A PATCH of Boot, at the system or at its settings object. */
 export function changeBoot(at: 'system' | 'settings', body: Body, state: BmcState): Reply {
   const change = bootOf(body)
@@ -14,6 +23,7 @@ export function changeBoot(at: 'system' | 'settings', body: Body, state: BmcStat
   const mode = takeOne(state, 'flip') ? 'Legacy' : (change['BootSourceOverrideMode'] ?? kept)
   boot.target = change['BootSourceOverrideTarget'] ?? boot.target
   boot.enabled = change['BootSourceOverrideEnabled'] ?? boot.enabled
+  boot.device = change['UefiTargetBootSourceOverride'] ?? boot.device
   if (!isJob) boot.mode = mode
   // The firmware finds other variables than it left, and asks the person in front of it.
   if (profile.boot.restorationScreen && machine.wroteNvram()) state.stuck = true
@@ -41,7 +51,8 @@ export function useOverride(state: BmcState): string | undefined {
   const { boot, profile, slots, serverBoot } = state
   const { virtualCd, slots: order, readsContinuous } = profile.boot
   const next = slots.find((slot) => slot.bootNext && slot.image !== undefined)
-  const armed = boot.enabled !== 'Disabled' && virtualCd.includes(boot.target) && boot.mode === 'UEFI'
+  const isCd = virtualCd.includes(boot.target) || (boot.target === 'UefiTarget' && boot.device === VIRTUAL_CD_PATH)
+  const armed = boot.enabled !== 'Disabled' && isCd && boot.mode === 'UEFI'
   const image = order
     .map((id) => slots.find(({ rules, attachLooks }) => rules.id === id && attachLooks <= 0)?.image)
     .find((found) => found !== undefined)
@@ -90,7 +101,7 @@ function checkValues(change: Readonly<Record<string, string>>, state: BmcState):
     return refusal(state, { status: 400, id: 'PropertyMissing', text, args: [name] })
   }
   const target = change['BootSourceOverrideTarget']
-  if (target !== undefined && !boot.targets.includes(target)) {
+  if (target !== undefined && !offeredTargets(state).includes(target)) {
     const text = `The value ${target} for the property BootSourceOverrideTarget is not in the list of acceptable values.`
     return refusal(state, {
       status: 400,

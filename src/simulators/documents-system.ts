@@ -1,4 +1,5 @@
-import { link } from './paths.ts'
+import { offeredTargets } from './boot.ts'
+import { bootOptionsPath, link } from './paths.ts'
 import { BOOT_PROPERTIES } from './profile.ts'
 import { type BmcState, takeOne } from './state.ts'
 
@@ -40,7 +41,8 @@ export function computer(state: BmcState): Document {
 }
 
 /** What will be after the next reset; only what this box keeps there. */
-export function settings({ profile, boot }: BmcState): Document {
+export function settings(state: BmcState): Document {
+  const { profile, boot } = state
   const rules = profile.boot.settings
   const values = {
     BootSourceOverrideTarget: boot.target,
@@ -56,19 +58,21 @@ export function settings({ profile, boot }: BmcState): Document {
       ...Object.fromEntries(
         BOOT_PROPERTIES.filter((one) => rules?.properties.includes(one)).map((one) => [one, values[one]]),
       ),
-      ...(rules?.targets && { [TARGETS]: profile.boot.targets }),
+      ...(rules?.targets && { [TARGETS]: offeredTargets(state) }),
     },
   }
 }
 
-function systemBoot({ profile, boot }: BmcState): Document {
-  const { settings: apart, readsContinuous, targets } = profile.boot
+function systemBoot(state: BmcState): Document {
+  const { profile, boot } = state
+  const { settings: apart, readsContinuous } = profile.boot
   return {
     BootSourceOverrideEnabled: readsContinuous ? 'Continuous' : boot.enabled,
     BootSourceOverrideMode: boot.mode,
     BootSourceOverrideTarget: boot.target,
-    UefiTargetBootSourceOverride: null,
-    ...(apart?.targets !== true && { [TARGETS]: targets }),
+    UefiTargetBootSourceOverride: boot.device,
+    BootOptions: link(bootOptionsPath(profile)),
+    ...(apart?.targets !== true && { [TARGETS]: offeredTargets(state) }),
   }
 }
 

@@ -1,10 +1,27 @@
+import { VIRTUAL_CD_PATH } from './boot.ts'
 import { computer, settings } from './documents-system.ts'
 import { dellAttributesPath, dellImportPath, dellJobServicePath } from './oem-paths.ts'
-import { CERTIFICATE_SERVICE, link, MANAGERS, ROOT, SESSION_SERVICE, SESSIONS, SYSTEMS, TASKS } from './paths.ts'
+import {
+  bootOptionsPath,
+  CERTIFICATE_SERVICE,
+  link,
+  MANAGERS,
+  ROOT,
+  SESSION_SERVICE,
+  SESSIONS,
+  SYSTEMS,
+  TASKS,
+} from './paths.ts'
 import { type BmcState, type SlotState, takeOne } from './state.ts'
 import { trustAt, trustOf } from './trust.ts'
 
 export type Document = Readonly<Record<string, unknown>>
+
+const BOOT_OPTIONS = [
+  ['Boot0000', 'Linux', 'HD(1,GPT,9F7A5582-531E-4E5E-A01A-73D419880022,0x40,0x32000)'],
+  ['Boot0001', 'Generic USB Boot', 'UsbClass(0xFFFF,0xFFFF,0xFF,0xFF,0xFF)'],
+  ['Boot0002', 'Virtual Optical Drive', VIRTUAL_CD_PATH],
+] as const
 
 /** The wrong clock of the fault `wrong-clock` is behind by this, in milliseconds. */
 const BEHIND_MS = 3 * 86_400_000
@@ -29,8 +46,18 @@ export function documentAt(path: string, state: BmcState): Document | undefined 
       return bmc(state)
     case media.path:
       return mediaCollection(state)
+    case bootOptionsPath(state.profile):
+      return collection(
+        path,
+        'BootOptionCollection',
+        BOOT_OPTIONS.map(([id]) => `${path}/${id}`),
+      )
     case dellAttributesPath(state.profile):
       return resource(path, 'DellAttributes.v1_0_0', { Attributes: attributes(state) })
+  }
+  const option = BOOT_OPTIONS.find(([id]) => path === `${bootOptionsPath(state.profile)}/${id}`)
+  if (option !== undefined) {
+    return resource(path, 'BootOption.v1_0_4', { DisplayName: option[1], UefiDevicePath: option[2] })
   }
   if (system.boards?.includes(path)) return resource(path, 'ComputerSystem.v1_18_0', { Name: 'GPU board' })
   const trust = trustAt(path, state)

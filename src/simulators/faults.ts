@@ -16,6 +16,7 @@ export const FAULTS = {
   detached: 'virtual media are detached (Dell VRM0021)',
   wedged: 'virtual media stay detached until the BMC is restarted (Dell VRM0021)',
   legacy: 'the server starts in Legacy mode',
+  'no-cd-target': 'no CD may be asked for as the boot target; the virtual CD is a boot option of UEFI',
   flips: 'the first change of the boot target flips the boot mode to Legacy',
   'pending-job': 'a configuration job of somebody else is in progress (Dell LC068)',
   distrusts: 'media are refused once their certificate is to be verified, whoever signed it',

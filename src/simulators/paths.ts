@@ -1,3 +1,5 @@
+import type { Profile } from './profile.ts'
+
 /** Where things are that every simulated BMC has at the same place. */
 export const ROOT = '/redfish/v1'
 export const SESSION_SERVICE = `${ROOT}/SessionService`
@@ -10,4 +12,8 @@ export const REPLACE_CERTIFICATE = `${CERTIFICATE_SERVICE}/Actions/CertificateSe
 
 export function link(path: string): { readonly '@odata.id': string } {
   return { '@odata.id': path }
+}
+
+export function bootOptionsPath({ system }: Profile): string {
+  return `${system.path}/BootOptions`
 }

@@ -114,7 +114,7 @@ function initialState({ profile, faults = new Set(), serial, machine, clock, ...
       certificates: [],
       verifies: false,
     })),
-    boot: { target: 'None', enabled: 'Disabled', mode: faults.has('legacy') ? 'Legacy' : 'UEFI' },
+    boot: { target: 'None', enabled: 'Disabled', device: 'None', mode: faults.has('legacy') ? 'Legacy' : 'UEFI' },
     serverBoot: { once: 'Enabled', first: 'Normal' },
     sessions: new Map(),
     tasks: new Map(),

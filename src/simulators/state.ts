@@ -34,7 +34,7 @@ export interface BmcState {
   readonly machine: Machine
   readonly now: () => Date
   readonly slots: readonly SlotState[]
-  readonly boot: Record<'target' | 'enabled' | 'mode', string>
+  readonly boot: Record<'target' | 'enabled' | 'mode' | 'device', string>
   /** Token by the path of the session. */
   /** Dell: `ServerBoot.1`. While `once` is Disabled the device is the first one at every start. */
   readonly serverBoot: Record<'once' | 'first', string>

@@ -1,6 +1,7 @@
 import { AppError } from '../../shared/errors.ts'
 import { isOk, type RedfishAnswer, refused } from './answer.ts'
 import type { BootMethodPart } from './boot-method.ts'
+import { type BootTarget, findTarget } from './boot-target.ts'
 import type { RedfishClient, Resource } from './client.ts'
 import { deleteDellJob } from './dell-jobs.ts'
 import type { Discovery } from './discover.ts'
@@ -13,6 +14,7 @@ export interface BootChange {
   readonly BootSourceOverrideTarget?: string
   readonly BootSourceOverrideEnabled?: 'Once' | 'Disabled'
   readonly BootSourceOverrideMode?: string
+  readonly UefiTargetBootSourceOverride?: string
 }
 
 /** Where Boot is: in the system, and in the settings object it takes changes through, if it has one. */
@@ -23,8 +25,8 @@ interface BootPlaces {
   readonly pending: Boot | undefined
 }
 
-/** Every target that is a CD, real or virtual. */
-const CD_TARGET = /cd/i
+/** Every target that is a CD, real or virtual, or may be one. */
+const CD_TARGET = /cd|^UefiTarget$/i
 
 /** The other object takes the property: iDRAC, and AMI's `OperationSupportedInFutureStateURI`. */
 const ELSEWHERE = /(PropertyNotWritable|OperationSupportedInFutureStateURI)$/
@@ -63,11 +65,15 @@ export function standardOverride(client: RedfishClient, discovery: Discovery): B
     if (answer !== undefined) throw refused(what, answer)
   }
 
+  const targetOf = ({ boot, pending }: BootPlaces, signal: AbortSignal) =>
+    findTarget(client, quirks, boot.targets ?? pending?.targets, boot.options, signal)
+
   return {
     async arm(signal) {
       const places = await read(signal)
-      const target = chooseTarget(quirks, places.boot.targets ?? places.pending?.targets)
-      const set = () => change('set the boot override', armLadder(target, places, quirks), signal)
+      const wanted = await targetOf(places, signal)
+      const { target } = wanted
+      const set = () => change('set the boot override', armLadder(wanted, places, quirks), signal)
       await set()
       let now = await read(signal)
       if (quirks.fullBootPayload && isFlipped(now.boot)) {
@@ -87,8 +93,7 @@ export function standardOverride(client: RedfishClient, discovery: Discovery): B
     },
 
     async describe(signal) {
-      const { boot, pending } = await read(signal)
-      return chooseTarget(quirks, boot.targets ?? pending?.targets)
+      return (await targetOf(await read(signal), signal)).target
     },
 
     async isArmed(signal) {
@@ -121,26 +126,20 @@ function clearLadder({ boot, pending }: BootPlaces, quirks: Quirks): readonly Bo
   ]
 }
 
-/**
- * The best target that the BMC offers; without a list, the best of all.
- * @throws `redfish-unsupported`
- */
-export function chooseTarget(quirks: Quirks, offered: readonly string[] | undefined): string {
-  const list = offered === undefined || offered.length === 0 ? undefined : offered
-  const found = quirks.cdBootTargets.find((target) => list === undefined || list.includes(target))
-  if (found !== undefined) return found
-  throw new AppError('redfish-unsupported', `Cannot boot from the virtual CD: the BMC offers ${list?.join(', ')}`)
-}
-
 /** All three, then less: some BMCs refuse the mode, some take nothing but the target. */
-function armLadder(target: string, { boot, pending }: BootPlaces, quirks: Quirks): readonly BootChange[] {
-  const once = { BootSourceOverrideTarget: target, BootSourceOverrideEnabled: 'Once' } as const
+function armLadder(
+  { target, device }: BootTarget,
+  { boot, pending }: BootPlaces,
+  quirks: Quirks,
+): readonly BootChange[] {
+  const least = { BootSourceOverrideTarget: target, ...(device && { UefiTargetBootSourceOverride: device }) }
+  const once = { ...least, BootSourceOverrideEnabled: 'Once' } as const
   const full: BootChange = { ...once, BootSourceOverrideMode: 'UEFI' }
   if (quirks.fullBootPayload) return [full]
   // A mode that is right already and lives in the other object is left alone: iDRAC makes a job of it that blocks others.
   const apart =
     pending !== undefined && placeOf('BootSourceOverrideMode', pending) !== placeOf('BootSourceOverrideTarget', pending)
-  const rest = [once, { BootSourceOverrideTarget: target }]
+  const rest = [once, least]
   return apart && boot.mode === 'UEFI' ? rest : [full, ...rest]
 }
 

@@ -119,7 +119,7 @@ async function readManagers(
 }
 
 /** Members that are listed and not there (404) are left out: Supermicro's media come and go. */
-async function readMembers(client: RedfishClient, link: string | undefined, signal: AbortSignal) {
+export async function readMembers(client: RedfishClient, link: string | undefined, signal: AbortSignal) {
   const collection = link === undefined ? undefined : await client.find(link, signal)
   if (collection === undefined) return []
   const found = []

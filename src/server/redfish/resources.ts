@@ -22,6 +22,8 @@ export interface Boot {
   readonly enabled: string | undefined
   readonly mode: string | undefined
   readonly targets: readonly string[] | undefined
+  /** The boot options of UEFI. */
+  readonly options: string | undefined
   /** Names of the properties that exist, whatever their value. */
   readonly properties: readonly string[]
 }
@@ -122,6 +124,7 @@ export function parseBoot({ body }: Resource): Boot {
     enabled: textAt(boot, 'BootSourceOverrideEnabled'),
     mode: textAt(boot, 'BootSourceOverrideMode'),
     targets: textsAt(boot, 'BootSourceOverrideTarget@Redfish.AllowableValues'),
+    options: linkAt(boot, 'BootOptions'),
     properties: isObject(boot) ? Object.keys(boot) : [],
   }
 }

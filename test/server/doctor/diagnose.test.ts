@@ -234,6 +234,7 @@ const SEEN: Readonly<Record<Fault, string | undefined>> = {
   detached: undefined,
   wedged: 'insert failed',
   legacy: undefined,
+  'no-cd-target': undefined,
   flips: undefined,
   'pending-job': undefined,
   distrusts: undefined,

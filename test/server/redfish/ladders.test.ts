@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { RedfishAnswer } from '../../../src/server/redfish/answer.ts'
-import { chooseTarget, splitChange } from '../../../src/server/redfish/boot-override.ts'
+import { splitChange } from '../../../src/server/redfish/boot-override.ts'
+import { chooseTarget } from '../../../src/server/redfish/boot-target.ts'
 import { etagLadder } from '../../../src/server/redfish/client.ts'
 import { firstShape, nextShape, payloadOf } from '../../../src/server/redfish/insert-ladder.ts'
 import { parseMessages } from '../../../src/server/redfish/messages.ts'
@@ -97,7 +98,7 @@ test('a boot property goes where it exists: to the settings object, else to the 
     BootSourceOverrideEnabled: 'Once',
     BootSourceOverrideMode: 'UEFI',
   } as const
-  const pending = { target: undefined, enabled: undefined, mode: undefined, targets: undefined }
+  const pending = { target: undefined, enabled: undefined, mode: undefined, targets: undefined, options: undefined }
   expect(splitChange(change, undefined)).toEqual([['system', change]])
   expect(splitChange(change, { ...pending, properties: ['BootSourceOverrideMode'] })).toEqual([
     ['settings', { BootSourceOverrideMode: 'UEFI' }],
