@@ -182,7 +182,7 @@ function problemOf(answer: Pick<HttpAnswer, 'status' | 'headers'>, content: Buff
     return new AppError('controller-unreachable', text, when)
   }
   const code = String(problem['code'])
-  const known = code in ERRORS ? (code as ErrorCode) : unknownCode(status)
+  const known = Object.hasOwn(ERRORS, code) ? (code as ErrorCode) : unknownCode(status)
   const details = Array.isArray(problem['details']) ? (problem['details'] as Problem[]) : []
   return new AppError(known, String(problem['detail'] ?? problem['title'] ?? `The controller answered ${status}`), {
     problems: details,

@@ -1,16 +1,8 @@
 import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
+import type { AuditView } from '../server/routes/views.ts'
 import { answer, JSON_OPTION } from './answer.ts'
 import type { Command, CommandGroup } from './command.ts'
 import { printable } from './printable.ts'
-
-interface EntryView {
-  readonly at: string
-  readonly audit: string
-  readonly caller: string
-  readonly address: string | null
-  readonly object: string
-  readonly status: number
-}
 
 const list: Command = {
   name: 'audit list',
@@ -32,7 +24,7 @@ const list: Command = {
       if (value !== undefined) query.set(name, value)
     }
     const controller = await openController(invocation)
-    const { entries } = await controller.get<{ entries: EntryView[] }>(`/audit?${query}`)
+    const { entries } = await controller.get<{ entries: AuditView[] }>(`/audit?${query}`)
     answer(invocation, entries, () => entries.map((entry) => `${printable(entryLine(entry))}\n`).join(''))
     return 0
   },
@@ -43,6 +35,6 @@ export const audit: CommandGroup = {
   commands: [list],
 }
 
-function entryLine({ at, audit: what, caller, address, object, status }: EntryView): string {
+function entryLine({ at, audit: what, caller, address, object, status }: AuditView): string {
   return `${at} ${String(status)} ${what.padEnd(18)} ${caller.padEnd(20)} ${(address ?? '-').padEnd(16)} ${object}`
 }

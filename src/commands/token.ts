@@ -1,18 +1,9 @@
 import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
+import type { TokenView } from '../server/routes/views.ts'
 import { AppError } from '../shared/errors.ts'
 import { systemClock } from '../shared/time.ts'
 import { answer, JSON_OPTION } from './answer.ts'
 import type { Command, CommandGroup } from './command.ts'
-
-interface TokenView {
-  readonly id: string
-  readonly name: string
-  readonly role: string
-  readonly owner: string | null
-  readonly created_at: string
-  readonly expires_at: string | null
-  readonly last_used_at: string | null
-}
 
 const create: Command = {
   name: 'token create',

@@ -1,14 +1,8 @@
 import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
+import type { UserView } from '../server/routes/views.ts'
 import { answer, JSON_OPTION } from './answer.ts'
 import type { Command, CommandGroup, Invocation } from './command.ts'
 import { readSecret } from './input.ts'
-
-interface UserView {
-  readonly name: string
-  readonly role: string
-  readonly disabled: boolean
-  readonly created_at: string
-}
 
 const PASSWORD_FILE = {
   value: 'FILE',

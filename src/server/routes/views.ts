@@ -3,6 +3,7 @@ import type { BmcKind, LearnedProfile } from '../jobs/bmc-ports.ts'
 import type { JobSummary } from '../jobs/machine.ts'
 import type { HistoryEntry, ListedServer } from '../jobs/ports.ts'
 import { etaSeconds } from '../jobs/progress.ts'
+import type { AUDIT_ENTRY, TOKEN, USER } from './account-schemas.ts'
 import type { DIAGNOSIS, EVENT, JOB, JOB_WITH_EVENTS, SERVER, SERVER_DETAIL } from './schemas.ts'
 
 /** The wire forms, written out field by field: a new column never leaks, and a password is in none of them. */
@@ -14,6 +15,9 @@ export type ServerView = FromSchema<typeof SERVER>
 /** One server alone also has what is known of its BMC. */
 export type ServerDetailView = FromSchema<typeof SERVER_DETAIL>
 export type DiagnosisView = FromSchema<typeof DIAGNOSIS>
+export type UserView = FromSchema<typeof USER>
+export type TokenView = FromSchema<typeof TOKEN>
+export type AuditView = FromSchema<typeof AUDIT_ENTRY>
 
 export interface KnownBmc extends BmcKind {
   readonly seenAt: Date
