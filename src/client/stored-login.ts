@@ -8,6 +8,8 @@ import { readPrivateFile, writeFileAtomic } from '../shared/files.ts'
 export interface StoredLogin {
   readonly controller: string
   readonly token: string
+  /** Of a token that the login made, and that ends with it; null of one that was given. */
+  readonly tokenId: string | null
   /** The controller's CA; null where the system's CAs are enough. */
   readonly caPem: string | null
 }
@@ -43,9 +45,10 @@ export async function removeLogin(io: Pick<Io, 'env'>): Promise<void> {
 
 function parseLogin(text: string): StoredLogin | undefined {
   try {
-    const { controller, token, caPem } = JSON.parse(text) as Record<string, unknown>
+    const { controller, token, tokenId, caPem } = JSON.parse(text) as Record<string, unknown>
     if (typeof controller !== 'string' || !URL.canParse(controller) || typeof token !== 'string') return undefined
-    return { controller, token, caPem: typeof caPem === 'string' ? caPem : null }
+    const textOrNull = (value: unknown) => (typeof value === 'string' ? value : null)
+    return { controller, token, tokenId: textOrNull(tokenId), caPem: textOrNull(caPem) }
   } catch {
     return undefined
   }

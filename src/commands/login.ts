@@ -1,12 +1,15 @@
 import { hostname } from 'node:os'
+import type { Controller } from '../client/controller.ts'
 import { checkAddress, connectController } from '../client/controller.ts'
-import { removeLogin, writeLogin } from '../client/stored-login.ts'
+import type { StoredLogin } from '../client/stored-login.ts'
+import { readLogin, removeLogin, writeLogin } from '../client/stored-login.ts'
 import { fetchOfferedCa } from '../client/trust.ts'
-import { AppError } from '../shared/errors.ts'
+import { AppError, errorText, isAppError } from '../shared/errors.ts'
 import { fingerprintOf, isSameFingerprint } from '../shared/fingerprint.ts'
 import { systemClock } from '../shared/time.ts'
-import type { Command, Invocation } from './command.ts'
+import type { Command, Invocation, Io } from './command.ts'
 import { readSecret } from './input.ts'
+import { printable } from './printable.ts'
 
 const TOKEN_DAYS = 30
 
@@ -44,8 +47,8 @@ export const login: Command = {
     const access = { controller, caPem: caPem ?? undefined, authorization }
     const { get, post } = connectController(access, invocation.signal)
     const account = await get<{ name: string; role: string }>('/whoami')
-    const token = given ?? (await newToken(post))
-    const path = await writeLogin(io, { controller, token, caPem })
+    const made = given === undefined ? await newToken(post) : { token: given, id: null }
+    const path = await writeLogin(io, { controller, token: made.token, tokenId: made.id, caPem })
     io.out(`Logged in to ${controller} as ${account.name} (${account.role}); kept in ${path}\n`)
     return 0
   },
@@ -54,15 +57,35 @@ export const login: Command = {
 /** `provisioner logout`: forgets it. */
 export const logout: Command = {
   name: 'logout',
-  summary: 'Forget the stored login (its token stays valid: see "token revoke")',
+  summary: 'Forget the stored login; a token that "login" made is revoked, one that it was given stays valid',
   positionals: [],
   options: {},
   examples: ['provisioner logout'],
-  async run({ io }) {
+  async run({ io, signal }) {
+    // What cannot be read is removed all the same.
+    const login = await readLogin(io).catch((error: unknown) => {
+      if (!isAppError(error)) throw error
+    })
     await removeLogin(io)
+    if (login !== undefined && login.tokenId !== null) await revoke({ ...login, tokenId: login.tokenId }, io, signal)
     io.out('Logged out\n')
     return 0
   },
+}
+
+/** Whoever logs out is out, also when the controller is away: then its token ends when its time is over. */
+async function revoke(login: StoredLogin & { readonly tokenId: string }, io: Io, signal: AbortSignal): Promise<void> {
+  const access = {
+    controller: login.controller,
+    caPem: login.caPem ?? undefined,
+    authorization: `Bearer ${login.token}`,
+  }
+  try {
+    await connectController(access, signal).delete(`/tokens/${encodeURIComponent(login.tokenId)}`)
+  } catch (error) {
+    if (!isAppError(error)) throw error
+    io.err(`The token stays valid: ${printable(errorText(error))}\n`)
+  }
 }
 
 /** Trust on first use, but never in silence: somebody compares the fingerprint. @throws `usage` */
@@ -113,8 +136,8 @@ async function credentials(invocation: Invocation): Promise<{ authorization: str
   return { authorization: `Basic ${Buffer.from(login).toString('base64')}`, token: undefined }
 }
 
-async function newToken(post: <T>(path: string, body?: unknown) => Promise<T>): Promise<string> {
+async function newToken(post: Controller['post']): Promise<{ readonly token: string; readonly id: string }> {
   const expires = new Date(systemClock.now().getTime() + TOKEN_DAYS * 86_400_000)
   const body = { name: `login from ${hostname()}`.slice(0, 64), expires_at: expires.toISOString() }
-  return (await post<{ token: string }>('/tokens', body)).token
+  return post('/tokens', body)
 }

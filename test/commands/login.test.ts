@@ -104,10 +104,19 @@ test('a login pins the CA whose fingerprint was compared, and the commands after
   expect(stored()).not.toContain(PASSWORD)
   const bare = asAnn.filter((word) => !['--password-file', '-'].includes(word))
   await expect(run(login, bare)).rejects.toThrow('--password-file FILE is missing')
-  const asked = await run(login, bare, { hidden: PASSWORD })
-  expect(asked.printed).toContain('as ann (reader)')
-  expect(asked.asked).toBe('Password of ann: ')
+  const prompted = await run(login, bare, { hidden: PASSWORD })
+  expect(prompted.printed).toContain('as ann (reader)')
+  expect(prompted.asked).toBe('Password of ann: ')
   await expect(run(of(user, 'user list'), [])).rejects.toThrow('"ann" is reader, and this needs admin')
+  const { tokenId, token: own } = JSON.parse(stored()) as { tokenId: string; token: string }
   await run(logout, [])
+  const asked = {
+    url: new URL('/api/v1/whoami', url),
+    headers: { authorization: `Bearer ${own}` },
+    trust: { only: caPem },
+  }
+  const refused = await sendRequest(asked, AbortSignal.timeout(10_000))
+  refused.body.destroy()
+  expect([tokenId, refused.status]).toEqual([expect.stringMatching(/^[0-9a-f]{12}$/), 401])
   await expect(run(of(user, 'user list'), ['--controller', url])).rejects.toThrow('provisioner login')
 })
