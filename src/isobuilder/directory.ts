@@ -6,9 +6,7 @@ import type { Problem } from '../shared/errors.ts'
 import { AppError } from '../shared/errors.ts'
 import { cannot } from '../shared/system-error.ts'
 import type { DraftEntry } from './draft.ts'
-import { unreadFile } from './draft.ts'
-import { readSmallFile, SMALL_BYTES } from './small-file.ts'
-import { bytesSource } from './source.ts'
+import { fileEntries } from './file-entries.ts'
 import { compareCodeUnits } from './tree.ts'
 
 /** Bytes of small files that are kept from the one time they are read; files beyond that are read while writing. */
@@ -32,7 +30,7 @@ export async function entriesOf(
 ): Promise<DirectoryEntries> {
   const entries: DraftEntry[] = []
   const problems: Problem[] = []
-  let room = heldBytes
+  const files: string[] = []
 
   // A trip to the thread pool costs more than the calls of a whole directory; a signal is seen between two of them.
   async function visit(path: string): Promise<void> {
@@ -45,15 +43,14 @@ export async function entriesOf(
       const below = path === '' ? child.name : `${path}/${child.name}`
       try {
         if (broken.has(child.name)) refuse(below, 'path-character', 'the name is not UTF-8')
-        else if (child.isFile()) entries.push(fileEntry(below))
+        else if (child.isFile()) files.push(below)
         else if (child.isDirectory()) {
           entries.push({ path: below, directory: true })
           await visit(below)
         } else if (child.isSymbolicLink()) addLink(below)
         else refuse(below, 'file-kind', 'it is no file, directory or symbolic link')
       } catch (error) {
-        if (!(error instanceof AppError)) throw error
-        refuse(below, 'file-unreadable', error.cause instanceof Error ? error.cause.message : error.message)
+        unreadable(below, error)
       }
     }
   }
@@ -62,12 +59,9 @@ export async function entriesOf(
     problems.push({ path, code, message: `Cannot record "${path}": ${state}` })
   }
 
-  function fileEntry(path: string): DraftEntry {
-    const full = `${directory}/${path}`
-    const bytes = room >= SMALL_BYTES ? readSmallFile(full) : undefined
-    if (bytes === undefined) return { path, unread: unreadFile(full) }
-    room -= bytes.length
-    return { path, source: bytesSource(bytes) }
+  function unreadable(path: string, error: unknown): void {
+    if (!(error instanceof AppError)) throw error
+    refuse(path, 'file-unreadable', error.cause instanceof Error ? error.cause.message : error.message)
   }
 
   function addLink(path: string): void {
@@ -78,7 +72,8 @@ export async function entriesOf(
   }
 
   await visit('')
-  return { entries, problems }
+  const read = await fileEntries({ directory, files, heldBytes, signal, unreadable })
+  return { entries: [...entries, ...read], problems }
 }
 
 /** In code unit order, so that the entries come nearly in the order in which they are planned. */

@@ -30,10 +30,10 @@ export interface Source {
 }
 
 /** Content held in memory. The caller gives the bytes away and does not change them afterwards. */
-export function bytesSource(bytes: Uint8Array): Source {
+export function bytesSource(bytes: Uint8Array, digest: Digest = sha256(bytes)): Source {
   return {
     size: bytes.byteLength,
-    digest: sha256(bytes),
+    digest,
     held: bytes,
     async read(offset, length, signal) {
       signal?.throwIfAborted()
