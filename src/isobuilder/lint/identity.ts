@@ -36,7 +36,9 @@ export async function lintIdentity(lint: Lint, held: Held, signal: AbortSignal |
   for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
     const content = node.kind === 'file' ? ` ${node.size} ${await contents.digest(node.sections)}` : linkOf(node)
     hash.update(`${node.kind} ${JSON.stringify(node.path)}${content}\n`)
-    if (node.kind === 'directory') stack.push(...sorted(directories.get(node.path)).toReversed())
+    if (node.kind !== 'directory') continue
+    // One by one: a call has no room for a hundred thousand arguments.
+    for (const child of sorted(directories.get(node.path)).toReversed()) stack.push(child)
   }
   const at = volume.block.offset + 190
   if (contents.exceeded()) return report.add('limit', at, 'the files have more bytes than the image')

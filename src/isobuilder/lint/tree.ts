@@ -47,7 +47,8 @@ export async function lintTree(lint: Lint, volume: Volume): Promise<Tree | undef
       report.add('limit', directory.offset, 'there are more directories than can be gone through')
       break
     }
-    queue.push(...openings(lint, style, directory, seen))
+    // One by one: a call has no room for a hundred thousand arguments.
+    for (const below of openings(lint, style, directory, seen)) queue.push(below)
   }
   const [root] = directories
   return root === undefined ? undefined : { style, hasRockRidge, directories, root }

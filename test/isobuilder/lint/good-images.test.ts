@@ -3,7 +3,7 @@ import type { Entry } from '../../../src/isobuilder/tree.ts'
 import { file, imageOf } from '../image-bytes.ts'
 import { bootImage, dataImage, discImage } from './faulty-image.ts'
 import { lines, lintBytes } from './lint-image.ts'
-import { plannedTreesAreGood } from './planned-trees.ts'
+import { plannedBootImagesAreGood, plannedLargeFilesAreGood, plannedTreesAreGood } from './planned-trees.ts'
 
 test('good images have no findings', async () => {
   expect(lines(await lintBytes(dataImage, { contents: true }))).toEqual([])
@@ -51,3 +51,7 @@ test('a link whose target ends in a line and a slash is good', async () => {
 
 /** Many in many-images.real.test.ts. */
 test('every tree that can be planned has no findings', () => plannedTreesAreGood(50))
+
+test('every image that boots has no findings', () => plannedBootImagesAreGood(30))
+
+test('every file above 4 GiB has no findings', () => plannedLargeFilesAreGood(50))
