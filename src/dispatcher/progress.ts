@@ -26,6 +26,7 @@ const ANNOUNCE_MS = 120_000
 
 interface ReporterOptions {
   readonly announceMs?: number
+  readonly patienceMs?: number
   /** Keeps what is reported on this machine as well, for whom the controller is out of reach. */
   readonly keep?: (progress: ProgressReport) => Promise<void>
 }
@@ -35,7 +36,7 @@ export function progressReporter(
   step: string,
   say: (line: string) => void,
   signal: AbortSignal,
-  { announceMs = ANNOUNCE_MS, keep }: ReporterOptions = {},
+  { announceMs = ANNOUNCE_MS, patienceMs = PATIENCE_MS, keep }: ReporterOptions = {},
 ): ProgressReporter {
   let queue: Promise<void> = Promise.resolve()
   let busy = false
@@ -52,7 +53,7 @@ export function progressReporter(
     busy = true
     queue = queue
       .then(() => keep?.(progress).catch(complain))
-      .then(() => postPatiently(job, progress, PATIENCE_MS, signal))
+      .then(() => postPatiently(job, progress, patienceMs, signal))
       .catch(complain)
       .finally(() => {
         busy = false
@@ -77,31 +78,33 @@ export function progressReporter(
 /** The network may still be coming up when the first step starts. */
 const PACE = { firstMs: 250, maxMs: 1000, attempts: Number.POSITIVE_INFINITY }
 
-function postPatiently(job: JobFile, progress: ProgressReport, ms: number, signal: AbortSignal): Promise<void> {
-  const limit = withTimeout(signal, ms)
-  return retry(
-    () => postProgress(job, progress, limit),
-    PACE,
-    () => !limit.aborted,
-    limit,
-  )
-}
-
-async function announceEvent(job: JobFile, event: ProgressReport, ms: number, signal: AbortSignal): Promise<void> {
+/** Throws what the last try met: the end of the time says nothing of why it was over. */
+async function postPatiently(
+  job: JobFile,
+  progress: ProgressReport,
+  ms: number,
+  signal: AbortSignal,
+  again: (error: unknown) => boolean = () => true,
+): Promise<void> {
   const limit = withTimeout(signal, ms)
   let last: unknown
   const send = () =>
-    postProgress(job, event, limit).catch((error: unknown) => {
-      // The end of the time says nothing of why it was over.
+    postProgress(job, progress, limit).catch((error: unknown) => {
       if (!limit.aborted || last === undefined) last = error
       throw error
     })
-  await retry(send, PACE, (error) => !limit.aborted && !isRefusal(error), limit).catch(() => {
+  await retry(send, PACE, (error) => !limit.aborted && again(error), limit).catch((error: unknown) => {
+    throw signal.aborted ? error : last
+  })
+}
+
+async function announceEvent(job: JobFile, event: ProgressReport, ms: number, signal: AbortSignal): Promise<void> {
+  await postPatiently(job, event, ms, signal, (error) => !isRefusal(error)).catch((cause: unknown) => {
     signal.throwIfAborted()
-    const [code, state] = isRefusal(last)
+    const [code, state] = isRefusal(cause)
       ? (['job-transition', 'it does not run this job any more'] as const)
       : (['controller-unreachable', `it was tried for ${Math.ceil(ms / 1000)} s`] as const)
     const message = `Cannot go on before the controller knows of "${event.message}", so nothing was written: ${state}`
-    throw new AppError(code, message, { cause: last })
+    throw new AppError(code, message, { cause })
   })
 }

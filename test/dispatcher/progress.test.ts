@@ -86,3 +86,15 @@ test('what a step tells is kept on this machine too, although the controller is 
   await reporter.flush()
   expect(kept).toEqual([{ step: 'image-linux', bytes: 10, total_bytes: 100 }])
 })
+
+test('progress that cannot be told is said once, with what the last try met', async () => {
+  server.close()
+  const said: string[] = []
+  const job = { ...JOB, controller: { url: 'http://127.0.0.1:9', ca_pem: null } }
+  const reporter = progressReporter(job, 'image-linux', (line) => void said.push(line), never, { patienceMs: 100 })
+  for (const text of ['started', 'done']) reporter.message(text)
+  await reporter.flush()
+  expect(said).toEqual([
+    expect.stringMatching(/^progress is not reported: Cannot reach the controller at .*ECONNREFUSED/),
+  ])
+})
