@@ -1,5 +1,6 @@
 import type { LearnedProfile } from '../jobs/bmc-ports.ts'
 import type { RedfishAnswer } from './answer.ts'
+import { textAt } from './json.ts'
 import { hasMessage } from './messages.ts'
 import type { Slot } from './resources.ts'
 
@@ -86,7 +87,9 @@ export function speaksOfPayload(answer: RedfishAnswer): boolean {
 /** What to try after a refusal: the parameter it names, else the next rung; `undefined` when there is nothing more. */
 export function nextShape(shape: InsertShape, refusal: RedfishAnswer): InsertShape | undefined {
   if (!speaksOfPayload(refusal)) return undefined
-  const words = refusal.messages.flatMap((message) => [message.text, ...message.arguments, ...message.properties])
+  const said = refusal.messages.flatMap((message) => [message.text, ...message.arguments, ...message.properties])
+  // Some name the parameter in the sentence above the messages alone.
+  const words = [...said, textAt(refusal.body, 'error', 'message') ?? '']
   const demanded = DEMANDS.filter(
     ({ demand, named }) => !shape.demands.includes(demand) && words.some((word) => named.test(word)),
   )

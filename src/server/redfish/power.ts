@@ -60,7 +60,9 @@ export function createPower(client: RedfishClient, { system, quirks }: Discovery
         return seen
       }
       const isRefused = () => answer !== undefined && !isOk(answer) && !isPassing(answer)
-      const last = await pollUntil(look, (seen) => reached(seen) || isRefused(), polling, signal)
+      // A refused order may be on its way all the same, by somebody else's.
+      const isOver = (seen: System) => reached(seen) || (isRefused() && !isMoving(seen))
+      const last = await pollUntil(look, isOver, polling, signal)
       if (reached(last)) return to === 'off' ? sleep(quirks.afterOffMs * timing.waitFactor, signal) : undefined
       if (answer !== undefined && !isOk(answer)) throw refused(`switch the server ${to}`, answer)
       if (lost !== undefined) throw lost

@@ -14,7 +14,8 @@ const DONE = /^(Completed|RebootCompleted)$/
 const SCHEDULED = /^(Scheduled|Pending)$/
 const SCHEDULED_MESSAGE = /JCP001$/
 
-/** Dell makes the job known some seconds after it has told where it is. */
+/** Dell makes the job known some seconds after it has told where it is, and deletes none by itself. */
+const DELL_JOB = /\/JID_[^/]*$/
 const UNBORN_TRIES = 3
 const UNBORN_MS = 10_000
 
@@ -57,7 +58,7 @@ export async function settle(
   if (atReset && isScheduled(last)) {
     return { ...last, method: answer.method, path: answer.path, status: 202, messages: [], scheduled: monitor }
   }
-  return outcome(answer, last, seen)
+  return outcome(answer, last, seen || !DELL_JOB.test(monitor))
 }
 
 /** A task in the body comes before Location: Huawei's leads to a monitor that does not tell the task's state. */
@@ -67,13 +68,13 @@ function monitorOf(reader: TaskReader, answer: RedfishAnswer): string | undefine
   return link === undefined ? undefined : reader.pathOfLocation(link)
 }
 
-function outcome(first: RedfishAnswer, last: RedfishAnswer, seen: boolean): RedfishAnswer {
+function outcome(first: RedfishAnswer, last: RedfishAnswer, wasThere: boolean): RedfishAnswer {
   const { method, path } = first
   const state = stateOf(last)
   if (isRunning(last))
     return { ...last, method, path, status: 504, messages: [note(`the task is still ${state ?? 'running'}`)] }
-  // A monitor that was there and is gone has ended: the task was deleted after it. Whoever asked reads the result back.
-  if (last.status === 404 && seen) return { ...last, method, path, status: 200, messages: [] }
+  // A monitor that is gone has ended, perhaps before the first look: whoever asked reads the result back.
+  if (last.status === 404 && wasThere) return { ...last, method, path, status: 200, messages: [] }
   const failed = state !== undefined && (FAILED.test(state) || textAt(last.body, 'TaskStatus') === 'Critical')
   if (!failed) return { ...last, method, path }
   const messages = last.messages.length > 0 ? last.messages : [note(`the task ended as ${state}`)]

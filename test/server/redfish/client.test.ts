@@ -146,6 +146,18 @@ test('nobody there, no JSON and too much JSON are three errors', async () => {
   await expect(huge.get('/redfish/v1/', never)).rejects.toThrow('it is larger than')
 })
 
+test.for([
+  ['/tasks/1', 200],
+  ['/tasks/JID_1', 404],
+] as const)('a task %s that is not there at the first look: status %i', async ([task, status]) => {
+  const bmc = await rawBmc((request, response) => {
+    if (request.url === task) return void response.writeHead(404).end()
+    if (request.url !== '/insert') return void response.end('{}')
+    response.writeHead(202, { Location: task }).end()
+  })
+  expect((await bmc.post('/insert', {}, never)).status).toBe(status)
+})
+
 test.for<[string, object, RegExp]>([
   [
     'fails',

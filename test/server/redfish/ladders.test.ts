@@ -54,6 +54,16 @@ test('the insert ladder adds what the refusal names, and only then tries the oth
   ])
 })
 
+test('a parameter that only the sentence above the messages names is added', () => {
+  const body = { error: { message: 'TransferProtocolType is missing' } }
+  const refusal = answer(
+    400,
+    { MessageId: 'Base.1.8.GeneralError', Message: 'A general error has occurred.' },
+    { body },
+  )
+  expect(payloads([refusal])).toEqual([{}, { TransferProtocolType: 'HTTPS' }])
+})
+
 test('a refusal that is not about the payload ends the ladder', () => {
   for (const status of [403, 404, 405, 503]) expect(payloads([answer(status)])).toHaveLength(1)
 })

@@ -54,6 +54,13 @@ test('an order whose answer was lost counts when the server gets there, and is t
   await expect(power(['Off'], lose).bring('on', never)).rejects.toMatchObject({ code: 'redfish-unreachable' })
 })
 
+test('a refused order to a server that is powering off is no failure when it gets there', async () => {
+  const { bring, orders } = power(['On', 'PoweringOff', 'PoweringOff', 'Off'], () => 400)
+  await bring('off', never)
+  expect(orders).toEqual(['ForceOff'])
+  await expect(power(['On'], () => 400).bring('off', never)).rejects.toThrow('HTTP 400')
+})
+
 test('a server that is powering on is not off: the order to switch it off is given', async () => {
   const { bring, orders } = power(['PoweringOn', 'On', 'Off'], () => 204)
   await bring('off', never)
