@@ -71,8 +71,8 @@ function systemPaths({ profile: { system } }: BmcState): readonly string[] {
 }
 
 /** Supermicro's members are there only with their medium, AMI's only when media are on. */
-export function isShown(slot: SlotState, { profile, mediaOn }: BmcState): boolean {
-  return mediaOn && (profile.media.appears !== true || slot.image !== undefined)
+export function isShown(slot: SlotState, { profile, mediaOn, slots, cds }: BmcState): boolean {
+  return mediaOn && slots.indexOf(slot) < cds && (profile.media.appears !== true || slot.image !== undefined)
 }
 
 export function resource(path: string, type: string, properties: Document): Document {
@@ -146,6 +146,11 @@ function bmc(state: BmcState): Document {
       Oem: {
         ...(importing !== undefined && {
           'OemManager.v1_2_0#OemManager.ImportSystemConfiguration': { target: importing },
+        }),
+        ...(manager.cds !== undefined && {
+          '#AMIVirtualMedia.ConfigureCDInstance': {
+            target: `${manager.path}/Actions/Oem/AMIVirtualMedia.ConfigureCDInstance`,
+          },
         }),
         ...(manager.enableMedia && {
           '#AMIVirtualMedia.EnableRMedia': { target: `${manager.path}/Actions/Oem/AMIVirtualMedia.EnableRMedia` },

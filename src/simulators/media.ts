@@ -3,6 +3,9 @@ import type { Body, Reply } from './reply.ts'
 import { type BmcState, refusal, type SlotState, takeOne } from './state.ts'
 import { asTask } from './tasks.ts'
 
+/** Looks that find no slot while virtual media restart. */
+const RESTART_LOOKS = 3
+
 /** An insert as the vendor's rules have it. Whether it is an action or a PATCH, the medium is checked the same way. */
 export async function insert(slot: SlotState, body: Body, state: BmcState): Promise<Reply> {
   const { media, errors } = state.profile
@@ -54,6 +57,22 @@ function done(state: BmcState): Reply {
   if (status === 202) return asTask(state, undefined)
   if (status === 204) return { status }
   return refusal(state, { status, id: 'Base.1.4.Success', text: 'The operation completed successfully.' })
+}
+
+/** AMI: another number of virtual CDs. Virtual media restart for it, and none is listed for some looks. */
+export function configureCds({ CDInstance: wanted, ...rest }: Body, state: BmcState): Reply {
+  const [unknown] = Object.keys(rest)
+  if (unknown !== undefined || typeof wanted !== 'number' || wanted < 1 || wanted > state.slots.length) {
+    const text = 'CDInstance alone is expected, from 1 to 4.'
+    return refusal(state, { status: 400, id: 'ActionParameterValueError', text })
+  }
+  if (state.slots.some(({ image }) => image !== undefined)) {
+    const text = 'Virtual media are in use.'
+    return refusal(state, { status: 400, id: 'AmiOem.1.0.OperationNotAllowed', text })
+  }
+  state.cds = wanted
+  state.left.set('slots', RESTART_LOOKS)
+  return { status: 204 }
 }
 
 /** Parameters: what is not known is refused, and what is demanded is named. */

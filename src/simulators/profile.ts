@@ -39,6 +39,8 @@ export interface ManagerRules {
   readonly dell?: 'linked' | 'unlinked'
   /** AMI: media are off until the action `EnableRMedia`, and some looks longer. */
   readonly enableMedia?: boolean
+  /** AMI: so many slots there are until the action `ConfigureCDInstance` says another number. */
+  readonly cds?: number
   /** iLO: tells the state of the server's POST. */
   readonly postState?: boolean
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { changeBoot, importConfiguration } from './boot.ts'
 import { documentAt } from './documents.ts'
-import { eject, insert } from './media.ts'
+import { configureCds, eject, insert } from './media.ts'
 import { dellAttributesPath, dellImportPath, dellJobServicePath } from './oem-paths.ts'
 import { ROOT, SESSIONS } from './paths.ts'
 import { reset, restart } from './power.ts'
@@ -78,6 +78,7 @@ async function change({ method, path, body }: SimulatedRequest, state: BmcState)
   if (profile.manager.dell && path === `${dellJobServicePath(profile)}/Actions/DellJobService.DeleteJobQueue`) {
     return deleteJob(String(given['JobID']), state)
   }
+  if (profile.manager.cds !== undefined && path.endsWith('.ConfigureCDInstance')) return configureCds(given, state)
   if (profile.manager.enableMedia && path.endsWith('/AMIVirtualMedia.EnableRMedia')) {
     if (takeOne(state, 'rmedia')) {
       const text = 'Another action is in progress.'

@@ -132,6 +132,7 @@ function initialState({ profile, faults = new Set(), serial, machine, clock, ...
     attached: !faults.has('detached'),
     wedged: faults.has('wedged'),
     mediaOn: manager.enableMedia !== true,
+    cds: manager.cds ?? media.slots.length,
     stuck: false,
   }
 }

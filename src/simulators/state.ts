@@ -47,6 +47,8 @@ export interface BmcState {
   wedged: boolean
   /** AMI: media are switched on. */
   mediaOn: boolean
+  /** AMI: how many slots there are. */
+  cds: number
   /** Lenovo: the server stands in a menu and waits for a person. */
   stuck: boolean
 }

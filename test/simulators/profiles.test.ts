@@ -105,8 +105,11 @@ const ROWS: Readonly<Record<string, Row>> = {
     ],
   },
   sr635: {
-    slots: { CD1: 'combined.iso' },
-    calls: ['POST CD1/Actions/VirtualMedia.InsertMedia {"Image":"combined.iso","TransferProtocolType":"HTTPS"} 202'],
+    slots: { CD1: TWO.boot, CD2: TWO.task },
+    calls: [
+      'POST Actions/Oem/AMIVirtualMedia.ConfigureCDInstance {"CDInstance":4} 204',
+      'POST CD2/Actions/VirtualMedia.InsertMedia {"Image":"task.iso","TransferProtocolType":"HTTPS"} 202',
+    ],
   },
   openbmc: {
     slots: { USB1: TWO.boot, USB2: TWO.task },

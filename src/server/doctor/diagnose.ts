@@ -108,8 +108,9 @@ async function slots(bmc: Checkup, signal: AbortSignal): Promise<Finding> {
   })
   const message = list.length === 0 ? 'there is no slot for virtual media' : list.join('; ')
   if (!usable.some(({ cd }) => cd)) return failed('slots', new AppError('redfish-unsupported', message))
-  const count = bmc.oneMedium || usable.length === 1 ? 'one medium holds both' : 'two media'
-  return ok('slots', `${message}: ${count}`)
+  const isOne = bmc.oneMedium || usable.length === 1
+  const later = isOne && (await bmc.canHaveMoreCds(signal)) ? ', and a job tells the BMC to have more virtual CDs' : ''
+  return ok('slots', `${message}: ${isOne ? 'one medium holds both' : 'two media'}${later}`)
 }
 
 async function boot(bmc: Checkup, signal: AbortSignal): Promise<Finding> {

@@ -89,6 +89,8 @@ export interface LearnedProfile {
   readonly bootTarget: string | null
   /** The certificate of media is not verified: it was refused, or the medium was with it. */
   readonly refusesVerify?: true
+  /** It was told to have more virtual CDs in vain. */
+  readonly refusesMoreCds?: true
 }
 
 export const NOTHING_LEARNED: LearnedProfile = { insert: null, bootSlot: null, taskSlot: null, bootTarget: null }
@@ -130,6 +132,8 @@ export interface Checkup {
   readonly time: string | undefined
   /** Media have to be put into one, as this BMC takes no second one. */
   readonly oneMedium: boolean
+  /** A job would tell the BMC to have more virtual CDs than these. */
+  canHaveMoreCds(signal: AbortSignal): Promise<boolean>
   power(signal: AbortSignal): Promise<PowerState>
   slots(signal: AbortSignal): Promise<readonly SlotFacts[]>
   /** Slots with somebody else's medium, which an insert would take the place of. */

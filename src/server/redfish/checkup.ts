@@ -12,6 +12,7 @@ export function checkupConnector(timing: Timing, profiles?: LearnedProfiles): Co
       facts: factsOf(discovery),
       time: discovery.managers[0]?.dateTime,
       oneMedium: discovery.quirks.oneMedium,
+      canHaveMoreCds: media.canHaveMoreCds,
       power: power.state,
       slots: async (within) => (await media.slots(within)).map(slotFacts),
       foreign: async (within) => (await media.foreign(within)).map(slotFacts),

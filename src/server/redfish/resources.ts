@@ -61,6 +61,8 @@ export interface Manager {
   readonly reset: Action | undefined
   /** AMI: the action that switches virtual media on. */
   readonly enableMedia: string | undefined
+  /** AMI: the action that says how many virtual CDs there are. */
+  readonly configureCds: string | undefined
 }
 
 export interface Slot {
@@ -144,6 +146,7 @@ export function parseManager({ path, body }: Resource): Manager {
     jobService: linkAt(body, 'Links', 'Oem', 'Dell', 'DellJobService'),
     reset: parseAction(body, '#Manager.Reset'),
     enableMedia: oemAction(body, /\.EnableRMedia$/),
+    configureCds: oemAction(body, /\.ConfigureCDInstance$/),
   }
 }
 

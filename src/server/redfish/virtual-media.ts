@@ -7,6 +7,7 @@ import { type Discovery, readSlots } from './discover.ts'
 import { createDrive } from './drive.ts'
 import type { Learning } from './learning.ts'
 import { schemeTrouble, urlFor } from './medium-url.ts'
+import { askForMoreCds, canHaveMoreCds } from './more-cds.ts'
 import { pollUntil } from './polling.ts'
 import type { Slot } from './resources.ts'
 import { chooseSlots, compareIds, isCd, isEmpty, isOurs, isUsable, mayBeOurs } from './slots.ts'
@@ -14,6 +15,8 @@ import type { Timing } from './timing.ts'
 import { type HowToInsert, trustedInsert } from './trusted-insert.ts'
 
 export interface VirtualMedia {
+  /** A job would tell the BMC to have more slots than it has. */
+  canHaveMoreCds(signal: AbortSignal): Promise<boolean>
   /** Every slot there is, switched on first where they can be off. */
   slots(signal: AbortSignal): Promise<readonly Slot[]>
   insertBoth(media: MediaUrls, onStep: OnMount, signal: AbortSignal): Promise<void>
@@ -51,6 +54,14 @@ export function createVirtualMedia(
     const polling = { everyMs: AFTER_ENABLE_MS * timing.waitFactor, limitMs: timing.slotMs }
     await sleep(polling.everyMs, signal)
     return pollUntil(read, (seen) => seen.some(isUsable), polling, signal)
+  }
+
+  /** Not while somebody else's medium is in: the BMC refuses. */
+  async function withMoreCds(slots: readonly Slot[], { note }: HowToInsert, signal: AbortSignal) {
+    const full = slots.filter((slot) => isUsable(slot) && !isEmpty(slot))
+    if (!canHaveMoreCds(slots, discovery, learning) || !full.every(isOurs)) return slots
+    for (const slot of full) await drive.makeRoom(slot, signal)
+    return askForMoreCds(client, discovery, learning, timing, note, signal)
   }
 
   const choose = (slots: readonly Slot[]) => chooseSlots(slots, learning.profile(), discovery.quirks)
@@ -94,12 +105,13 @@ export function createVirtualMedia(
 
   return {
     slots: slotsNow,
+    canHaveMoreCds: async (signal) => canHaveMoreCds(await slotsNow(signal), discovery, learning),
 
     async insertBoth(media, onStep, signal) {
       let step: RedfishStep = 'redfish.mount.maintenance'
       const how: HowToInsert = { frees: true, note: (message) => onStep(step, message) }
       await onStep(step)
-      const slots = await slotsNow(signal)
+      const slots = await withMoreCds(await slotsNow(signal), how, signal)
       const choice = choose(slots)
       await makeRoom(slots, [choice.boot[0], choice.task[0]], signal)
       const { bootSlot, taskSlot } = learning.profile()

@@ -50,11 +50,10 @@ export const OTHERS: readonly Profile[] = [
   {
     ...AMI,
     name: 'sr635',
-    title: 'Lenovo SR635, AMI with one CD',
+    title: 'Lenovo SR635, AMI with one CD until it is told to have more',
     vendor: 'Lenovo',
     system: { ...AMI.system, manufacturer: 'Lenovo', model: 'ThinkSystem SR635' },
-    manager: { ...AMI.manager, model: 'Lenovo TSM', firmware: '5.57' },
-    media: { ...AMI.media, slots: [{ id: 'CD1', mediaTypes: CD }], together: 1 },
+    manager: { ...AMI.manager, model: 'Lenovo TSM', firmware: '5.57', cds: 1 },
   },
   {
     name: 'openbmc',

@@ -125,6 +125,12 @@ test.for<[string, string, RegExp]>([
   expect(findings.find(({ check }) => line.startsWith(check))?.advice).toMatch(advice)
 })
 
+test('of one virtual CD the doctor says that a job would ask for more, and asks for none itself', async () => {
+  const findings = await examine('sr635')
+  const message = 'CD1 (CD/DVD): one medium holds both, and a job tells the BMC to have more virtual CDs'
+  expect(findings.find(({ check }) => check === 'slots')?.message).toBe(message)
+})
+
 test.for<[string, boolean, string, RegExp]>([
   ['xcc', true, 'ok', /^slot EXT1 took http:\/\/127\.0\.0\.1:\d+\/media\/…$/],
   ['xcc', false, 'failed', /takes media by HTTP alone, and was given https:\/\/127\.0\.0\.1:1:/],

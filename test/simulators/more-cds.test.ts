@@ -1,0 +1,80 @@
+import { expect, onTestFinished, test } from 'vitest'
+import { bmcConnector } from '../../src/server/redfish/bmc.ts'
+import { checkupConnector } from '../../src/server/redfish/checkup.ts'
+import { openDatabase } from '../../src/server/store/database.ts'
+import { sqliteLearnedProfiles } from '../../src/server/store/profiles.ts'
+import { systemClock } from '../../src/shared/time.ts'
+import { parseSimulation } from '../../src/simulators/profiles.ts'
+import { type Simulator, startSimulator } from '../../src/simulators/simulator.ts'
+import { never } from '../server/redfish/connected.ts'
+import { idleMachine } from './idle-machine.ts'
+import { ACCOUNT, changes, QUICK, simulated } from './simulated.ts'
+
+const of = (name: string) => `https://192.0.2.1:8443/media/tok-1/${name}.iso`
+const MEDIA = { maintenance: of('maintenance'), task: of('task'), combined: of('combined') }
+const KIND = ['Lenovo ThinkSystem SR635', '5.57'] as const
+
+const profilesOf = () => sqliteLearnedProfiles(openDatabase(':memory:'), systemClock)
+const told = (simulator: Simulator) => changes(simulator).filter((call) => call.includes('ConfigureCDInstance'))
+const images = (simulator: Simulator) => Object.entries(simulator.images()).filter(([, image]) => image !== undefined)
+
+/** Mounts as a job does; gives the notes of its history. */
+async function mount({ url }: Pick<Simulator, 'url'>, profiles = profilesOf(), media = MEDIA): Promise<string[]> {
+  const notes: string[] = []
+  const address = { ...ACCOUNT, url, verifyTls: false, serial: 'SN-1' }
+  const bmc = await bmcConnector(QUICK, profiles)(address, never)
+  const note = (_: string, text?: string) => void (text !== undefined && notes.push(text))
+  await bmc.insertMedia(media, note, never).finally(() => bmc.close())
+  return notes
+}
+
+test('one virtual CD becomes four, once, and what was learned with one is forgotten', async () => {
+  const profiles = profilesOf()
+  await profiles.save(...KIND, { insert: null, bootSlot: 'CD1', taskSlot: null, bootTarget: 'Cd' })
+  const { simulator } = await simulated('sr635')
+  expect(await mount(simulator, profiles)).toEqual([
+    'the BMC is told to have 4 virtual CDs, so that it takes two media',
+  ])
+  expect(await mount(simulator, profiles)).toEqual([])
+  expect(told(simulator)).toHaveLength(1)
+  expect(images(simulator)).toEqual([
+    ['CD1', MEDIA.maintenance],
+    ['CD2', MEDIA.task],
+  ])
+  expect(await profiles.find(...KIND)).toMatchObject({ bootSlot: 'CD1', taskSlot: 'CD2', bootTarget: 'Cd' })
+})
+
+test('a BMC that refuses gets one medium, and its kind is not told again', async () => {
+  const { profile, faults } = parseSimulation('sr635')
+  // It has no place for four.
+  const small = { ...profile, media: { ...profile.media, slots: profile.media.slots.slice(0, 1), together: 1 } }
+  const profiles = profilesOf()
+  for (const notes of [[expect.stringMatching(/does not take the order .*CDInstance alone/)], []]) {
+    const options = {
+      profile: small,
+      faults,
+      ...ACCOUNT,
+      serial: 'SN-1',
+      machine: idleMachine('on'),
+      clock: systemClock,
+    }
+    const simulator = await startSimulator(options)
+    onTestFinished(() => simulator.close())
+    expect(await mount(simulator, profiles)).toEqual(notes)
+    expect(told(simulator)).toHaveLength(notes.length)
+    expect(images(simulator)).toEqual([['CD1', MEDIA.combined]])
+  }
+})
+
+test("while somebody else's medium is in, nothing is configured, and the doctor only tells of it", async () => {
+  const { simulator, address } = await simulated('sr635')
+  const checkup = await checkupConnector(QUICK)(address, never)
+  expect(await checkup.canHaveMoreCds(never)).toBe(true)
+  // Inserted by hand.
+  const foreign = await checkup.insert({ url: 'https://192.0.2.9/isos/debian.iso' }, never)
+  await checkup.close()
+  expect(foreign.slot).toBe('CD1')
+  await mount(simulator)
+  expect(told(simulator)).toEqual([])
+  expect(images(simulator)).toEqual([['CD1', MEDIA.combined]])
+})
