@@ -193,6 +193,7 @@ function virtualMedia(slot: SlotState, state: BmcState): Document {
     Inserted: inserted,
     ConnectedVia: inserted ? 'URI' : 'NotConnected',
     WriteProtected: true,
+    ...(slot.ejectPolicy !== undefined && { EjectPolicy: slot.ejectPolicy }),
     ...trustOf(slot, state),
     ...(change === 'action' && rules.takes !== 'none' && { Actions: standardActions(path, profile.media) }),
     ...(change === 'hp-action' && { Oem: { Hp: { BootOnNextServerReset: bootNext, Actions: hpActions(path) } } }),

@@ -5,6 +5,8 @@ export const FAULTS = {
   'never-reads': 'the BMC shows a medium as inserted and never reads it',
   'no-sessions': 'every session of the pool is taken',
   restarting: 'the BMC has just started: it lists no system, and then does not tell its serial number, for some looks',
+  'short-sessions': 'sessions end after ten requests',
+  'session-media': 'media are ejected when the session that inserted them ends, unless the slot is told otherwise',
   busy: 'the first requests are answered 503',
   occupied: 'the first changes are refused, since the BMC is busy with another operation (Dell SYS446)',
   hiccup: 'the first inserts are refused, since the BMC cannot fetch for a moment',

@@ -20,6 +20,9 @@ export interface SimulatedRequest {
   readonly body: Body | undefined
 }
 
+/** Requests until all sessions end by the fault `short-sessions`. */
+const SHORT_SESSION = 10
+
 const OCCUPIED = {
   status: 400,
   id: 'IDRAC.2.8.SYS446',
@@ -31,12 +34,13 @@ export async function answer(request: SimulatedRequest, state: BmcState): Promis
   const { method, path, body } = request
   if (takeOne(state, 'away')) return { status: 503 }
   if (takeOne(state, 'busy')) return { status: 503, headers: { 'Retry-After': '1' } }
+  if (state.faults.has('short-sessions') && ++state.requests % SHORT_SESSION === 0) state.sessions.clear()
   if (path === SESSIONS && method === 'POST') return logIn(body ?? {}, state)
   if (path !== ROOT && !isKnown(request, state)) {
     return refusal(state, { status: 401, id: 'NoValidSession', text: 'There is no valid session established.' })
   }
   if (method === 'GET') return read(path, state)
-  if (method === 'DELETE') return state.sessions.delete(path) ? { status: 204 } : missing(path, state)
+  if (method === 'DELETE') return logOut(path, state)
   const refused = checkCondition(request, state)
   if (refused !== undefined) return refused
   if (takeOne(state, 'occupied')) return refusal(state, OCCUPIED)
@@ -119,6 +123,10 @@ async function patch(path: string, body: Body, state: BmcState): Promise<Reply |
   if (slot === undefined) return undefined
   const verifying = changeVerify(slot, body, state)
   if (verifying !== undefined) return verifying
+  if (slot.ejectPolicy !== undefined && typeof body['EjectPolicy'] === 'string') {
+    slot.ejectPolicy = body['EjectPolicy']
+    return { status: 200 }
+  }
   if (profile.media.change === 'hp-action') return bootNext(slot, body, state)
   if (profile.media.change !== 'patch') return { status: 405 }
   if (/^(RDOC|Remote)/.test(slot.rules.id)) {
@@ -160,6 +168,12 @@ function logIn(body: Body, state: BmcState): Reply {
   const token = randomBytes(16).toString('hex')
   sessions.set(path, token)
   return { status: 201, headers: { 'X-Auth-Token': token, Location: path }, body: { '@odata.id': path } }
+}
+
+function logOut(path: string, state: BmcState): Reply {
+  if (!state.sessions.delete(path)) return missing(path, state)
+  for (const slot of state.slots) if (slot.ejectPolicy === 'Session') slot.image = undefined
+  return { status: 204 }
 }
 
 function isKnown({ headers }: SimulatedRequest, { sessions, username, password }: BmcState): boolean {

@@ -109,6 +109,7 @@ function initialState({ profile, faults = new Set(), serial, machine, clock, ...
       leftover: undefined,
       stale: { image: undefined, looks: 0 },
       attachLooks: 0,
+      ejectPolicy: faults.has('session-media') ? 'Session' : undefined,
       haunted: faults.has('haunted'),
       bootNext: false,
       certificates: [],
@@ -134,6 +135,7 @@ function initialState({ profile, faults = new Set(), serial, machine, clock, ...
     mediaOn: manager.enableMedia !== true,
     cds: manager.cds ?? media.slots.length,
     stuck: false,
+    requests: 0,
   }
 }
 

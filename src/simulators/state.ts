@@ -12,6 +12,8 @@ export interface SlotState {
   leftover: string | undefined
   /** What a look at the slot still shows instead of the present state, and how often. */
   stale: { readonly image: string | undefined; looks: number }
+  /** When it ejects by itself. */
+  ejectPolicy: string | undefined
   /** Holds something that it does not show. */
   haunted: boolean
   /** iDRAC: looks at the attributes until the medium is attached; until then the drive is empty. */
@@ -42,6 +44,7 @@ export interface BmcState {
   readonly tasks: Map<string, { looks: number; failure: Reply | undefined; atReset: (() => void) | undefined }>
   /** How often a thing that passes by itself will still be refused. */
   readonly left: Map<string, number>
+  requests: number
   attached: boolean
   /** Dell: virtual media are detached whatever is done, until the BMC restarts. */
   wedged: boolean

@@ -435,6 +435,28 @@ test('a slot that takes a medium under its old name and shows it under the new o
   expect(changes(found.simulator).filter((call) => call.includes('InsertMedia'))).toHaveLength(2)
 })
 
+test.for(['idrac9', 'ilo5', 'xcc2', 'openbmc'])(
+  '%s: media stay when the session that inserted them ends',
+  async (name) => {
+    const { simulator, address } = await simulated(`${name}+session-media`)
+    const bmc = await bmcConnector(QUICK)(address, never)
+    await bmc.insertMedia(MEDIA, () => undefined, never)
+    await bmc.close()
+    expect(Object.values(simulator.images()).filter(Boolean)).toHaveLength(2)
+  },
+)
+
+test.for(['idrac9', 'ilo5', 'xcc', 'ami'])(
+  '%s: sessions that end in the middle of a job are replaced',
+  async (name) => {
+    const found = await simulated(`${name}+short-sessions`)
+    const bmc = await bmcConnector(QUICK)(found.address, never)
+    await wholeJob(bmc, found)
+    await bmc.close()
+    expect(found.machine.starts).toEqual(['cd', 'disk'])
+  },
+)
+
 test('an empty pool of sessions is told as such', async () => {
   const { address } = await simulated('cisco+no-sessions')
   await expect(bmcConnector(QUICK)(address, never)).rejects.toThrow(/simultaneous sessions exceeding the limit/)

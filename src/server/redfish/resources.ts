@@ -81,6 +81,8 @@ export interface Slot {
   readonly protocols: readonly string[] | undefined
   /** Whom it trusts, and whether it asks (VirtualMedia 1.4.0); both or nothing. */
   readonly trust: { readonly certificates: string; readonly verifies: boolean } | undefined
+  /** When the BMC ejects by itself (DSP0268 VirtualMedia, EjectPolicy). */
+  readonly ejectPolicy: string | undefined
   /** The slot is changed by PATCH (Lenovo XCC). */
   readonly patchable: boolean
 }
@@ -166,6 +168,7 @@ export function parseSlot(resource: Resource): Slot {
     protocols:
       insert?.allowable('TransferProtocolType') ?? textsAt(body, 'TransferProtocolType@Redfish.AllowableValues'),
     trust: parseTrust(body),
+    ejectPolicy: textAt(body, 'EjectPolicy'),
     patchable: allow.includes('PATCH'),
   }
 }

@@ -229,6 +229,8 @@ const SEEN: Readonly<Record<Fault, string | undefined>> = {
   'never-reads': 'fetch failed',
   'no-sessions': 'login failed',
   restarting: 'identity failed',
+  'short-sessions': undefined,
+  'session-media': undefined,
   busy: undefined,
   occupied: undefined,
   hiccup: undefined,
