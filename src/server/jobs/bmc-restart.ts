@@ -1,4 +1,5 @@
 import { errorText, isAppError } from '../../shared/errors.ts'
+import { type Backoff, retry } from '../../shared/time.ts'
 import type { Bmc } from './bmc-ports.ts'
 import type { HeldDeps } from './deps.ts'
 import type { Job } from './machine.ts'
@@ -34,10 +35,17 @@ export async function restartIfStuck(
   throw new BmcRestarted('the BMC was restarted')
 }
 
-/** `mount`, and once more after it has restarted the BMC. */
-export function orAfterRestart<T>(mount: () => Promise<T>): Promise<T> {
+/** With the waits between them a minute; some BMCs lock an account that is refused five times. */
+const LOGINS = 4
+
+/** `mount`, and once more after it has restarted the BMC, which answers at first and refuses logins. */
+export function orAfterRestart<T>(mount: () => Promise<T>, patience: Backoff, signal: AbortSignal): Promise<T> {
   return mount().catch((error: unknown) => {
-    if (error instanceof BmcRestarted) return mount()
-    throw error
+    if (!(error instanceof BmcRestarted)) throw error
+    return retry(mount, { ...patience, firstMs: 10 * patience.firstMs, attempts: LOGINS }, isStarting, signal)
   })
+}
+
+function isStarting(error: unknown): boolean {
+  return isAppError(error, 'redfish-unreachable') || (isAppError(error) && error.facts['status'] === 401)
 }

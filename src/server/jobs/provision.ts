@@ -32,11 +32,11 @@ export async function bootMaintenance(job: Job, server: Server, deps: HeldDeps, 
     }
     const media = deps.media.prepare(job, server)
     stage.step = 'redfish.discover'
-    const refusal = await orAfterRestart(() =>
+    const mount = () =>
       withReadyBmc(job, server, deps, stage.limit, (bmc, facts) =>
         mountAndStart(job, media, { bmc, facts }, stage, deps, signal),
-      ),
-    )
+      )
+    const refusal = await orAfterRestart(mount, deps.patience, stage.limit)
     if (refusal !== undefined) await startPatiently(job, server, deps, stage.limit, refusal)
   } catch (error) {
     if (signal.aborted || error instanceof StepFailure) throw error

@@ -107,6 +107,7 @@ test('a BMC that has just started and lists no system yet is asked again', async
 
 test('a BMC whose virtual media are stuck is restarted once by a job, which then goes on', async () => {
   core.machine.broken.add('stuck')
+  core.machine.refusals = 2
   const job = await core.create()
   core.machine.onBoot = () => void core.record.apply(job.id, { type: 'reported-success' })
   const worker = core.run()
@@ -114,8 +115,8 @@ test('a BMC whose virtual media are stuck is restarted once by a job, which then
   worker.kill()
   await worker.ended
   expect(done).toMatchObject({ outcome: 'success' })
-  expect(core.machine.calls.slice(0, 6)).toEqual([
-    ...['facts', 'insertMedia', 'restart', 'facts', 'insertMedia', 'bootOnceFromCd'],
+  expect(core.machine.calls.slice(0, 8)).toEqual([
+    ...['facts', 'insertMedia', 'restart', 'login', 'login', 'facts', 'insertMedia', 'bootOnceFromCd'],
   ])
   const restarts = (await core.jobs.history(job.id, 0)).filter(({ type }) => type === 'bmc-restart')
   expect(restarts).toMatchObject([{ message: expect.stringContaining('the fake BMC is stuck') }])

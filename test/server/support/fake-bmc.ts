@@ -18,6 +18,8 @@ export interface FakeMachine {
   readonly calls: string[]
   /** Methods that fail, by name; `login`: the account is refused; `system`: the BMC lists no system yet; `stuck`: media, until a restart. */
   readonly broken: Set<string>
+  /** Logins that it refuses after a restart. */
+  refusals: number
   /** What the order to switch on ends with once it was carried out. */
   powerOnAnswer: Error | undefined
   /** Called when it starts from our media. */
@@ -37,6 +39,7 @@ export function fakeMachine(): FakeMachine {
     starts: 0,
     calls: [],
     broken: new Set(),
+    refusals: 0,
     powerOnAnswer: undefined,
     onBoot: undefined,
     onOwnBoot: undefined,
@@ -49,7 +52,8 @@ export function connectFake(machine: FakeMachine): ConnectBmc {
       machine.calls.push('system')
       throw new AppError('redfish-answer', 'Cannot find the system: the BMC lists none')
     }
-    if (!machine.broken.has('login')) return fakeBmc(machine)
+    const isRestarted = machine.calls.includes('restart')
+    if (!machine.broken.has('login') && !(isRestarted && machine.refusals-- > 0)) return fakeBmc(machine)
     machine.calls.push('login')
     throw new AppError('redfish-answer', 'Cannot log in to the fake BMC', { facts: { status: 401 } })
   }
