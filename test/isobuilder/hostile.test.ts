@@ -3,8 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { extractIso, linksLeadingOut } from '../../src/isobuilder/extract.ts'
+import { lintDescriptors } from '../../src/isobuilder/lint/descriptors.ts'
 import { createReport } from '../../src/isobuilder/lint/finding.ts'
+import { lintMedium } from '../../src/isobuilder/lint/medium.ts'
 import { lintRecords } from '../../src/isobuilder/lint/records.ts'
+import { lintRockRidge } from '../../src/isobuilder/lint/rock-ridge.ts'
+import { createSpace } from '../../src/isobuilder/lint/space.ts'
+import { lintTree } from '../../src/isobuilder/lint/tree.ts'
 import type { IsoFile, IsoImage } from '../../src/isobuilder/reader.ts'
 import { openIso } from '../../src/isobuilder/reader.ts'
 import { parseRecords } from '../../src/isobuilder/reader-records.ts'
@@ -64,6 +69,24 @@ test('a checker does not read more contents than the image has', async () => {
   })
   expect(findings.map(({ code }) => code)).toContain('limit')
   expect(read).toBeLessThan(4 * image.length)
+})
+
+test('a checker keeps of a name what Linux reads, and of paths no more than it can hold', async () => {
+  const report = createReport()
+  const part = Buffer.concat([Buffer.from('NM\xff\x01\x01', 'latin1'), Buffer.alloc(250, ' ')])
+  const entries = Array.from({ length: 200 }, () => ({ signature: 'NM', bytes: part, offset: 0 }))
+  expect(lintRockRidge(report, entries, 'x', false).name).toHaveLength(253)
+
+  const image = await imageOf([file(`${'d'.repeat(200)}/${'f'.repeat(200)}`)])
+  const medium = lintMedium(mediumOf(image), image.length, report)
+  const space = createSpace()
+  const { primary } = await lintDescriptors(report, medium, space)
+  if (primary === undefined) expect.fail('no volume')
+  const lint = { report, medium, space, sectors: primary.sectors }
+  await lintTree(lint, primary, 601)
+  expect(report.findings(true).map(({ code }) => code)).not.toContain('limit')
+  await lintTree(lint, primary, 600)
+  expect(report.findings(true).map(({ code }) => code)).toContain('limit')
 })
 
 test('links that lead through thousands of names each are given up, soon', () => {

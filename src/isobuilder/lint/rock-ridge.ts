@@ -28,6 +28,9 @@ export interface RockRidge {
 /** Type bits of a POSIX mode. */
 export const MODE = { mask: 0o170000, directory: 0o040000, file: 0o100000, symlink: 0o120000 } as const
 
+/** Bytes; Linux drops a longer name (fs/isofs/rock.c), and a hostile one would be in the paths of all below it. */
+const MAX_NAME = 253
+
 /** Entries that stand once in a record. */
 const SINGLE = ['SP', 'PX', 'TF', 'CL', 'PL', 'RE', 'PN']
 
@@ -100,11 +103,12 @@ function nameOf(report: Report, entries: readonly SuspEntry[], path: string): st
     else if (flags !== wanted) report.add('rock-ridge-name', entry.offset + 4, `NM has the flags ${flags}`, path)
   }
   const text = Buffer.concat(names.map(({ bytes }) => bytes.subarray(5)))
-  const name = text.toString('utf8')
+  const name = text.toString('utf8', 0, MAX_NAME)
   const isName = name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name)
   if (!isName) report.add('rock-ridge-name', names[0]?.offset ?? 0, `the name ${JSON.stringify(name)} is no name`, path)
-  if (text.length > 253) {
-    report.add('rock-ridge-name', names[0]?.offset ?? 0, `the name has ${text.length} bytes; Linux reads 253`, path)
+  if (text.length > MAX_NAME) {
+    const state = `the name has ${text.length} bytes; Linux reads ${MAX_NAME}`
+    report.add('rock-ridge-name', names[0]?.offset ?? 0, state, path)
   }
   return name
 }

@@ -12,9 +12,15 @@ import type { Volume } from './volume.ts'
 const MAX_DIRECTORIES = 65_535
 const MAX_NODES = 2_000_000
 const MAX_DEPTH = 256
+/** Of all paths: a deep directory has its own in that of everything in it. */
+const MAX_CHARACTERS = 512 * 1024 * 1024
 
 /** Reads one of the two trees from its root and checks every record. */
-export async function lintTree(lint: Lint, volume: Volume): Promise<Tree | undefined> {
+export async function lintTree(
+  lint: Lint,
+  volume: Volume,
+  maxCharacters: number = MAX_CHARACTERS,
+): Promise<Tree | undefined> {
   const { report } = lint
   const style = volume.kind === 'joliet' ? JOLIET : PRIMARY
   const rootRecord = lintRecord(report, volume.root, '')
@@ -29,6 +35,7 @@ export async function lintTree(lint: Lint, volume: Volume): Promise<Tree | undef
   const directories: DirectoryNode[] = []
   const seen = new Set<number>([sector])
   let nodes = 0
+  let characters = 0
   let hasRockRidge = false
   const queue: Opening[] = [{ node: { ...base, rockRidge: undefined }, parent: undefined, depth: 1 }]
   for (const opening of queue) {
@@ -43,6 +50,11 @@ export async function lintTree(lint: Lint, volume: Volume): Promise<Tree | undef
     const directory = await lintDirectory(lint, { style, hasRockRidge, opening, records })
     directories.push(directory)
     nodes += directory.children.length
+    for (const { path } of directory.children) characters += path.length
+    if (characters > maxCharacters) {
+      report.add('limit', directory.offset, 'the paths are longer than can be gone through', directory.path)
+      break
+    }
     if (directories.length > MAX_DIRECTORIES) {
       report.add('limit', directory.offset, 'there are more directories than can be gone through')
       break
