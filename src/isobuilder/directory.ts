@@ -30,7 +30,7 @@ export async function entriesOf(
 ): Promise<DirectoryEntries> {
   const entries: DraftEntry[] = []
   const problems: Problem[] = []
-  const files: string[] = []
+  using files = fileEntries(directory, heldBytes, unreadable)
 
   // A trip to the thread pool costs more than the calls of a whole directory; a signal is seen between two of them.
   async function visit(path: string): Promise<void> {
@@ -43,7 +43,7 @@ export async function entriesOf(
       const below = path === '' ? child.name : `${path}/${child.name}`
       try {
         if (broken.has(child.name)) refuse(below, 'path-character', 'the name is not UTF-8')
-        else if (child.isFile()) files.push(below)
+        else if (child.isFile()) files.add(below)
         else if (child.isDirectory()) {
           entries.push({ path: below, directory: true })
           await visit(below)
@@ -72,7 +72,7 @@ export async function entriesOf(
   }
 
   await visit('')
-  const read = await fileEntries({ directory, files, heldBytes, signal, unreadable })
+  const read = await files.entries(signal)
   return { entries: [...entries, ...read], problems }
 }
 

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Digest } from '../shared/digest.ts'
 import type { DraftEntry } from './draft.ts'
 import { unreadFile } from './draft.ts'
-import type { ReadFiles } from './reading-thread.ts'
+import type { ReadFiles, ReadingThread } from './reading-thread.ts'
 import { readingThread } from './reading-thread.ts'
 import { readSmallFile, SMALL_BYTES } from './small-file.ts'
 import { bytesSource } from './source.ts'
@@ -13,46 +13,56 @@ const MANY = 2000
 /** Files that the thread reads at a time, and this one before it listens to the thread. */
 const BATCH = 256
 
+/** Batches that the thread has: it reads one while this thread takes what it has read of the other. */
+const AHEAD = 2
+
 /** Hex digits of a SHA-256. */
 const HEX = 64
 
-export interface Files {
-  readonly directory: string
-  /** Paths of regular files, below the directory. */
-  readonly files: readonly string[]
-  /** Bytes of small files that may be kept; what is beyond is read while the image is written. */
-  readonly heldBytes: number
-  readonly signal: AbortSignal
-  /** Told of each file that cannot be read. */
-  unreadable(path: string, error: unknown): void
+export interface FileEntries extends Disposable {
+  /** One more regular file, by its path below the directory. */
+  add(path: string): void
+  /** All of them that can be read, in order. */
+  entries(signal: AbortSignal): Promise<DraftEntry[]>
 }
 
-/** The files as entries; small ones are read. Of many, this thread reads from the front and another one from the back. */
-export async function fileEntries({ directory, files, heldBytes, signal, unreadable }: Files): Promise<DraftEntry[]> {
-  const entries = new Array<DraftEntry | undefined>(files.length).fill(undefined)
+/**
+ * Files of a tree as entries; small ones are read. When they are many, another thread begins to read while the rest of the
+ * tree is still looked at, and then both do.
+ * @param heldBytes of small files that may be kept; what is beyond is read while the image is written
+ * @param unreadable told of each file that cannot be read
+ */
+export function fileEntries(
+  directory: string,
+  heldBytes: number,
+  unreadable: (path: string, error: unknown) => void,
+): FileEntries {
+  const files: string[] = []
+  const entries: (DraftEntry | undefined)[] = []
   let room = heldBytes
-  let front = 0
-  let back = files.length
-  using thread = files.length < MANY ? undefined : readingThread(take)
+  let next = 0
+  let thread: ReadingThread | undefined
+  let asked = 0
 
   function handOver(): void {
-    if (thread === undefined || room < SMALL_BYTES || back - front < 2 * BATCH) return
-    back -= BATCH
-    const paths = files.slice(back, back + BATCH).map((path) => `${directory}/${path}`)
-    thread.read(back, paths)
+    while (thread !== undefined && asked < AHEAD && files.length - next >= BATCH && room >= SMALL_BYTES) {
+      const first = next
+      next += BATCH
+      asked++
+      const paths = files.slice(first, next).map((path) => `${directory}/${path}`)
+      thread.read(first, paths)
+    }
   }
 
   function take({ first, bytes, sizes, digests, last }: ReadFiles): void {
-    if (last) handOver()
+    if (last) asked--
+    handOver()
     let at = 0
     for (const [index, size] of sizes.entries()) {
-      if (size < 0 || size > room) {
-        read(first + index)
-        continue
-      }
-      const digest: Digest = `sha256:${digests.slice(index * HEX, (index + 1) * HEX)}`
-      hold(first + index, new Uint8Array(bytes, at, size), digest)
-      at += size
+      if (size < 0 || size > room) read(first + index)
+      else
+        hold(first + index, new Uint8Array(bytes, at, size), `sha256:${digests.slice(index * HEX, (index + 1) * HEX)}`)
+      at += Math.max(size, 0)
     }
   }
 
@@ -73,14 +83,24 @@ export async function fileEntries({ directory, files, heldBytes, signal, unreada
     entries[index] = { path: files[index] ?? '', source: bytesSource(bytes, digest) }
   }
 
-  // The thread has the next to do while this one takes what it has done.
-  handOver()
-  handOver()
-  while (front < back) {
-    for (const end = Math.min(front + BATCH, back); front < end; front++) read(front)
-    await nextTurn()
-    signal.throwIfAborted()
+  return {
+    add(path) {
+      files.push(path)
+      entries.push(undefined)
+      if (files.length === MANY) thread = readingThread(take)
+      handOver()
+    },
+    async entries(signal) {
+      while (next < files.length) {
+        for (const end = Math.min(next + BATCH, files.length); next < end; next++) read(next)
+        await nextTurn()
+        signal.throwIfAborted()
+      }
+      await thread?.idle()
+      return entries.filter((entry) => entry !== undefined)
+    },
+    [Symbol.dispose]() {
+      thread?.[Symbol.dispose]()
+    },
   }
-  await thread?.idle()
-  return entries.filter((entry) => entry !== undefined)
 }

@@ -11,7 +11,7 @@ const LARGE = 64 * 1024 + 1
 const SMALL_ROOM = 66 * 1024
 let directory: string
 /** Enough for the second thread, with files that it cannot read or keep at its end and at ours. */
-const contents = new Map(Array.from({ length: 2100 }, (_, index) => [`f${index}`, `content ${index}`]))
+const contents = new Map(Array.from({ length: 3000 }, (_, index) => [`f${index}`, `content ${index}`]))
 
 beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), 'files-'))
@@ -25,8 +25,9 @@ afterAll(() => rmSync(directory, { recursive: true }))
 async function read(heldBytes: number, files = [...contents.keys()], signal = never) {
   const lost: string[] = []
   const unreadable = (path: string) => lost.push(path)
-  const entries = await fileEntries({ directory, files, heldBytes, signal, unreadable })
-  return { entries, lost }
+  using reading = fileEntries(directory, heldBytes, unreadable)
+  for (const path of files) reading.add(path)
+  return { entries: await reading.entries(signal), lost }
 }
 
 /** Its size when it is left for later, its bytes when they are right. */
