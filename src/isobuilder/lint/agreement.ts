@@ -32,13 +32,15 @@ function pairs(report: Report, one: DirectoryNode, other: DirectoryNode): [Node,
   const nodes = one.children.filter((node) => node.kind !== 'symlink' && node.kind !== 'other' && !isRelocation(node))
   const left = new Map(other.children.map((twin) => [twin.name, twin]))
   const ours = ourJolietNames(nodes)
+  const alike = Map.groupBy(nodes, wholeName)
   const found: [Node, Node][] = []
   const unmatched: Node[] = []
   for (const node of nodes) {
     const name = ours.get(node) ?? ''
     const twin = left.get(name)
-    // A name that was cut or numbered may be another file's where the writer is another one.
-    if (twin === undefined || (name !== wholeName(node) && contentKey(node) !== contentKey(twin))) unmatched.push(node)
+    // A name that was cut, or that several want, may be another file's where the writer is another one.
+    const isPlain = alike.get(name)?.length === 1 && name === wholeName(node)
+    if (twin === undefined || (!isPlain && contentKey(node) !== contentKey(twin))) unmatched.push(node)
     else {
       left.delete(name)
       found.push([node, twin])

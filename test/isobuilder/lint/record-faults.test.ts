@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
+import { file, imageOf } from '../image-bytes.ts'
 import type { Fault } from './faulty-image.ts'
-import { both32, dataImage, foundIn, little, PVD, record, SECTOR, SVD, wide } from './faulty-image.ts'
+import { both32, dataImage, foundIn, little, PVD, record, SECTOR, SVD, swap, wide } from './faulty-image.ts'
+import { lines, lintBytes } from './lint-image.ts'
 
 const RECORDS: readonly Fault[] = [
   ['extent, big-endian half', (b) => b.writeUInt32BE(1, record(b, 'RECIPE.JSON;1') + 6), 'both-endian'],
@@ -108,4 +110,12 @@ function anotherFile(bytes: Buffer): void {
 
 test.for([...RECORDS, ...JOLIET])('noticed: %s', async (fault) => {
   expect(await foundIn(dataImage, fault)).toContain(`error ${fault[2]} `)
+})
+
+test('files that another writer would have numbered in another order are told from each other by their contents', async () => {
+  const image = await imageOf([file('a*.t', '1'), file('a?.t', '2')])
+  swap(image, wide(image, 'a_.t') + 2, wide(image, 'a__1.t') + 2, 16)
+  const found = lines(await lintBytes(image)).join()
+  expect(found).toContain('error mangling ')
+  expect(found).not.toContain('joliet-agreement')
 })
