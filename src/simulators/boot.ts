@@ -56,7 +56,11 @@ export function useOverride(state: BmcState): string | undefined {
   const image = order
     .map((id) => slots.find(({ rules, attachLooks }) => rules.id === id && attachLooks <= 0)?.image)
     .find((found) => found !== undefined)
-  for (const slot of slots) slot.bootNext = false
+  for (const slot of slots) {
+    if (slot.leaves) slot.image = undefined
+    slot.leaves = slot.bootNext
+    slot.bootNext = false
+  }
   if (boot.enabled === 'Once' && !readsContinuous) {
     boot.enabled = 'Disabled'
     boot.target = 'None'

@@ -196,6 +196,7 @@ function virtualMedia(slot: SlotState, state: BmcState): Document {
     ...(slot.ejectPolicy !== undefined && { EjectPolicy: slot.ejectPolicy }),
     ...trustOf(slot, state),
     ...(change === 'action' && rules.takes !== 'none' && { Actions: standardActions(path, profile.media) }),
+    ...(change === 'action' && profile.manager.postState && { Oem: { Hpe: { BootOnNextServerReset: bootNext } } }),
     ...(change === 'hp-action' && { Oem: { Hp: { BootOnNextServerReset: bootNext, Actions: hpActions(path) } } }),
     ...(change === 'huawei-action' && { Oem: { Huawei: { Actions: huaweiActions(path) } } }),
   })

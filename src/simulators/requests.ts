@@ -52,7 +52,8 @@ function read(path: string, state: BmcState): Reply {
   if (body === undefined) return missing(path, state)
   const etag = etagOf(state.profile, body)
   const slot = state.slots.find((candidate) => candidate.path === path)
-  const patched = slot !== undefined && ['patch', 'hp-action'].includes(state.profile.media.change)
+  const { media, manager } = state.profile
+  const patched = slot !== undefined && (['patch', 'hp-action'].includes(media.change) || manager.postState === true)
   const allow = patched ? 'GET, HEAD, PATCH' : 'GET, HEAD'
   return { status: 200, body, headers: { Allow: allow, ...(etag !== undefined && { ETag: etag }) } }
 }
@@ -127,7 +128,7 @@ async function patch(path: string, body: Body, state: BmcState): Promise<Reply |
     slot.ejectPolicy = body['EjectPolicy']
     return { status: 200 }
   }
-  if (profile.media.change === 'hp-action') return bootNext(slot, body, state)
+  if (profile.manager.postState) return bootNext(slot, body, state)
   if (profile.media.change !== 'patch') return { status: 405 }
   if (/^(RDOC|Remote)/.test(slot.rules.id)) {
     return refusal(state, { status: 403, id: 'PropertyNotWritable', text: 'This slot takes no URL.' })
@@ -145,8 +146,13 @@ function changeAttributes(body: Body, state: BmcState): Reply {
 }
 
 function bootNext(slot: SlotState, body: Body, state: BmcState): Reply {
-  const oem = body['Oem'] as { Hp?: { BootOnNextServerReset?: unknown } } | undefined
-  const wanted = oem?.Hp?.BootOnNextServerReset
+  type Brand = { BootOnNextServerReset?: unknown } | undefined
+  const oem = body['Oem'] as { Hp?: Brand; Hpe?: Brand } | undefined
+  const wanted = (state.profile.media.change === 'hp-action' ? oem?.Hp : oem?.Hpe)?.BootOnNextServerReset
+  if (oem === undefined && slot.image !== undefined) {
+    const text = 'The property cannot be modified after virtual media was inserted.'
+    return refusal(state, { status: 400, id: 'iLO.2.14.UnableToModifyAfterVirtualMediaInsert', text })
+  }
   if (typeof wanted !== 'boolean' || slot.image === undefined) {
     return refusal(state, { status: 400, id: 'PropertyNotWritableOrUnknown', text: 'There is nothing to boot from.' })
   }

@@ -112,6 +112,7 @@ function initialState({ profile, faults = new Set(), serial, machine, clock, ...
       ejectPolicy: faults.has('session-media') ? 'Session' : undefined,
       haunted: faults.has('haunted'),
       bootNext: false,
+      leaves: false,
       certificates: [],
       verifies: false,
     })),

@@ -18,8 +18,9 @@ export interface SlotState {
   haunted: boolean
   /** iDRAC: looks at the attributes until the medium is attached; until then the drive is empty. */
   attachLooks: number
-  /** iLO: this slot is started at the next reset. */
+  /** iLO: this slot is started at the next reset, and empty at the one after it. */
   bootNext: boolean
+  leaves: boolean
   /** In the order they came. */
   readonly certificates: string[]
   verifies: boolean

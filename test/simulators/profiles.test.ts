@@ -414,13 +414,25 @@ test.for(Object.keys(ROWS))('%s: a slot that is in use and shows no medium is em
   expect(found.machine.starts).toEqual(['cd', 'disk'])
 })
 
+test.for(['ilo5', 'ilo6'])('%s: a slot is told to be booted where the boot target cannot be set', async (name) => {
+  const found = await simulated(name, idleMachine('on'), ACCOUNT.password, (profile) => ({
+    ...profile,
+    boot: { ...profile.boot, targets: ['None', 'Hdd', 'Pxe'] },
+  }))
+  const bmc = await bmcConnector(QUICK)(found.address, never)
+  await wholeJob(bmc, found)
+  await bmc.close()
+  expect(found.machine.starts).toEqual(['cd', 'disk'])
+  expect(changes(found.simulator)).toContainEqual(expect.stringMatching(/"Hpe":{"BootOnNextServerReset":true}.* 200$/))
+})
+
 test('an iLO whose server waits in POST says so, and is not asked for less', async () => {
   const { simulator, address } = await simulated('ilo5')
-  const bmc = await bmcConnector(QUICK)(address, never)
-  await bmc.insertMedia(MEDIA, () => undefined, never)
-  await expect(bmc.bootOnceFromCd(never)).rejects.toThrow('UnableToModifyDuringSystemPOST')
-  await bmc.close()
-  expect(new Set(changes(simulator).filter((call) => call.includes('"Boot"'))).size).toBe(1)
+  const client = createClient(address, QUICK)
+  const override = standardOverride(client, await discover(client, undefined, never))
+  await expect(override.arm(never)).rejects.toThrow('UnableToModifyDuringSystemPOST')
+  await client.close(never)
+  expect(new Set(changes(simulator)).size).toBe(1)
 })
 
 test('a slot that takes a medium under its old name and shows it under the new one has it', async () => {
