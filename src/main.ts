@@ -106,6 +106,11 @@ async function askOnTerminal(question: string, hidden: boolean): Promise<string 
  * others have said is in it: a terminal is not moved by that.
  */
 function report(error: unknown, io: Io): number {
+  // A full disk or a path that is none: the system's own words are enough, whichever command met it.
+  if (error instanceof Error && 'syscall' in error) {
+    io.err(`provisioner: Cannot go on: ${printable(error.message)}\n`)
+    return FAILED
+  }
   if (!isAppError(error)) {
     io.err(`provisioner: this is a bug\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
     return FAILED

@@ -11,6 +11,7 @@ import { describe, planInstall, planUninstall } from '../install/plan.ts'
 import { AppError, isAppError } from '../shared/errors.ts'
 import { programs } from '../shared/exec.ts'
 import { parseListen } from '../shared/listen-address.ts'
+import { cannot } from '../shared/system-error.ts'
 import type { Command, Invocation } from './command.ts'
 import { readSettings } from './config-file.ts'
 
@@ -127,6 +128,7 @@ async function perform(actions: readonly Action[], { io, signal, flag }: Invocat
   const said = programs((line) => io.err(`  ${line}\n`))
   for (const action of actions) {
     io.out(`${describe(action)}\n`)
-    if (!flag('dry-run')) await apply(action, said, process.execPath, signal)
+    if (flag('dry-run')) continue
+    await apply(action, said, process.execPath, signal).catch(cannot('program-failed', describe(action)))
   }
 }

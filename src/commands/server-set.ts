@@ -2,7 +2,7 @@ import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
 import type { ServerView } from '../server/routes/views.ts'
 import { AppError } from '../shared/errors.ts'
 import { answer, JSON_OPTION } from './answer.ts'
-import type { Command } from './command.ts'
+import type { Command, Invocation } from './command.ts'
 import { readSecret } from './input.ts'
 import { readNetworkFile } from './network-plan.ts'
 
@@ -12,7 +12,11 @@ export const set: Command = {
   summary: 'Change a server that has no active job; what is not named stays',
   positionals: ['SERIAL'],
   options: {
-    bmc: { value: 'URL', twin: false, doc: 'New address of the BMC; needs --password-file too' },
+    bmc: {
+      value: 'URL',
+      twin: false,
+      doc: 'New address of the BMC; its password is asked for without --password-file',
+    },
     username: { value: 'NAME', twin: false, doc: 'Account on the BMC' },
     'password-file': { value: 'FILE', twin: false, doc: 'File with the password; it is stored encrypted' },
     'verify-tls': { value: 'yes|no', twin: false, doc: "Whether a trusted CA must have signed the BMC's certificate" },
@@ -36,15 +40,15 @@ export const set: Command = {
     const verify = invocation.text('verify-tls')
     if (verify !== undefined && !['yes', 'no'].includes(verify))
       throw new AppError('usage', `Cannot run "provisioner server set": --verify-tls is yes or no, not "${verify}"`)
-    const file = invocation.text('password-file')
+    const [bmc, file] = [invocation.text('bmc'), invocation.text('password-file')]
     const plan = invocation.text('network')
     if (plan !== undefined && invocation.flag('no-network'))
       throw new AppError('usage', 'Cannot run "provisioner server set": --network and --no-network exclude each other')
     const orNull = (text: string | undefined) => (text === '' ? null : text)
     const change = {
-      bmc_url: invocation.text('bmc'),
+      bmc_url: bmc,
       bmc_username: invocation.text('username'),
-      bmc_password: file === undefined ? undefined : await readSecret(invocation.io, file),
+      bmc_password: await passwordOf(invocation, bmc, file),
       verify_tls: verify === undefined ? undefined : verify === 'yes',
       uuid: orNull(invocation.text('uuid')),
       vendor: orNull(invocation.text('vendor')),
@@ -60,4 +64,16 @@ export const set: Command = {
     answer(invocation, server, () => `${server.serial} changed\n`)
     return 0
   },
+}
+
+/** The stored password is for the BMC that it was given for: a new address needs one, from a file or from a person. */
+async function passwordOf(
+  { io, text }: Invocation,
+  bmc: string | undefined,
+  file: string | undefined,
+): Promise<string | undefined> {
+  if (file !== undefined) return readSecret(io, file)
+  if (bmc === undefined) return undefined
+  const name = text('username')
+  return io.askHidden(`Password${name === undefined ? '' : ` of ${name}`} on the BMC ${bmc}: `)
 }

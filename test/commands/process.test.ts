@@ -94,3 +94,10 @@ test('a level that is none is a usage error of the registry too', () => {
     expect.stringContaining('Cannot use --log-level: "loud" is not a level'),
   ])
 })
+
+test('a path that is none is told in a sentence, not as a bug', () => {
+  const { status, stderr } = shell(
+    '"$NODE" "$QUIET" "$MAIN" registry serve --no-tls --listen 127.0.0.1:0 --data "$MAIN/x"',
+  )
+  expect([status, stderr]).toEqual([1, expect.stringMatching(/^provisioner: Cannot go on: ENOTDIR.*main\.ts\/x'\n$/)])
+})
