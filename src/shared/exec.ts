@@ -1,8 +1,11 @@
-import type { ChildProcess } from 'node:child_process'
+import type { ChildProcess, StdioOptions } from 'node:child_process'
 import { spawn } from 'node:child_process'
-import type { Readable, Writable } from 'node:stream'
+import type { FileHandle } from 'node:fs/promises'
+import type { Readable } from 'node:stream'
 import { giveBack } from './chunk-memory.ts'
 import { AppError } from './errors.ts'
+import { openPipe } from './pipe.ts'
+import { seenLater } from './time.ts'
 
 /** A program and its arguments; never a shell line. */
 export interface Command {
@@ -61,54 +64,50 @@ export function programs(say: (line: string) => void): Programs {
       return Buffer.concat(chunks).toString('utf8')
     },
     async feed(command, source, signal) {
-      const child = start(command, signal)
+      const { reader, writer } = await openPipe((path) => makeFifo(path, say, signal))
+      await using stack = new AsyncDisposableStack()
+      stack.use(reader)
+      stack.use(writer)
+      const child = start(command, signal, reader)
       eachLine(child.stdout, say)
-      const input = child.stdin
-      if (input === null) throw failure(command, 'it has no standard input')
-      const [fed, done] = await Promise.allSettled([pour(source, input, signal), ended(child, command, say, signal)])
+      const done = ended(child, command, say, signal)
+      // The program has its own: when it ends, writing fails.
+      await reader.close()
+      const [poured, ran] = await Promise.allSettled([pour(source, writer, signal), done])
       signal.throwIfAborted()
-      if (fed.status === 'rejected' && !isClosedPipe(fed.reason)) throw fed.reason
-      if (done.status === 'rejected') throw done.reason
-      if (fed.status === 'rejected') throw failure(command, 'it did not read all of its input', fed.reason)
+      if (poured.status === 'rejected' && !isClosedPipe(poured.reason)) throw poured.reason
+      if (ran.status === 'rejected') throw ran.reason
+      if (poured.status === 'rejected') throw failure(command, 'it did not read all of its input', poured.reason)
     },
   }
 }
 
-/** Writes under way: the program has something to read while the next chunk is made. */
-const WRITES = 2
+async function makeFifo(path: string, say: (line: string) => void, signal: AbortSignal): Promise<void> {
+  const command: Command = { argv: ['mkfifo', path] }
+  await ended(start(command, signal), command, say, signal)
+}
 
-async function pour(source: AsyncIterable<Uint8Array>, input: Writable, signal: AbortSignal): Promise<void> {
-  const busy: Promise<void>[] = []
+/** A chunk is written while the next one is made, and its memory is given back. At the end, also of an error, the reader sees it. */
+async function pour(source: AsyncIterable<Uint8Array>, writer: FileHandle, signal: AbortSignal): Promise<void> {
+  let writing = Promise.resolve()
   try {
     for await (const chunk of source) {
+      await writing
       signal.throwIfAborted()
-      busy.push(written(input, chunk))
-      if (busy.length === WRITES) await busy.shift()
+      writing = seenLater(writer.writeFile(chunk).finally(() => giveBack(chunk)))
     }
-    await Promise.all(busy)
-    input.end()
-  } catch (error) {
-    // The program sees an end: nothing more is coming.
-    input.destroy()
-    await Promise.allSettled(busy)
-    throw error
+    await writing
+  } finally {
+    await Promise.allSettled([writing])
+    await writer.close()
   }
 }
 
-function written(input: Writable, chunk: Uint8Array): Promise<void> {
-  return new Promise((resolve, reject) => {
-    input.write(chunk, (error) => {
-      giveBack(chunk)
-      if (error) reject(error)
-      else resolve()
-    })
-  })
-}
-
-function start(command: Command, signal: AbortSignal): ChildProcess {
+function start(command: Command, signal: AbortSignal, input?: FileHandle): ChildProcess {
   signal.throwIfAborted()
   const [program, ...args] = command.argv
-  const child = spawn(program, args, { signal, env: { ...process.env, ...ENVIRONMENT }, stdio: 'pipe' })
+  const stdio: StdioOptions = [input?.fd ?? 'pipe', 'pipe', 'pipe']
+  const child = spawn(program, args, { signal, env: { ...process.env, ...ENVIRONMENT }, stdio })
   // A program that does not read its input closes the pipe: its exit code tells, not EPIPE.
   child.stdin?.on('error', () => undefined)
   return child
@@ -164,5 +163,5 @@ function eachLine(stream: Readable | null, take: (line: string) => void): void {
 
 function isClosedPipe(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
-  return code === 'EPIPE' || code === 'ECONNRESET' || code === 'ERR_STREAM_DESTROYED'
+  return code === 'EPIPE'
 }
