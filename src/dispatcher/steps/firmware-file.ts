@@ -1,6 +1,7 @@
 import { createHash, createVerify } from 'node:crypto'
 import { open, rm } from 'node:fs/promises'
 import { streamBlob } from '../../oci/blob.ts'
+import { writeAt } from '../../oci/partial-file.ts'
 import { resolveArtifact } from '../../oci/pull.ts'
 import { openRepository } from '../../oci/registry.ts'
 import { formatBytes } from '../../shared/byte-size.ts'
@@ -62,7 +63,7 @@ async function download(path: string, context: StepContext): Promise<FirmwareFil
     }
     hash.update(chunk)
     verifier.update(chunk)
-    await file.write(chunk)
+    await writeAt(file, chunk, size - chunk.length)
     progress.bytes(size, total ?? size)
   }
   signal.throwIfAborted()

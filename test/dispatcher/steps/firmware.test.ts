@@ -1,10 +1,10 @@
 import { generateKeyPairSync, sign } from 'node:crypto'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { type FileHandle, mkdtemp, open, readdir, readFile, rm } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { runPaths } from '../../../src/dispatcher/paths.ts'
 import { fetchFirmware, fileName } from '../../../src/dispatcher/steps/firmware-file.ts'
 import { planPull } from '../../../src/dispatcher/steps/podman.ts'
@@ -51,6 +51,18 @@ test('firmware that is what the recipe says is kept, under the name its URL give
   answers = [503]
   const file = await fetchWith({ firmware_sha256: SHA256, firmware_signature: { public_key: PUBLIC, signature } })
   expect(file).toEqual({ name: 'X11.bin', sha256: SHA256, bytes: 8 })
+  expect(await readFile(join(at, 'file'))).toEqual(CONTENT)
+})
+
+test('a write that took only a part is gone on with: a tmpfs that becomes full says so at the next one only', async () => {
+  await using any = await open(join(at, 'any'), 'w')
+  const handles = Object.getPrototypeOf(any) as FileHandle
+  const write = handles.write as (bytes: Uint8Array, ...place: unknown[]) => ReturnType<FileHandle['write']>
+  vi.spyOn(handles, 'write').mockImplementationOnce(function (this: FileHandle, bytes: unknown) {
+    return write.call(this, (bytes as Uint8Array).subarray(0, 3))
+  })
+  onTestFinished(() => void vi.restoreAllMocks())
+  await fetchWith({ firmware_sha256: SHA256 })
   expect(await readFile(join(at, 'file'))).toEqual(CONTENT)
 })
 
