@@ -1,7 +1,7 @@
 import { pipeline, Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { AppError } from './errors.ts'
-import { zstdDecompressed } from './zstd.ts'
+import { zstdDecompressed } from './zstd-decompress.ts'
 
 export type Compression = 'gzip' | 'zstd' | 'none'
 
@@ -49,7 +49,7 @@ async function* ofContent(
   try {
     yield* decompress(watched())
   } catch (cause) {
-    if (failures.has(cause)) throw cause
+    if (failures.has(cause) || cause instanceof AppError) throw cause
     throw new AppError('image-unusable', `Cannot decompress the content: it is damaged ${compression}`, { cause })
   }
 }

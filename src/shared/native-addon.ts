@@ -8,6 +8,13 @@ import { AppError, errorText } from './errors.ts'
 /** What a `.node` file exports once it is mapped into the process. */
 export type Exports = Record<string, unknown>
 
+const files = new WeakMap<object, string>()
+
+/** The file that these exports were mapped from; undefined when it was not an asset. */
+export function addonFile(exports: object): string | undefined {
+  return files.get(exports)
+}
+
 /** Maps a file into the process (`process.dlopen`) and returns its exports. */
 export type OpenAddon = (file: string) => Exports
 
@@ -56,7 +63,9 @@ function loadIn(directory: string, name: string, bytes: Uint8Array, open: OpenAd
   try {
     const file = join(own, name)
     writeFileSync(file, bytes, { mode: 0o500, flag: 'wx' })
-    return open(file)
+    const exports = open(file)
+    files.set(exports, file)
+    return exports
   } finally {
     rmSync(own, { recursive: true, force: true }) // the mapping keeps the content
   }

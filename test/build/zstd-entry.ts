@@ -1,6 +1,6 @@
 import { pipeline } from 'node:stream/promises'
 import { errorText, isAppError } from '../../src/shared/errors.ts'
-import { zstdDecompressed } from '../../src/shared/zstd.ts'
+import { zstdDecompressed } from '../../src/shared/zstd-decompress.ts'
 
 // Entry of the executable that native-addon.real.test.ts makes: decompresses standard input.
 async function main(): Promise<void> {

@@ -3,7 +3,8 @@ import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { zstdCompressor, zstdDecompressed } from '../../src/shared/zstd.ts'
+import { zstdCompressor } from '../../src/shared/zstd.ts'
+import { zstdDecompressed } from '../../src/shared/zstd-decompress.ts'
 
 /** Magic, frame header without checksum, one raw last block of five bytes (RFC 8878 3.1.1). */
 const HELLO = Buffer.from('28b52ffd' + '0058' + '290000' + '68656c6c6f', 'hex')
@@ -47,7 +48,7 @@ test('what was compressed comes back, whatever it is', async () => {
       const packed = await through(await zstdCompressor(3), ...chunks)
       expect(await unpacked(packed)).toEqual(Buffer.concat(chunks))
     }),
-    { numRuns: 50 },
+    { numRuns: 10 },
   )
 })
 
