@@ -37,6 +37,8 @@ export interface BmcAccess extends Pick<DoctorRouteDeps, 'diagnose' | 'power' | 
   checkBmc(url: string): void
   /** What is known of a server's BMC since it was last asked. */
   knownBmc(serial: string): Promise<KnownBmc | undefined>
+  /** The server is not registered any more: a simulated BMC of it ends. */
+  forgetBmc(serial: string): Promise<void>
   /** Ends the simulated BMCs. */
   close(): Promise<void>
 }
@@ -120,6 +122,7 @@ export function bmcAccess({ profiles, known, testMedia, clock, log, observe, rea
         await bmc.close()
       }
     },
+    forgetBmc: simulated.forget,
     async close() {
       ended.abort(new Error('the controller ends'))
       await simulated.close()

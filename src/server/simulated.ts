@@ -14,6 +14,8 @@ const STEP_MS = 700
 export interface SimulatedBmcs {
   /** The address as it can be reached: a simulated BMC is started when it is first asked for. */
   resolve(address: BmcAddress): Promise<BmcAddress>
+  /** Ends those of a server that is not registered any more. */
+  forget(serial: string): Promise<void>
   close(): Promise<void>
 }
 
@@ -34,6 +36,17 @@ export function simulatedBmcs(clock: Clock, log: Logger, stepMs: number = STEP_M
     return startSimulator({ profile, faults, serial, username, password, machine, clock })
   }
 
+  async function end(started: Iterable<Promise<Simulator>>): Promise<void> {
+    await Promise.all(
+      [...started].map((one) =>
+        one.then(
+          (it) => it.close(),
+          () => undefined,
+        ),
+      ),
+    )
+  }
+
   return {
     async resolve(address) {
       if (!isSimulated(address)) return address
@@ -48,16 +61,12 @@ export function simulatedBmcs(clock: Clock, log: Logger, stepMs: number = STEP_M
         throw error
       }
     },
-    async close() {
-      await Promise.all(
-        [...running.values()].map((started) =>
-          started.then(
-            (it) => it.close(),
-            () => undefined,
-          ),
-        ),
-      )
+    async forget(serial) {
+      const theirs = [...running].filter(([key]) => key.startsWith(`${serial} `))
+      for (const [key] of theirs) running.delete(key)
+      await end(theirs.map(([, started]) => started))
     },
+    close: () => end(running.values()),
   }
 }
 

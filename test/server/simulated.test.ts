@@ -13,3 +13,12 @@ test('a simulated BMC that could not be started is started by the next who asks,
   await bmcs.close()
   await expect(fetch(`${url}/redfish/v1/`)).rejects.toThrow('fetch failed')
 })
+
+test('the simulated BMC of a server that is removed ends, and no other', async () => {
+  const bmcs = simulatedBmcs(systemClock, pino({ level: 'silent' }), 0)
+  const [first, other] = [await bmcs.resolve(ADDRESS), await bmcs.resolve({ ...ADDRESS, serial: 'SN10' })]
+  await bmcs.forget('SN1')
+  await expect(fetch(`${first.url}/redfish/v1/`)).rejects.toThrow('fetch failed')
+  expect((await fetch(`${other.url}/redfish/v1/`)).status).toBe(200)
+  await bmcs.close()
+})

@@ -28,12 +28,21 @@ export function maintenanceImages(signal: AbortSignal): MaintenanceImages {
   // The newest last.
   let former: readonly MaintenanceImage[] = []
   let current: MaintenanceImage | undefined
+  let exchanging: Promise<void> = Promise.resolve()
   const close = ({ medium }: MaintenanceImage) => medium[Symbol.asyncDispose]()
 
   async function closeUnneeded(needed: ReadonlySet<string>): Promise<void> {
     const over = former.filter(({ medium }) => !needed.has(medium.etag))
     former = former.filter((image) => !over.includes(image))
     await Promise.all(over.map(close))
+  }
+
+  async function exchange(path: string | undefined, needed: () => ReadonlySet<string>): Promise<void> {
+    const next = path === undefined ? undefined : await openImage(path, signal)
+    if (next !== undefined && next.medium.etag === current?.medium.etag) return close(next)
+    await closeUnneeded(needed())
+    if (current !== undefined) former = [...former, current]
+    current = next
   }
 
   return {
@@ -44,14 +53,14 @@ export function maintenanceImages(signal: AbortSignal): MaintenanceImages {
       if (maintenance === null) return current
       return [current, ...former].find((image) => image?.medium.etag === maintenance)
     },
-    async exchange(path, needed) {
-      const next = path === undefined ? undefined : await openImage(path, signal)
-      if (next !== undefined && next.medium.etag === current?.medium.etag) return close(next)
-      await closeUnneeded(needed())
-      if (current !== undefined) former = [...former, current]
-      current = next
+    exchange(path, needed) {
+      // One after the other, or the slower of two would be the last.
+      const mine = exchanging.then(() => exchange(path, needed))
+      exchanging = mine.catch(() => undefined)
+      return mine
     },
     async [Symbol.asyncDispose]() {
+      await exchanging
       await Promise.all([...former, ...(current === undefined ? [] : [current])].map(close))
     },
   }

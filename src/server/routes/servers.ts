@@ -18,6 +18,7 @@ export interface ServerRouteDeps {
   readonly clock: Clock
   /** @throws `request-invalid` when there is no such simulated BMC */
   checkBmc(url: string): void
+  forgetBmc(serial: string): Promise<void>
   knownBmc(serial: string): Promise<KnownBmc | undefined>
 }
 
@@ -132,6 +133,7 @@ export function serverHandlers(deps: ServerRouteDeps): Handlers<typeof SERVER_EN
 
     async deleteServer({ params: { serial }, reply }) {
       if (!(await servers.remove(serial))) throw notFound(serial)
+      await deps.forgetBmc(serial)
       return reply(204, null)
     },
   }

@@ -63,3 +63,10 @@ test('an image that cannot be read leaves the one before in its place', async ()
   await images.exchange(undefined, NONE)
   expect(images.current).toBeUndefined()
 })
+
+test('of two exchanges at a time the last one stays', async () => {
+  const { images, write } = await site()
+  const [a, b] = [await write('a.iso', 'x'.repeat(3_000_000)), await write('b.iso', 'second-image')]
+  await Promise.all([images.exchange(a, NONE), images.exchange(b, NONE)])
+  expect(await bytesOf(images.current?.medium)).toContain('second-image')
+})

@@ -113,6 +113,7 @@ export async function openApi(): Promise<Api> {
     bring: async () => api.switching,
     reserved: new Set(),
     checkBmc: checkSimulation,
+    forgetBmc: async () => undefined,
     knownBmc: async () => ({
       model: 'Dell PowerEdge R640',
       firmware: '7.00',
