@@ -121,16 +121,22 @@ test('media of equal shape differ in what Windows and Linux take for their ident
   expect(sums[0]?.[1]).not.toBe(sums[1]?.[1])
 })
 
-test('time zone, locale and process leave no trace', async () => {
-  const script = `
+test('time zone, locale, directory, umask and process leave no trace', async () => {
+  const script = (umask: number) => `
+    process.umask(${umask})
     import { planIso } from ${JSON.stringify(join(import.meta.dirname, '../../src/isobuilder/plan.ts'))}
     import { bytesSource } from ${JSON.stringify(join(import.meta.dirname, '../../src/isobuilder/source.ts'))}
     const names = ['z', 'ä', 'Z', 'i', 'I', 'ı', 'a/b']
     const entries = names.map((path) => ({ path, source: bytesSource(Buffer.from(path)) }))
     console.log(planIso(entries, { label: 'TEST' }).plan.digest)`
-  const run = async (TZ: string, LC_ALL: string) =>
-    (await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], { env: { TZ, LC_ALL } })).stdout
-  const [here, there] = await Promise.all([run('UTC', 'C'), run('Pacific/Auckland', 'tr_TR.UTF-8')])
+  const run = async (TZ: string, LC_ALL: string, umask: number, cwd: string) => {
+    const argv = ['--input-type=module', '-e', script(umask)]
+    return (await promisify(execFile)(process.execPath, argv, { env: { TZ, LC_ALL }, cwd })).stdout
+  }
+  const [here, there] = await Promise.all([
+    run('UTC', 'C', 0o022, import.meta.dirname),
+    run('Pacific/Auckland', 'tr_TR.UTF-8', 0o777, '/'),
+  ])
   expect(here).toMatch(/^sha256:[0-9a-f]{64}\n$/)
   expect(there).toBe(here)
 })

@@ -13,6 +13,10 @@ const TREE: readonly Entry[] = [
   file('drivers/a.bin', 'a'.repeat(3000)),
   file('drivers/more/b.bin', 'b'),
   { path: 'drivers/latest', symlink: '../drivers/a.bin' },
+  // Cut and numbered in both trees.
+  ...['a', 'b'].map((end) => file(`${'x'.repeat(70)}${end}`)),
+  ...['a', 'b'].map((end): Entry => ({ path: `${'y'.repeat(70)}${end}`, directory: true })),
+  ...['n?', 'n_'].map((path) => file(path)),
 ]
 
 /** Long enough that Windows shows only part of it. */
