@@ -74,7 +74,9 @@ test('a restart refuses no connection', () => {
 })
 
 test('a reload takes the log level over', () => {
-  expect(JSON.parse(said('reload').split('\n')[0] ?? '')).toMatchObject({ reloaded: ['logLevel'] })
+  expect(JSON.parse(said('reload').split('\n')[0] ?? '')).toMatchObject({
+    reloaded: expect.arrayContaining(['logLevel']),
+  })
 })
 
 test('root replaces the master key of the stopped service, which starts with it', () => {
