@@ -63,8 +63,10 @@ function checkCondition({ method, path, headers }: SimulatedRequest, state: BmcS
   const given = headers['if-match']
   const current = method === 'PATCH' ? etagOf(state.profile, documentAt(path, state)) : undefined
   if (given === undefined) {
-    const { boot, system } = state.profile
-    if (method !== 'PATCH' || !boot.ifMatch || ![system.path, boot.settings?.path].includes(path)) return undefined
+    const { boot, system, media } = state.profile
+    const isSlot = media.change === 'patch' && state.slots.some((slot) => slot.path === path)
+    const isBoot = [system.path, boot.settings?.path].includes(path)
+    if (method !== 'PATCH' || !boot.ifMatch || !(isBoot || isSlot)) return undefined
     return refusal(state, { status: 428, id: 'PreconditionRequired', text: 'An If-Match header is required.' })
   }
   if (given === current) return undefined

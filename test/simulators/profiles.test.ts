@@ -426,6 +426,21 @@ test.for(['ilo5', 'ilo6'])('%s: a slot is told to be booted where the boot targe
   expect(changes(found.simulator)).toContainEqual(expect.stringMatching(/"Hpe":{"BootOnNextServerReset":true}.* 200$/))
 })
 
+test.for([
+  ['SYS-120U-TNR', 'UsbCd', ['None', 'Hdd', 'Cd', 'UsbCd']],
+  ['ARS-111GL-NHR', 'Cd', ['None', 'Hdd', 'Cd', 'UsbCd', 'UefiUsbCd']],
+] as const)('Supermicro %s boots the virtual CD as %s', async ([model, target, targets]) => {
+  const found = await simulated('supermicro-x12', idleMachine('on'), ACCOUNT.password, (profile) => ({
+    ...profile,
+    system: { ...profile.system, model },
+    boot: { ...profile.boot, targets, virtualCd: [target] },
+  }))
+  const bmc = await bmcConnector(QUICK)(found.address, never)
+  await wholeJob(bmc, found)
+  await bmc.close()
+  expect(found.machine.starts).toEqual(['cd', 'disk'])
+})
+
 test('an iLO whose server waits in POST says so, and is not asked for less', async () => {
   const { simulator, address } = await simulated('ilo5')
   const client = createClient(address, QUICK)
