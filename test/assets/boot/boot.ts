@@ -138,7 +138,7 @@ async function prepare(shared: string, names: readonly string[], scenario: Scena
     if (body !== PODMAN) {
       const does =
         body === OUR_PROGRAM
-          ? `export PATH=${PATH}\nexec ${scenario.bios ? '' : UEFI} /usr/sbin/provisioner step ${name}`
+          ? `export PATH=${PATH}\nexec ${name === 'partition' && !scenario.bios ? UEFI : ''} /usr/sbin/provisioner step ${name}`
           : marked(name, String(body))
       await program(join(root, TEST_STEPS, name), `${began}\n${does}`)
     }
@@ -150,7 +150,7 @@ const TEST_STEPS = '/usr/lib/test-steps'
 const PATH = '/usr/lib/test-programs:/usr/sbin:/usr/bin'
 const ALONE = ['ExecStart=', 'ExecStop=', 'ExecStopPost=']
 
-/** Where the kernel would show the firmware's variables; a container has none. */
+/** Where the kernel would show the firmware's variables; a container has none. It hides the rest of /sys, which podman needs. */
 const UEFI = `unshare --mount sh -ec 'mount -t tmpfs tmpfs /sys; mkdir -p /sys/firmware/efi; exec "$@"' sh`
 
 /** A report that nobody can be sent, and one that was, end the boot. */
