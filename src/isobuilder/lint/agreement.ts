@@ -96,7 +96,10 @@ function wholeName({ name, kind }: Node): string {
   return joined(divided(jolietText(name), kind === 'directory'))
 }
 
-/** The name with the end of its stem, of its extension or of both cut off, perhaps with a number at the stem. */
+/**
+ * The name with the end of its stem, of its extension or of both cut off, perhaps with a number at the stem, which xorriso
+ * writes without `_`.
+ */
 function isShortened(node: Node, short: string): boolean {
   const [longStem, longExtension] = divided(jolietText(node.name), node.kind === 'directory')
   const isPart = (text: string, whole: string) => whole.startsWith(text) || strip(whole.slice(0, text.length)) === text
@@ -104,6 +107,6 @@ function isShortened(node: Node, short: string): boolean {
   const ways = [[short, ''], divided(short, false)] as const
   return ways.some(
     ([stem, extension]) =>
-      (isPart(stem, longStem) || isPart(stem.replace(/_\d+$/, ''), longStem)) && isPart(extension, longExtension),
+      (isPart(stem, longStem) || isPart(stem.replace(/_?\d+$/, ''), longStem)) && isPart(extension, longExtension),
   )
 }

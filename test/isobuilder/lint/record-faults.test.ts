@@ -119,3 +119,13 @@ test('files that another writer would have numbered in another order are told fr
   expect(found).toContain('error mangling ')
   expect(found).not.toContain('joliet-agreement')
 })
+
+test('a name that was cut may have a number as xorriso writes it', async () => {
+  const long = 'x'.repeat(70)
+  const image = await imageOf([file(`${long}a`), file(`${long}b`)])
+  const last = wide(image, 'x_1') + 33
+  image.write('x', last + 3)
+  const found = lines(await lintBytes(image)).join()
+  expect(found).toContain('error mangling ')
+  expect(found).not.toContain('joliet-name')
+})
