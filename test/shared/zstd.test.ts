@@ -3,6 +3,7 @@ import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { giveBack } from '../../src/shared/chunk-memory.ts'
 import { zstdCompressor } from '../../src/shared/zstd.ts'
 import { zstdDecompressed } from '../../src/shared/zstd-decompress.ts'
 
@@ -50,6 +51,26 @@ test('what was compressed comes back, whatever it is', async () => {
     }),
     { numRuns: 10 },
   )
+})
+
+test('blocks that are given back are filled again, and are empty for whoever looks at them later', async () => {
+  const content = Buffer.alloc((12 << 20) + 5, 'some text that is no multiple of a block')
+  const packed = await through(await zstdCompressor(1), content)
+  let at = 0
+  for await (const block of zstdDecompressed(Readable.from([packed]))) {
+    expect(content.subarray(at, at + block.length).equals(block)).toBe(true)
+    at += block.length
+    giveBack(block)
+    if (at < content.length) expect(block.byteLength).toBe(0)
+  }
+  expect(at).toBe(content.length)
+})
+
+test('a reader that leaves early ends the thread and the source', async () => {
+  const packed = await through(await zstdCompressor(1), Buffer.alloc(8 << 20, 1))
+  const source = Readable.from([packed, Buffer.from(packed)])
+  for await (const _block of zstdDecompressed(source)) break
+  expect(source.destroyed).toBe(true)
 })
 
 test('a changed byte in the content is noticed by the checksum', async () => {
