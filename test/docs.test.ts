@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { environmentName } from '../src/commands/parse.ts'
@@ -57,4 +57,13 @@ test('docs/contracts.md names exactly the keys that the controller fails jobs wi
     .map(([, key = '']) => key)
     .filter((key) => !key.endsWith('.service'))
   expect(told.sort()).toEqual([...CONTROLLER_STEPS].sort())
+})
+
+test('every decision has a number of its own, which is in its first line', () => {
+  const names = readdirSync(join(ROOT, 'docs/decisions'))
+  const numbers = names.map((name) => name.slice(0, 4))
+  expect(new Set(numbers).size).toBe(names.length)
+  for (const [index, name] of names.entries()) {
+    expect(page(`decisions/${name}`).split('\n')[0], name).toMatch(new RegExp(`^# ${numbers[index]}: \\S`))
+  }
 })
