@@ -93,12 +93,16 @@ async function reread(disk: Disk, { programs, signal }: BindContext): Promise<vo
   await retry(ask, REREAD, (error) => isAppError(error, 'program-failed'), signal)
 }
 
+/** Fails when it is not there (mtools(1)). */
+export function planFindLoader(device: string): Command {
+  return { argv: ['mdir', '-b', '-i', device, `::/${removableLoader(arch())}`] }
+}
+
 /** Where the firmware looks, and where our entry of the boot menu leads. */
 async function checkLoader(disk: Disk, esp: TablePartition | undefined, { programs, signal }: BindContext) {
   if (esp === undefined) throw withoutEsp()
   const loader = removableLoader(arch())
-  const argv = ['mdir', '-b', '-i', partitionPath(disk, esp.number), `::/${loader}`] as const
-  await programs.read({ argv }, signal).catch((cause: unknown) => {
+  await programs.read(planFindLoader(partitionPath(disk, esp.number)), signal).catch((cause: unknown) => {
     signal.throwIfAborted()
     const message = `Cannot use the image: its EFI system partition has no ${loader}, which this server would start`
     throw new AppError('image-unusable', message, { cause })

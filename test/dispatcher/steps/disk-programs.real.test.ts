@@ -1,11 +1,13 @@
 import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { arch, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { planConfigDrive } from '../../../src/dispatcher/steps/config-drive.ts'
 import type { Disk } from '../../../src/dispatcher/steps/disk.ts'
 import { planEmpty, planUnpack } from '../../../src/dispatcher/steps/image-linux.ts'
+import { planFindLoader } from '../../../src/dispatcher/steps/late-binding.ts'
 import { layoutDisk } from '../../../src/dispatcher/steps/layout.ts'
+import { removableLoader } from '../../../src/dispatcher/steps/nvram.ts'
 import { planFormat, planTable } from '../../../src/dispatcher/steps/partition.ts'
 import { mustInTools } from '../../lab/programs.ts'
 import { recipeWith } from '../task-medium.ts'
@@ -89,6 +91,17 @@ test('the NoCloud drive holds the files, and a repeated step leaves no other', a
   }
   expect(await tools(['mtype', '-i', '/t/drive', '::/meta-data'])).toBe('instance-id: a\n')
   expect(await tools(['blkid', '--probe', '--output', 'export', '/t/drive'])).toContain('LABEL=CIDATA\n')
+})
+
+test('the loader of an ESP is found where the firmware looks, in whatever case it is written, and missed where it is not', async () => {
+  const loader = removableLoader(arch()).toLowerCase().split('/')
+  const find = shell(planFindLoader('/t/esp').argv)
+  const script = `
+    truncate -s 64M /t/esp && mkfs.vfat /t/esp >/dev/null && mmd -i /t/esp ::/${loader[0]}
+    ${find} && exit 1
+    mmd -i /t/esp ::/${loader[0]}/${loader[1]} && ${find} && exit 1
+    echo loader | mcopy -i /t/esp - ::/${loader.join('/')} && ${find}`
+  expect((await tools(['sh', '-uc', script])).toUpperCase()).toContain(loader[2]?.toUpperCase())
 })
 
 test('tar brings back owners by number, modes and hard links', async () => {
