@@ -66,6 +66,17 @@ test('the error of the source wins over that of the starved program', async () =
   await expect(programs(() => undefined).feed(starved, source(), never)).rejects.toBe(wrong)
 })
 
+test('a stop is heard while the program reads nothing and the pipe is full', async () => {
+  const reason = new AppError('job-failed', 'stopped')
+  const stop = new AbortController()
+  async function* source() {
+    yield Buffer.alloc(1 << 20)
+    stop.abort(reason)
+  }
+  const deaf = node('setInterval(() => 0, 1000)')
+  await expect(programs(() => undefined).feed(deaf, source(), stop.signal)).rejects.toBe(reason)
+})
+
 test('a program that fails wins over the pipe it closes', async () => {
   const endless = Readable.from(
     (function* () {
