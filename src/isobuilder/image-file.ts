@@ -3,12 +3,12 @@ import type { FileHandle } from 'node:fs/promises'
 import { lstat, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Digest } from '../shared/digest.ts'
+import { writeAt } from '../shared/disk-output.ts'
 import type { Problem } from '../shared/errors.ts'
 import { AppError } from '../shared/errors.ts'
 import { cannot } from '../shared/system-error.ts'
 import type { DraftEntry } from './draft.ts'
 import { draftSource } from './draft.ts'
-import { writeAt } from './image-output.ts'
 import { writeImage } from './image-writer.ts'
 import type { OpenFiles } from './open-files.ts'
 import { openFiles } from './open-files.ts'
@@ -80,7 +80,7 @@ async function writeChanges(draft: IsoPlan, plan: IsoPlan, file: FileHandle): Pr
     const before: Segment | undefined = draft.segments[index]
     if (before?.start !== segment.start) throw new RangeError('Cannot settle an image: its draft is laid out otherwise')
     if (!('bytes' in segment) || ('bytes' in before && Buffer.compare(before.bytes, segment.bytes) === 0)) continue
-    await writeAt(file, segment.start, segment.bytes)
+    await writeAt(file, segment.bytes, segment.start)
   }
 }
 

@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises'
+import { diskOutput, pages } from '../shared/disk-output.ts'
 import { seenLater } from '../shared/time.ts'
-import { imageOutput, pages } from './image-output.ts'
 import type { SegmentedImage } from './segments.ts'
 import { readRange } from './segments.ts'
 
@@ -24,13 +24,13 @@ export async function writeImage(image: SegmentedImage, file: FileHandle, signal
       reading.push(seenLater(readRange(image, next, end, signal, memory[(next / CHUNK) % memory.length])))
     }
   }
-  await using output = await imageOutput(file)
+  await using output = await diskOutput(file)
   try {
     for (let at = 0; at < image.size; at += CHUNK) {
       readAhead()
       const bytes = await reading.shift()
       readAhead()
-      if (bytes !== undefined) await output.write(at, bytes)
+      if (bytes !== undefined) await output.write(bytes, at)
     }
     await output.flushed()
   } finally {

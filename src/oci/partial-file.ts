@@ -1,9 +1,9 @@
 import type { Hash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import type { FileHandle } from 'node:fs/promises'
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { hashFor } from '../shared/digest.ts'
+import { writeAt } from '../shared/disk-output.ts'
 import { AppError } from '../shared/errors.ts'
 import type { BlobDescriptor, BlobOutcome, ReadFrom } from './content.ts'
 import { gather } from './gather.ts'
@@ -53,14 +53,6 @@ export async function storeBlob(
   }
   await rename(partial, path)
   return 'stored'
-}
-
-/** write(2) may take less than it was given. */
-export async function writeAt(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  for (let at = 0; at < bytes.length; ) {
-    const { bytesWritten } = await file.write(bytes, at, bytes.length - at, position + at)
-    at += bytesWritten
-  }
 }
 
 /** Bytes; undefined when there is no such file. */

@@ -14,6 +14,8 @@ const INPUTS = 4
 const WORK = `
 const { parentPort, workerData } = require('node:worker_threads')
 const { file, outputBytes } = workerData
+// On pages of its own, as shared/disk-output.ts has it.
+const pages = () => new ArrayBuffer(outputBytes, { maxByteLength: outputBytes })
 const addon = { exports: {} }
 process.dlopen(addon, file)
 const context = new addon.exports.DCtx()
@@ -35,7 +37,7 @@ parentPort.on('message', ({ input, more, memory }) => {
 })
 
 function decompress(input) {
-  output ??= spare.length > 0 ? new Uint8Array(spare.pop()) : Buffer.allocUnsafeSlow(outputBytes)
+  output ??= new Uint8Array(spare.pop() ?? pages(), 0, outputBytes)
   const room = output.subarray(filled)
   const [left, produced, consumed] = context.decompressStream(room, input)
   inFrame = left !== 0

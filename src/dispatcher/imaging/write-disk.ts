@@ -1,9 +1,10 @@
 import { constants } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import type { Digester } from '../../oci/blob.ts'
-import { writeAt } from '../../oci/partial-file.ts'
 import { formatBytes } from '../../shared/byte-size.ts'
 import { giveBack } from '../../shared/chunk-memory.ts'
+import type { DiskOutput } from '../../shared/disk-output.ts'
+import { diskOutput, pages } from '../../shared/disk-output.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { Piece } from './pieces.ts'
 
@@ -15,9 +16,7 @@ const WRITES = 4
 const ZERO_RUN = 4 * BLOCK
 /** And at most so many at once, so that a stop is heard. */
 const ZERO_STEP = 1024 * BLOCK
-/** Dirty memory is bounded by this, and progress is not ahead of the disk by more. */
-const SYNC_EVERY = 256 * BLOCK
-const ZEROS = Buffer.alloc(BLOCK)
+const ZEROS = pages(BLOCK)
 
 export interface DiskArea {
   readonly path: string
@@ -36,8 +35,8 @@ export interface Written {
 }
 
 /**
- * Writes the pieces one behind the other, and takes them: their memory is given back. What was there before is never taken for the zeros of the image. When it resolves
- * everything is on the disk (fdatasync).
+ * Writes the pieces one behind the other, and takes them: their memory is given back. What was there before is never taken for
+ * the zeros of the image. When it resolves everything is on the disk (fdatasync).
  * @throws `image-unusable` when they are more than the area takes, `step-failed` when the disk fails
  */
 export async function writeDisk(
@@ -50,20 +49,30 @@ export async function writeDisk(
   const file = await open(area.path, constants.O_WRONLY | constants.O_EXCL).catch((cause: unknown) => {
     throw new AppError('step-failed', `Cannot open ${area.path}`, { cause })
   })
-  const writer = blockWriter(file, area, digester, signal)
+  const output = await diskOutput(file)
+  const writer = blockWriter(output, area, digester, signal)
   try {
     for await (const piece of pieces) {
       signal.throwIfAborted()
       await ('zeros' in piece ? writer.zeros(piece.zeros) : writer.bytes(piece))
     }
-    return await writer.finish()
+    const written = await writer.finish()
+    await file.datasync().catch((cause: unknown) => {
+      throw cannotWrite(area, cause)
+    })
+    return written
   } finally {
     await writer.settle()
+    await output[Symbol.asyncDispose]()
     await file.close()
   }
 }
 
-function blockWriter(file: FileHandle, area: DiskArea, digester: Digester | undefined, signal: AbortSignal) {
+function cannotWrite({ path }: DiskArea, cause: unknown): AppError {
+  return new AppError('step-failed', `Cannot write ${path}`, { cause })
+}
+
+function blockWriter(output: DiskOutput, area: DiskArea, digester: Digester | undefined, signal: AbortSignal) {
   const busy = Array.from({ length: WRITES }, () => Promise.resolve())
   let turn = 0
   /** What does not come in whole blocks is gathered in one. */
@@ -72,18 +81,16 @@ function blockWriter(file: FileHandle, area: DiskArea, digester: Digester | unde
   let offset = area.start
   let zeroRun = 0
   let zeroedBytes = 0
-  let sinceSync = 0
-  let syncing: Promise<void> = Promise.resolve()
   let failed: unknown
 
   /** Fails at the next call; until then nobody waits for it. */
   const keep = (work: Promise<void>) =>
     work.catch((cause: unknown) => {
-      failed ??= cause instanceof AppError ? cause : new AppError('step-failed', `Cannot write ${area.path}`, { cause })
+      failed ??= cause instanceof AppError ? cause : cannotWrite(area, cause)
     })
 
   function write(bytes: Uint8Array, position: number): void {
-    busy[turn] = keep(writeAt(file, bytes, position).finally(() => giveBack(bytes)))
+    busy[turn] = keep(output.write(bytes, position).finally(() => giveBack(bytes)))
     turn = (turn + 1) % WRITES
   }
 
@@ -97,7 +104,6 @@ function blockWriter(file: FileHandle, area: DiskArea, digester: Digester | unde
     await endZeros()
     write(bytes, offset)
     offset += bytes.length
-    await pace(bytes.length)
     await busy[turn]
     if (failed !== undefined) throw failed
   }
@@ -118,16 +124,7 @@ function blockWriter(file: FileHandle, area: DiskArea, digester: Digester | unde
       zeroedBytes += length
       return
     }
-    for (let at = 0; at < length; at += BLOCK) await keep(writeAt(file, ZEROS, start + at))
-    await pace(length)
-  }
-
-  async function pace(length: number): Promise<void> {
-    sinceSync += length
-    if (sinceSync < SYNC_EVERY) return
-    sinceSync = 0
-    await syncing
-    syncing = keep(file.datasync())
+    for (let at = 0; at < length; at += BLOCK) await keep(output.write(ZEROS, start + at))
   }
 
   function checkRoom(length: number): void {
@@ -141,7 +138,7 @@ function blockWriter(file: FileHandle, area: DiskArea, digester: Digester | unde
     if (filled === 0 && piece.length === BLOCK) return block(piece)
     for (let at = 0; at < piece.length; ) {
       const part = piece.subarray(at, at + BLOCK - filled)
-      gathered ??= Buffer.allocUnsafeSlow(BLOCK)
+      gathered ??= pages(BLOCK)
       gathered.set(part, filled)
       filled += part.length
       at += part.length
@@ -168,12 +165,12 @@ function blockWriter(file: FileHandle, area: DiskArea, digester: Digester | unde
     async finish(): Promise<Written> {
       if (gathered !== undefined) await block(gathered.subarray(0, filled))
       await endZeros()
-      await Promise.all([...busy, syncing])
-      if (failed === undefined) await keep(file.datasync())
+      await Promise.all(busy)
+      await keep(output.flushed())
       if (failed !== undefined) throw failed
       return { bytes: offset - area.start, zeroedBytes }
     },
     /** No write is under way any more. */
-    settle: async () => void (await Promise.all([...busy, syncing])),
+    settle: async () => void (await Promise.all(busy)),
   }
 }

@@ -3,7 +3,7 @@ import { mkdtemp, open, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { imageOutput, pages } from '../../src/isobuilder/image-output.ts'
+import { diskOutput, pages } from '../../src/shared/disk-output.ts'
 
 const KIB = 1024
 let directory: string
@@ -31,10 +31,10 @@ test('what suits direct I/O and what does not is all in the file', async () => {
     pages(6 * KIB),
   ]
   const file = await open(path, 'w')
-  await using output = await imageOutput(file)
+  await using output = await diskOutput(file)
   let at = 0
   for (const [index, piece] of pieces.entries()) {
-    await output.write(at, piece.fill(index + 1))
+    await output.write(piece.fill(index + 1), at)
     at += piece.length
   }
   await output.flushed()
@@ -44,9 +44,9 @@ test('what suits direct I/O and what does not is all in the file', async () => {
 
 test('what goes through the page cache is flushed on the way', async () => {
   const file = await open(path, 'w')
-  await using output = await imageOutput(file)
+  await using output = await diskOutput(file)
   const piece = Buffer.alloc(1024 * KIB, 9)
-  for (let index = 0; index < 33; index++) await output.write(1 + index * piece.length, piece)
+  for (let index = 0; index < 33; index++) await output.write(piece, 1 + index * piece.length)
   await output.flushed()
   expect((await file.stat()).size).toBe(1 + 33 * piece.length)
   await file.close()
@@ -55,7 +55,7 @@ test('what goes through the page cache is flushed on the way', async () => {
 test('a file that cannot be written says so', async () => {
   await (await open(path, 'w')).close()
   const file = await open(path, 'r')
-  await using output = await imageOutput(file)
+  await using output = await diskOutput(file)
   await file.close()
-  await expect(output.write(1, Buffer.alloc(1))).rejects.toThrow('closed')
+  await expect(output.write(Buffer.alloc(1), 1)).rejects.toThrow('closed')
 })
