@@ -22,6 +22,7 @@ export const FAULTS = {
   flips: 'the first change of the boot target flips the boot mode to Legacy',
   'pending-job': 'a configuration job of somebody else is in progress (Dell LC068)',
   distrusts: 'media are refused once their certificate is to be verified, whoever signed it',
+  storeless: 'a slot links a store of certificates that is not there',
   'wrong-clock': 'the clock of the BMC is three days behind',
   'wrong-serial': 'the BMC belongs to another server',
   fails: 'the maintenance OS reports that partition.service failed',

@@ -4,7 +4,7 @@ import { type BmcState, refusal, type SlotState } from './state.ts'
 
 /** What is at a path of a slot's store of certificates, or of the service that changes them: type and properties. */
 export function trustAt(path: string, state: BmcState): readonly [type: string, properties: Body] | undefined {
-  if (state.profile.media.certificates === undefined) return undefined
+  if (state.profile.media.certificates === undefined || state.faults.has('storeless')) return undefined
   if (path === CERTIFICATE_SERVICE) {
     const actions = { '#CertificateService.ReplaceCertificate': { target: REPLACE_CERTIFICATE } }
     return ['CertificateService.v1_0_4', { Name: 'Certificate Service', Actions: actions }]

@@ -71,6 +71,11 @@ test('a BMC that refuses what it verifies gets its media as before, which is not
   expect(aboutTrust(next)).toEqual([])
 })
 
+test('a store of certificates that is linked and not there stops no medium', async () => {
+  const found = await simulated('idrac10+storeless')
+  expect(await mount(found, await newCa())).toEqual([expect.stringMatching(/^slot 1 does not verify .*HTTP 404/)])
+})
+
 test('a medium that is refused for another reason says nothing about certificates', async () => {
   const profiles = profilesOf()
   const found = await simulated('idrac10+no-route')

@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto'
+import { errorText, isAppError } from '../../shared/errors.ts'
 import { answerText, isOk, type RedfishAnswer } from './answer.ts'
 import type { RedfishClient } from './client.ts'
 import { at } from './json.ts'
@@ -25,17 +26,28 @@ export async function verifyMedia(
   signal: AbortSignal,
 ): Promise<Verifying> {
   if (trust === undefined) return { state: 'as-before' }
-  const refusal = await giveCa(client, root, trust.certificates, caPem, signal)
+  const given = await refusalOf(giveCa(client, root, trust.certificates, caPem, signal), signal)
   if (trust.verifies) return { state: 'as-before' }
-  if (refusal !== undefined) return { state: 'refused', words: answerText(refusal) }
+  if (given !== undefined) return { state: 'refused', words: given }
   // Its entity tag may be another one with the certificate.
   const switchTo = async (value: boolean, within: AbortSignal) => {
     const now = parseSlot(await client.get(path, within))
     return client.patch(now.resource, { VerifyCertificate: value }, within)
   }
-  const answer = await switchTo(true, signal)
-  if (!isOk(answer)) return { state: 'refused', words: answerText(answer) }
-  return { state: 'on', takeBack: async (within) => void (await switchTo(false, within)) }
+  const words = await refusalOf(switchTo(true, signal), signal)
+  if (words !== undefined) return { state: 'refused', words }
+  return { state: 'on', takeBack: async (within) => void (await refusalOf(switchTo(false, within), within)) }
+}
+
+/** What cannot be read (a store that is linked and not there, an account without the right) is refused like any change. */
+async function refusalOf(change: Promise<RedfishAnswer | undefined>, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    const answer = await change
+    return answer === undefined || isOk(answer) ? undefined : answerText(answer)
+  } catch (error) {
+    if (signal.aborted || !isAppError(error, 'redfish-answer') || error.facts['status'] === 401) throw error
+    return errorText(error)
+  }
 }
 
 /** The refusal, or undefined when the CA is there. */

@@ -246,6 +246,7 @@ const SEEN: Readonly<Record<Fault, string | undefined>> = {
   flips: undefined,
   'pending-job': undefined,
   distrusts: undefined,
+  storeless: undefined,
   'wrong-clock': 'clock warning',
   'wrong-serial': 'identity failed',
   fails: undefined,
