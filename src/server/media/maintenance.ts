@@ -25,7 +25,7 @@ export interface MaintenanceImages extends AsyncDisposable {
 }
 
 export function maintenanceImages(signal: AbortSignal): MaintenanceImages {
-  // The newest last.
+  // The newest first.
   let former: readonly MaintenanceImage[] = []
   let current: MaintenanceImage | undefined
   let exchanging: Promise<void> = Promise.resolve()
@@ -37,11 +37,19 @@ export function maintenanceImages(signal: AbortSignal): MaintenanceImages {
     await Promise.all(over.map(close))
   }
 
+  /** False of a file that was written to, with the same bytes even: what was opened before is not read any more. */
+  const isReadable = ({ medium }: MaintenanceImage) =>
+    medium.check(signal).then(
+      () => true,
+      () => signal.aborted,
+    )
+
   async function exchange(path: string | undefined, needed: () => ReadonlySet<string>): Promise<void> {
     const next = path === undefined ? undefined : await openImage(path, signal)
-    if (next !== undefined && next.medium.etag === current?.medium.etag) return close(next)
+    if (next !== undefined && next.medium.etag === current?.medium.etag && (await isReadable(current)))
+      return close(next)
     await closeUnneeded(needed())
-    if (current !== undefined) former = [...former, current]
+    if (current !== undefined) former = [current, ...former]
     current = next
   }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -53,6 +53,18 @@ test('an image that no job needs is closed at the next exchange; one that is nee
   const open = await Promise.all(['a', 'b', 'c', 'd'].map((name) => openBelow(join(directory, `${name}.iso`))))
   // The same file again changes nothing.
   expect(open).toEqual([1, 0, 1, 1])
+})
+
+test('an image that was written again in place is taken anew, also for jobs that began with it', async () => {
+  const { images, write } = await site()
+  const path = await write('a.iso', 'first-image')
+  await images.exchange(path, NONE)
+  const maintenance = images.current?.medium.etag ?? ''
+  utimesSync(path, 1, 1)
+  await images.exchange(path, NONE)
+  await images.current?.medium.check(signal)
+  await images.exchange(await write('b.iso', 'second-image'), () => new Set([maintenance]))
+  expect(await bytesOf(images.of({ maintenance })?.medium)).toContain('first-image')
 })
 
 test('an image that cannot be read leaves the one before in its place', async () => {
