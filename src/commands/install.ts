@@ -1,19 +1,19 @@
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { isSea } from 'node:sea'
 import { SERVE_OPTIONS } from '../config.ts'
 import { apply } from '../install/apply.ts'
 import { configText } from '../install/config-text.ts'
 import type { InstallPaths } from '../install/paths.ts'
-import { installPaths, SERVICE, SOCKET, USER } from '../install/paths.ts'
-import type { Action, Present, Remains } from '../install/plan.ts'
+import { installPaths, SERVICE } from '../install/paths.ts'
+import type { Action, Present } from '../install/plan.ts'
 import { describe, planInstall, planUninstall } from '../install/plan.ts'
-import { AppError, isAppError } from '../shared/errors.ts'
+import { AppError } from '../shared/errors.ts'
 import { programs } from '../shared/exec.ts'
 import { parseListen } from '../shared/listen-address.ts'
 import { cannot } from '../shared/system-error.ts'
 import type { Command, Invocation } from './command.ts'
 import { readSettings } from './config-file.ts'
+import { remainsOf, textOf } from './install-remains.ts'
 
 const PREFIX = { value: 'DIR', default: '/usr/local', doc: 'The executable goes to DIR/bin' } as const
 const DRY_RUN = { doc: 'Only tell what would be done' } as const
@@ -56,7 +56,7 @@ export const uninstall: Command = {
   summary: 'Take the service off this host; data and configuration stay',
   positionals: [],
   options: {
-    prefix: PREFIX,
+    prefix: { ...PREFIX, twin: false },
     purge: { twin: false, doc: 'Remove database, keys, registry and configuration too, for good' },
     'dry-run': DRY_RUN,
   },
@@ -65,7 +65,7 @@ export const uninstall: Command = {
     if (!invocation.flag('dry-run')) checkHost()
     const paths = installPaths('/', invocation.required('prefix'))
     const remains = await remainsOf(paths)
-    if (remains.paths.length === 0)
+    if (remains === undefined)
       throw new AppError('config-invalid', 'Cannot uninstall: nothing of an installation is there')
     await perform(planUninstall(paths, invocation.flag('purge'), remains), invocation)
     return 0
@@ -96,39 +96,15 @@ async function lookAtHost(paths: InstallPaths, { signal }: Invocation): Promise<
   }
 }
 
-async function remainsOf(paths: InstallPaths): Promise<Remains> {
-  const { service, socket, binary, config, data } = paths
-  const configured = await dataOf(config)
-  return {
-    units: [...(existsSync(socket) ? [SOCKET] : []), ...(existsSync(service) ? [SERVICE] : [])],
-    paths: [service, socket, binary, config, data].filter((path) => existsSync(path)),
-    user: (await textOf('/etc/passwd'))?.split('\n').some((line) => line.startsWith(`${USER}:`)) ?? false,
-    dataElsewhere: configured === data ? undefined : configured,
-  }
-}
-
-/** The data directory of the configuration; undefined when there is none, or it cannot be understood. */
-async function dataOf(config: string): Promise<string | undefined> {
-  if ((await textOf(config)) === undefined) return undefined
-  const settings = await readSettings(config, SERVE_OPTIONS, 'serve').catch((error: unknown) => {
-    if (!isAppError(error, 'config-invalid')) throw error
-  })
-  return settings?.values.get('data')?.text
-}
-
-/** Undefined when there is none. @throws `not-root` when it is not ours to read: it must not be taken for missing */
-async function textOf(path: string): Promise<string | undefined> {
-  return readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'ENOENT') return undefined
-    throw new AppError('not-root', `Cannot read "${path}": root rights are needed (sudo)`, { cause })
-  })
-}
-
 async function perform(actions: readonly Action[], { io, signal, flag }: Invocation): Promise<void> {
   const said = programs((line) => io.err(`  ${line}\n`))
   for (const action of actions) {
     io.out(`${describe(action)}\n`)
     if (flag('dry-run')) continue
-    await apply(action, said, process.execPath, signal).catch(cannot('program-failed', describe(action)))
+    const done =
+      action.kind === 'remove-data'
+        ? (await import('../server/remove-data.ts')).removeData(action.path)
+        : apply(action, said, process.execPath, signal)
+    await done.catch(cannot('program-failed', describe(action)))
   }
 }

@@ -10,7 +10,7 @@ import type { Action } from './plan.ts'
 
 /** Does one action. What is as it should be already is left alone. */
 export async function apply(
-  action: Action,
+  action: Exclude<Action, { kind: 'remove-data' }>,
   programs: Programs,
   executable: string,
   signal: AbortSignal,

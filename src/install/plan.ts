@@ -16,6 +16,7 @@ export type Action =
   /** The running executable becomes `path`, atomically; a different one there is kept as `previous`. */
   | { readonly kind: 'install-binary'; readonly path: string; readonly previous: string }
   | { readonly kind: 'remove'; readonly path: string }
+  | { readonly kind: 'remove-data'; readonly path: string }
   /** Nothing is done; a person should know. */
   | { readonly kind: 'tell'; readonly text: string }
 
@@ -86,25 +87,29 @@ function startActions({ socketText, serviceActive }: Present, socket: string): A
 /** What of an installation is on the host: after an interrupted uninstallation it is not everything. */
 export interface Remains {
   readonly units: readonly string[]
-  /** Of the paths of an installation, those that are there. */
-  readonly paths: readonly string[]
   readonly user: boolean
-  /** A data directory elsewhere, as the configuration says. */
-  readonly dataElsewhere: string | undefined
+  /** It may name a data directory that nobody would find without it. */
+  readonly unreadableConfig: boolean
+  /** Directories with data that are not removed: where a link leads, and where the configuration says. */
+  readonly stays: readonly string[]
 }
 
-/** What uninstalling means. Data and configuration are removed only by `purge`. Pure. */
+/** What uninstalling means. Data and configuration are removed only by `purge`, and no data that is in use. Pure. */
 export function planUninstall(paths: InstallPaths, purge: boolean, remains: Remains): Action[] {
   const remove = (...list: readonly string[]): Action[] => list.map((path) => ({ kind: 'remove', path }))
-  const { units, user, dataElsewhere } = remains
+  const { units, user, unreadableConfig, stays } = remains
+  const config = unreadableConfig
+    ? [tell(`${paths.config} cannot be understood and stays, as does a data directory elsewhere that it may name`)]
+    : remove(paths.config, paths.configDir)
   return [
     ...(units.length === 0 ? [] : [run('systemctl', 'disable', '--now', '--quiet', ...units)]),
+    ...(purge ? [{ kind: 'remove-data', path: paths.data } as const] : []),
     ...remove(paths.service, paths.socket, paths.shipped, paths.previous, paths.binary),
     run('systemctl', 'daemon-reload'),
-    ...(purge ? remove(paths.config, paths.configDir, paths.data, paths.users) : []),
+    ...(purge ? [...config, ...remove(paths.users)] : []),
     ...(purge && user ? [run('userdel', USER)] : []),
     ...(purge ? [] : [tell(`${paths.config} and ${paths.data} stay; --purge removes them`)]),
-    ...(dataElsewhere === undefined ? [] : [tell(`${dataElsewhere} stays, with its keys: it is not ${paths.data}`)]),
+    ...stays.map((path) => tell(`${path} stays, with its keys: it is not ${paths.data}`)),
   ]
 }
 
@@ -126,6 +131,7 @@ export function describe(action: Action): string {
     case 'install-binary':
       return `install this executable as ${action.path}`
     case 'remove':
+    case 'remove-data':
       return `remove ${action.path}`
     case 'tell':
       return action.text

@@ -55,32 +55,34 @@ test('the socket for media comes second, which is how the service tells them apa
 
 const WHOLE: Remains = {
   units: ['provisioner.socket', 'provisioner.service'],
-  paths: [paths.service],
   user: true,
-  dataElsewhere: undefined,
+  unreadableConfig: false,
+  stays: [],
 }
 
 test('what an uninstallation has left can be purged afterwards', () => {
-  const left: Remains = { units: [], paths: [paths.config, paths.data], user: true, dataElsewhere: '/srv/provisioner' }
+  const left: Remains = { ...WHOLE, units: [], stays: ['/srv/provisioner'] }
   const purged = planUninstall(paths, true, left).map(describe)
   expect(purged.filter((line) => line.startsWith('run'))).toEqual([
     'run systemctl daemon-reload',
     'run userdel provisioner',
   ])
   expect(purged.at(-1)).toBe('/srv/provisioner stays, with its keys: it is not /var/lib/provisioner')
-  const again = planUninstall(paths, true, { ...left, user: false, dataElsewhere: undefined }).map(describe)
+  const again = planUninstall(paths, true, { ...left, user: false }).map(describe)
   expect(again).not.toContain('run userdel provisioner')
-  expect(planUninstall(paths, false, WHOLE).map(describe)[0]).toBe(
+  expect(planUninstall(paths, true, WHOLE).map(describe).slice(0, 2)).toEqual([
     'run systemctl disable --now --quiet provisioner.socket provisioner.service',
-  )
+    'remove /var/lib/provisioner',
+  ])
 })
 
 test('only purging touches data and configuration', () => {
-  const touched = (purge: boolean) =>
-    planUninstall(paths, purge, WHOLE).filter((action) => 'path' in action && action.kind === 'remove')
-  expect(touched(false)).not.toContainEqual(expect.objectContaining({ path: paths.data }))
-  expect(touched(true)).toContainEqual({ kind: 'remove', path: paths.data })
-  expect(touched(true)).toContainEqual({ kind: 'remove', path: paths.configDir })
+  const touched = (purge: boolean) => planUninstall(paths, purge, WHOLE).map(describe)
+  expect(touched(false)).not.toContain(`remove ${paths.data}`)
+  expect(touched(true)).toEqual(expect.arrayContaining([`remove ${paths.data}`, `remove ${paths.configDir}`]))
+  const kept = planUninstall(paths, true, { ...WHOLE, unreadableConfig: true }).map(describe)
+  expect(kept).not.toContain(`remove ${paths.config}`)
+  expect(kept).toContainEqual(expect.stringContaining(`${paths.config} cannot be understood and stays`))
 })
 
 test('the shipped configuration has every option, and sets what a service needs', () => {
