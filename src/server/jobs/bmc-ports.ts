@@ -70,7 +70,10 @@ export interface Bmc {
   power(signal: AbortSignal): Promise<PowerState>
   /** Waits until the server is off; being off already is success. */
   powerOff(signal: AbortSignal): Promise<void>
-  /** Waits until the server is on; being on already is success. */
+  /**
+   * Waits until the server is on; being on already is success.
+   * @throws `redfish-answer`, with the fact `isFinal` when the order is refused whenever it is given
+   */
   powerOn(signal: AbortSignal): Promise<void>
   /** Restarts the BMC itself, not the server, and waits until it answers; with that this connection is over. */
   restart(signal: AbortSignal): Promise<void>

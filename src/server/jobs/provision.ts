@@ -113,7 +113,7 @@ async function mountAndStart(
   try {
     await bmc.powerOn(stage.limit)
   } catch (error) {
-    if (stage.limit.aborted || !mayPass(error)) throw error
+    if (stage.limit.aborted || !mayYetStart(error)) throw error
     await deps.note(job.id, 'note', `the server is not switched on, trying on: ${errorText(error)}`)
     return { isOn: 'the server is on, so the job waits on', isOff: undefined, error }
   }
@@ -169,10 +169,17 @@ async function startPatiently(
     }
     throw error
   }
-  await retry(() => look().catch(remember), deps.patience, patientWith(), limit).catch((error: unknown) => {
+  const isPatient = patientWith()
+  const mayGoOn = (error: unknown) => mayYetStart(error) && isPatient(error)
+  await retry(() => look().catch(remember), deps.patience, mayGoOn, limit).catch((error: unknown) => {
     // What the BMC said last tells more than that the time is over.
     throw limit.aborted && last !== undefined ? last : error
   })
+}
+
+/** Not when the order itself is refused for good, which is told at once. */
+function mayYetStart(error: unknown): boolean {
+  return mayPass(error) && !(isAppError(error) && error.facts['isFinal'] === true)
 }
 
 async function startUnlessOn(

@@ -64,7 +64,10 @@ export function createPower(client: RedfishClient, { system, quirks }: Discovery
       const isOver = (seen: System) => reached(seen) || (isRefused() && !isMoving(seen))
       const last = await pollUntil(look, isOver, polling, signal)
       if (reached(last)) return to === 'off' ? sleep(quirks.afterOffMs * timing.waitFactor, signal) : undefined
-      if (answer !== undefined && !isOk(answer)) throw refused(`switch the server ${to}`, answer)
+      if (answer !== undefined && !isOk(answer)) {
+        const { code, message, facts } = refused(`switch the server ${to}`, answer)
+        throw new AppError(code, message, { facts: { ...facts, isFinal: isFinal(answer) } })
+      }
       if (lost !== undefined) throw lost
       const state = last.powerState ?? 'not told'
       throw new AppError('redfish-answer', `Cannot switch the server ${to}: its power state is still ${state}`)
@@ -87,6 +90,12 @@ export function powerStateOf(system: System): PowerState {
 /** iDRAC 10 answers 409 to On after an off, iLO 400. */
 function isPassing({ status, messages }: RedfishAnswer): boolean {
   return status === 409 || (status === 400 && hasMessage(messages, /InvalidOperationForSystemState$/))
+}
+
+/** No right to it, no such action, a value that is not offered: refused at every try. */
+function isFinal({ status, messages }: RedfishAnswer): boolean {
+  if (status === 400) return hasMessage(messages, /\.(ActionNotSupported|ActionParameter\w+|InsufficientPrivilege)$/)
+  return [403, 404, 405, 501].includes(status)
 }
 
 function isMoving({ powerState }: System): boolean {

@@ -403,3 +403,16 @@ test('a server that is not on when the time of the switch is over fails with wha
   expect(core.machine.calls.filter((call) => call === 'powerOn').length).toBeGreaterThan(1)
   expect((await messages(job.id)).filter((text) => text.includes('not switched on, trying on'))).toHaveLength(1)
 })
+
+test('an order to switch on that is refused for good fails the job at once', async () => {
+  const job = await core.create()
+  core.machine.powerOnAnswer = new AppError('redfish-answer', 'Cannot switch the server on: HTTP 403', {
+    facts: { method: 'POST', status: 403, isFinal: true },
+  })
+  const worker = core.run({ cleanupMs: 60 })
+  const done = await core.until(job.id, ({ status }) => status === 'complete')
+  worker.kill()
+  await worker.ended
+  expect(done).toMatchObject({ outcome: 'failed', failedStep: 'redfish.reset' })
+  expect(core.machine.calls.filter((call) => call === 'powerOn')).toHaveLength(1)
+})

@@ -80,3 +80,13 @@ test('an iLO that refuses an order in the present state is looked at, and ordere
   await bring('on', never)
   expect(orders).toEqual(['On', 'On', 'On'])
 })
+
+test.for<[number, string, boolean]>([
+  [403, 'Base.1.8.InsufficientPrivilege', true],
+  [400, 'Base.1.8.ActionParameterNotSupported', true],
+  [400, 'IDRAC.2.8.SYS446', false],
+  [503, 'Base.1.8.ServiceTemporarilyUnavailable', false],
+])('an order refused with %i %s is final: %s', async ([status, id, isFinal]) => {
+  const { bring } = power(['Off'], () => status, [{ id, text: '', arguments: [], properties: [] }])
+  await expect(bring('on', never)).rejects.toMatchObject({ code: 'redfish-answer', facts: { status, isFinal } })
+})
