@@ -488,3 +488,21 @@ test('an empty pool of sessions is told as such', async () => {
   const { address } = await simulated('cisco+no-sessions')
   await expect(bmcConnector(QUICK)(address, never)).rejects.toThrow(/simultaneous sessions exceeding the limit/)
 })
+
+test('an override to a device of UEFI that stays is not taken for ours', async () => {
+  const { simulator, address } = await simulated('xcc2')
+  const client = createClient(address, QUICK)
+  const discovery = await discover(client, undefined, never)
+  const Boot = {
+    BootSourceOverrideTarget: 'UefiTarget',
+    BootSourceOverrideEnabled: 'Continuous',
+    UefiTargetBootSourceOverride: 'HD(1,GPT,0001)',
+  }
+  expect(await client.patch(discovery.system.resource, { Boot }, never)).toMatchObject({ status: 200 })
+  const before = changes(simulator).length
+  const override = standardOverride(client, discovery)
+  expect(await override.isArmed(never)).toBe(false)
+  await override.clear(false, never)
+  await client.close(never)
+  expect(changes(simulator)).toHaveLength(before)
+})

@@ -25,8 +25,8 @@ interface BootPlaces {
   readonly pending: Boot | undefined
 }
 
-/** Every target that is a CD, real or virtual, or may be one. */
-const CD_TARGET = /cd|^UefiTarget$/i
+/** Every target that is a CD, real or virtual. */
+const CD_TARGET = /cd/i
 
 /** The other object takes the property: iDRAC, and AMI's `OperationSupportedInFutureStateURI`. */
 const ELSEWHERE = /(PropertyNotWritable|OperationSupportedInFutureStateURI)$/
@@ -197,7 +197,11 @@ function isSetTo(boot: Boot | undefined, target: string): boolean {
   return boot?.target === target
 }
 
-/** Armed until a boot has used it up; a box that does not say whether it is enabled is taken at its target. */
+/**
+ * Armed until a boot has used it up; a box that does not say whether it is enabled is taken at its target. `UefiTarget` may
+ * be any device: one that stays is the operator's.
+ */
 function isArmed(boot: Boot | undefined): boolean {
+  if (boot?.target === 'UefiTarget') return boot.enabled === 'Once'
   return boot?.target !== undefined && CD_TARGET.test(boot.target) && boot.enabled !== 'Disabled'
 }
