@@ -8,12 +8,13 @@ import type { Repository } from '../oci/registry.ts'
 import { openRepository } from '../oci/registry.ts'
 import type { UploadMemory } from '../oci/upload.ts'
 import { uploadMemory } from '../oci/upload-memory.ts'
-import { AppError } from '../shared/errors.ts'
+import { AppError, errorText } from '../shared/errors.ts'
 import { readTextFile } from '../shared/files.ts'
 import type { Connections } from '../shared/http-client.ts'
 import { openConnections } from '../shared/http-client.ts'
 import type { OciReference } from '../shared/oci-reference.ts'
-import type { Invocation, OptionSpec } from './command.ts'
+import type { Invocation, Io, OptionSpec } from './command.ts'
+import { printable } from './printable.ts'
 
 /** Options of every command that talks to a registry. */
 export const REGISTRY_OPTIONS = {
@@ -51,27 +52,45 @@ export interface RegistryClients {
 export async function registryClients(invocation: Invocation): Promise<RegistryClients> {
   const caFile = invocation.text('ca')
   const caPem = caFile === undefined ? undefined : await readTextFile(caFile)
-  const login = await readLogin(invocation.io)
-  const opened = new Map<string | undefined, Connections>()
+  let login: Promise<StoredLogin | undefined> | undefined
+  const opened = new Map<string, Connections>()
   return {
     async open(reference, side) {
-      const own = login !== undefined && new URL(login.controller).host === reference.host ? login : undefined
-      // The CA of the controller is trusted for its own registry alone.
-      const beside = caPem ?? own?.caPem ?? undefined
-      const connections = opened.get(beside) ?? openConnections({ beside })
-      opened.set(beside, connections)
-      const plainHttp =
-        invocation.flag('plain-http') ||
-        (side !== undefined && invocation.flag(`${side}-plain-http`)) ||
-        own?.controller.startsWith('http://') === true
-      const credentials = (await credentialsFor(invocation, reference, side)) ?? accountOf(own)
-      return openRepository(reference, { plainHttp, caPem: beside, credentials, connections })
+      const forced = invocation.flag('plain-http') || (side !== undefined && invocation.flag(`${side}-plain-http`))
+      const credentials = await credentialsFor(invocation, reference, side)
+      login ??= usableLogin(invocation.io)
+      const own = ofRegistry(await login, reference.host, forced)
+      // The CA of the controller is trusted for its own registry alone, and nothing else is there, as "login" has it.
+      const pinned = caPem === undefined ? (own?.caPem ?? undefined) : undefined
+      const trust = pinned === undefined ? { beside: caPem } : { only: pinned }
+      const connections = opened.get(pinned ?? '') ?? openConnections(trust)
+      opened.set(pinned ?? '', connections)
+      const plainHttp = forced || own?.controller.startsWith('http://') === true
+      const access = { plainHttp, caPem: pinned ?? caPem, connections }
+      return openRepository(reference, { ...access, credentials: credentials ?? accountOf(own) })
     },
     memory: memoryOf(invocation),
     close() {
       for (const connections of opened.values()) connections.close()
     },
   }
+}
+
+/** Most registries need none: one that cannot be used stops nothing. */
+async function usableLogin(io: Io): Promise<StoredLogin | undefined> {
+  return readLogin(io).catch((error: unknown) => {
+    io.err(`Going on without the stored login: ${printable(errorText(error))}\n`)
+    return undefined
+  })
+}
+
+/** The login, if it is of this registry and was not given for a safer way to it: its token would go out in clear. */
+function ofRegistry(login: StoredLogin | undefined, host: string, plainHttp: boolean): StoredLogin | undefined {
+  if (login === undefined) return undefined
+  const url = new URL(login.controller)
+  // Below a path of a host another registry may be at its root.
+  const isOwn = url.host === host && url.pathname === '/'
+  return isOwn && (!plainHttp || url.protocol === 'http:') ? login : undefined
 }
 
 /** A controller takes its tokens as passwords of its registry, under any name (docs/registry-access.md). */
