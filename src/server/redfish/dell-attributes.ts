@@ -1,3 +1,4 @@
+import { isAppError } from '../../shared/errors.ts'
 import type { RedfishClient, Resource } from './client.ts'
 import type { Discovery } from './discover.ts'
 import { at } from './json.ts'
@@ -32,8 +33,13 @@ export async function waitUntilAttached(
   signal: AbortSignal,
 ): Promise<void> {
   if (discovery.quirks.attributesBeside === undefined) return
-  const read = async () =>
-    at((await readDellAttributes(client, discovery, signal))?.body, 'Attributes', `RFS.${slotId}.MediaAttachState`)
+  // The medium is in: what an account may not read, or the iDRAC does not show, is nothing to fail for.
+  const attributes = () =>
+    readDellAttributes(client, discovery, signal).catch((error: unknown) => {
+      if (signal.aborted || !isAppError(error, 'redfish-answer') || error.facts['status'] === 401) throw error
+      return undefined
+    })
+  const read = async () => at((await attributes())?.body, 'Attributes', `RFS.${slotId}.MediaAttachState`)
   const polling = { everyMs: pollMs, limitMs: ATTACH_SLOTS_MS * slotMs }
   await pollUntil(read, (state) => state === undefined || state === 'Attached', polling, signal)
 }
