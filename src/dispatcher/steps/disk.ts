@@ -48,8 +48,11 @@ export function parseDisks(listing: string): Disk[] {
     const inUse = usersOf(row, blockdevices).join(', ')
     disks.set(row.name, { ...diskOf(row), kernelNames, ...(inUse !== '' && { inUse }) })
   }
-  return [...disks.values()].filter(({ name, bytes }) => bytes > 0 && !/^(zram|ram|loop|nbd|fd)[0-9]/.test(name))
+  return [...disks.values()].filter(({ name, bytes }) => bytes > 0 && !NO_DISK.test(name))
 }
+
+/** Nothing to install on: no hardware, or the boot, general purpose and RPMB areas of an eMMC, which lsblk shows as disks. */
+const NO_DISK = /^((zram|ram|loop|nbd|fd)[0-9]|mmcblk[0-9]+(boot|gp|rpmb))/
 
 interface Row {
   readonly name: string

@@ -80,6 +80,12 @@ test.for<[Partial<Recipe>, string, readonly string[]]>([
   expect(() => choose(recipe, recipe.target_disk, [...protectedDevices])).toThrow(message)
 })
 
+test('an eMMC is one disk: its hardware areas are none', () => {
+  const areas = ['mmcblk0', 'mmcblk0boot0', 'mmcblk0boot1', 'mmcblk0gp0', 'mmcblk0rpmb', 'mmcblk10']
+  const blockdevices = areas.map((name) => row(name, 'disk', 8, { ro: name.includes('boot') }))
+  expect(parseDisks(JSON.stringify({ blockdevices })).map(({ name }) => name)).toEqual(['mmcblk0', 'mmcblk10'])
+})
+
 test('a USB or removable disk is never chosen by a selector', () => {
   expect(() => choose({ disk_selector: { path: '/dev/sdb' } }, '/dev/sdb')).toThrow('Cannot find a disk')
 })
