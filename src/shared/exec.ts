@@ -70,7 +70,8 @@ export function programs(say: (line: string) => void): Programs {
       stack.use(writer)
       const child = start(command, signal, reader)
       eachLine(child.stdout, say)
-      const done = ended(child, command, say, signal)
+      // It may fail before anybody waits for it.
+      const done = seenLater(ended(child, command, say, signal))
       // The program has its own: when it ends, writing fails.
       await reader.close()
       const [poured, ran] = await Promise.allSettled([pour(source, writer, signal), done])

@@ -96,3 +96,10 @@ test('a program that ends well without reading everything has not done its work'
   const lazy = node('process.stdin.once("data", () => process.exit(0))')
   await expect(programs(() => undefined).feed(lazy, endless, never)).rejects.toThrow('it did not read all of its input')
 })
+
+test('a program that is not there is said of one that is fed, too', async () => {
+  const missing: Command = { argv: ['no-such-program'] }
+  await expect(programs(() => undefined).feed(missing, Readable.from([Buffer.from('a')]), never)).rejects.toThrow(
+    'Cannot finish "no-such-program": there is no such program',
+  )
+})
