@@ -50,6 +50,8 @@ export async function entriesOf(
         } else if (child.isSymbolicLink()) addLink(below)
         else refuse(below, 'file-kind', 'it is no file, directory or symbolic link')
       } catch (error) {
+        // The reason of a stop is an error of ours too.
+        signal.throwIfAborted()
         unreadable(below, error)
       }
     }
@@ -72,6 +74,7 @@ export async function entriesOf(
   }
 
   await visit('')
+  signal.throwIfAborted()
   const read = await files.entries(signal)
   return { entries: [...entries, ...read], problems }
 }

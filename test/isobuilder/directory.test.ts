@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { entriesOf } from '../../src/isobuilder/directory.ts'
 import { sha256 } from '../../src/shared/digest.ts'
+import { AppError } from '../../src/shared/errors.ts'
 
 const never = new AbortController().signal
 let directory: string
@@ -54,6 +55,19 @@ test('what cannot be read is told with its path, and the rest is looked at all t
   const { entries, problems } = await entriesOf(directory, signal)
   expect(problems).toMatchObject([{ path: 'd', code: 'file-unreadable', message: expect.stringMatching(/ENOENT/) }])
   expect(entries.map(({ path }) => path)).toEqual(['d', 'z'])
+})
+
+test('a stop ends the walk, and is no problem of the tree', async () => {
+  await mkdir(join(directory, 'd'))
+  const stop = new AbortController()
+  let asked = 0
+  const signal = Object.assign(stop.signal, {
+    throwIfAborted() {
+      if (++asked === 2) stop.abort(new AppError('job-failed', 'Cannot go on: stopped by SIGINT'))
+      if (stop.signal.aborted) throw stop.signal.reason
+    },
+  })
+  await expect(entriesOf(directory, signal)).rejects.toThrow('stopped by SIGINT')
 })
 
 test('a directory that is not there is said', async () => {
