@@ -13,7 +13,7 @@ import { VERSION } from '../shared/version.ts'
 import { copyHashed, hashOf, settle } from './copy.ts'
 import { holdBlobs } from './hold.ts'
 import type { Manifest, SnapshotFile } from './layout.ts'
-import { FORMAT, MANIFEST, PARTIAL, snapshotName, snapshotsPath, storedBlobPath } from './layout.ts'
+import { FORMAT, MANIFEST, PARTIAL, snapshotKind, snapshotName, snapshotsPath, storedBlobPath } from './layout.ts'
 
 /** No backup takes that long. */
 const ABANDONED_MS = 7 * 86_400_000
@@ -75,7 +75,8 @@ async function addSnapshot(root: string, source: BackupSource, making: Making): 
 /** What a backup that was killed has left; it holds keys. One that is younger may still be written by another. */
 async function removeAbandoned(root: string, now: Date): Promise<void> {
   const latest = `${snapshotName(new Date(now.getTime() - ABANDONED_MS))}${PARTIAL}`
-  const left = (await readdir(snapshotsPath(root))).filter((name) => name.endsWith(PARTIAL) && name < latest)
+  const names = await readdir(snapshotsPath(root))
+  const left = names.filter((name) => snapshotKind(name) === 'partial' && name < latest)
   for (const name of left) await rm(join(snapshotsPath(root), name), { recursive: true, force: true })
 }
 

@@ -29,6 +29,17 @@ export function snapshotName(at: Date): string {
 }
 
 export const PARTIAL = '.partial'
+
+/** File managers, NAS systems and other programs have directories of their own beside ours. */
+const NAME = /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-\d{3}Z(?<partial>\.partial)?$/
+
+/** Undefined when it is none of ours. */
+export function snapshotKind(name: string): 'finished' | 'partial' | undefined {
+  const found = NAME.exec(name)
+  if (found === null) return undefined
+  return found.groups?.['partial'] === undefined ? 'finished' : 'partial'
+}
+
 export const MANIFEST = 'manifest.json'
 export const FORMAT = 1
 

@@ -6,7 +6,7 @@ import { cannot } from '../shared/system-error.ts'
 import { hashOf } from './copy.ts'
 import { blobsOf } from './create.ts'
 import type { Manifest } from './layout.ts'
-import { FORMAT, isSnapshotFile, MANIFEST, snapshotsPath, storedBlobPath } from './layout.ts'
+import { FORMAT, isSnapshotFile, MANIFEST, snapshotKind, snapshotsPath, storedBlobPath } from './layout.ts'
 
 export interface Snapshot {
   readonly name: string
@@ -42,12 +42,12 @@ export async function findSnapshot(root: string, name: string | undefined): Prom
   })
 }
 
-/** Of finished snapshots. File managers and network file systems leave files of their own. */
+/** Of finished snapshots. */
 async function namesIn(root: string): Promise<string[]> {
   const entries = await readdir(snapshotsPath(root), { withFileTypes: true }).catch((cause: unknown) => {
     throw new AppError('config-invalid', `Cannot read "${root}": it holds no backups`, { cause })
   })
-  const ours = entries.filter((entry) => entry.isDirectory() && !/^\.|\.partial$/.test(entry.name))
+  const ours = entries.filter((entry) => entry.isDirectory() && snapshotKind(entry.name) === 'finished')
   return ours.map(({ name }) => name).sort()
 }
 

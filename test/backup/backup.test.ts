@@ -1,5 +1,5 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { chmod, mkdir } from 'node:fs/promises'
+import { chmod, mkdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
@@ -204,12 +204,15 @@ test('a damaged or foreign entry keeps nobody from the other snapshots', async (
   writeFileSync(join(snapshots, rotten.name, 'manifest.json'), '{')
   writeFileSync(join(snapshots, '.nfs0001'), '')
   writeFileSync(join(snapshots, 'notes.txt'), '')
+  await mkdir(join(snapshots, '@eaDir'))
   expect(await listSnapshots(backups)).toMatchObject([
     { name: good.name, manifest: { format: 1 } },
     { name: rotten.name, problem: expect.stringContaining('its manifest is missing or damaged') },
   ])
   expect(await findSnapshot(backups, good.name)).toMatchObject({ name: good.name })
   await expect(findSnapshot(backups, undefined)).rejects.toThrow('--snapshot NAME takes another')
+  await rm(join(snapshots, rotten.name), { recursive: true })
+  expect(await findSnapshot(backups, undefined)).toMatchObject({ name: good.name })
 })
 
 test('what a killed backup has left is removed by a later one, but not what is young', async () => {
@@ -219,9 +222,10 @@ test('what a killed backup has left is removed by a later one, but not what is y
   const snapshots = join(backups, 'snapshots')
   for (const day of ['01', '09'])
     await mkdir(join(snapshots, `2026-01-${day}T00-00-00-000Z.partial`), { recursive: true })
+  await mkdir(join(snapshots, '01-old.partial'))
   const clock = { now: () => new Date('2026-01-10T00:00:00Z') }
   const { name } = await createBackup(backups, { dataDir: running.data, config: undefined }, clock, never)
-  expect(readdirSync(snapshots).sort()).toEqual(['2026-01-09T00-00-00-000Z.partial', name])
+  expect(readdirSync(snapshots).sort()).toEqual(['01-old.partial', '2026-01-09T00-00-00-000Z.partial', name])
 })
 
 test('a file where a directory is needed is a sentence, and no half copy stays', async () => {
