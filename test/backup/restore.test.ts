@@ -102,13 +102,14 @@ test.for(['../../etc/cron.d/x', '/etc/passwd', 'keys/../../x', 'keys/..', 'keys'
   async (path) => {
     const directory = mkdtempSync(join(tmpdir(), 'restore-'))
     onTestFinished(() => rmSync(directory, { recursive: true }))
-    const snapshot = join(directory, 'snapshots', 'one')
+    const name = '2026-01-01T00-00-00-000Z'
+    const snapshot = join(directory, 'snapshots', name)
     mkdirSync(snapshot, { recursive: true })
     writeFileSync(
       join(snapshot, 'manifest.json'),
       JSON.stringify({ format: 1, files: [{ path, size: 0, sha256: '' }] }),
     )
-    await expect(findSnapshot(directory, 'one')).rejects.toThrow('names what no backup holds')
+    await expect(findSnapshot(directory, name)).rejects.toThrow('names what no backup holds')
   },
 )
 
