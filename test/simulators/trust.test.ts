@@ -3,8 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { bmcConnector } from '../../src/server/redfish/bmc.ts'
+import { createClient } from '../../src/server/redfish/client.ts'
+import { discover, readSlots } from '../../src/server/redfish/discover.ts'
+import { createDrive } from '../../src/server/redfish/drive.ts'
+import { openLearning } from '../../src/server/redfish/learning.ts'
+import { trustedInsert } from '../../src/server/redfish/trusted-insert.ts'
 import { openDatabase } from '../../src/server/store/database.ts'
 import { sqliteLearnedProfiles } from '../../src/server/store/profiles.ts'
+import { AppError } from '../../src/shared/errors.ts'
 import { systemClock } from '../../src/shared/time.ts'
 import { loadOrCreateTls } from '../../src/shared/tls.ts'
 import { never } from '../server/redfish/connected.ts'
@@ -98,4 +104,53 @@ test('in a full store our CA takes the place of one we had before, and of no oth
   await fetch(other.simulator.url + store, { method: 'POST', headers: { authorization: `Basic ${basic}` }, body })
   expect(await mount(other, now)).toEqual([expect.stringMatching(/^slot 1 does not .*The store is full/)])
   expect(other.simulator.trust()['1']).toEqual({ certificates: ['of the operator'], verifies: false })
+})
+
+test('what one server refuses, or for a moment, is not known of its kind', async () => {
+  const profiles = profilesOf()
+  const [note, ...more] = await mount(await simulated('idrac10+hiccup'), await newCa(), profiles)
+  expect([note, more]).toEqual([expect.stringContaining('no route to host'), []])
+  const full = await simulated('idrac10', undefined, undefined, (profile) => ({
+    ...profile,
+    media: { ...profile.media, certificates: 0 },
+  }))
+  expect(await mount(full, await newCa(), profiles)).toHaveLength(2)
+  expect((await profiles.find('Dell PowerEdge R770', '1.20.50.50'))?.refusesVerify).toBeUndefined()
+})
+
+test('a slot that verifies gets the CA that was made anew, whatever its kind has refused', async () => {
+  const profiles = profilesOf()
+  const found = await simulated('idrac10')
+  await mount(found, await newCa(), profiles)
+  await mount(await simulated('idrac10+distrusts'), await newCa(), profiles)
+  const ca = await newCa()
+  await mount(found, ca, profiles)
+  expect(found.simulator.trust()['1']).toEqual({ certificates: [ca], verifies: true })
+})
+
+test('a medium that was taken and is not right goes before the switch is set back, which an iLO refuses under it', async () => {
+  const { simulator, address } = await simulated('ilo6')
+  const client = createClient(address, QUICK)
+  const discovery = await discover(client, undefined, never)
+  const learning = await openLearning(undefined, {
+    vendor: '',
+    model: '',
+    firmware: '',
+    serial: undefined,
+    uuid: undefined,
+  })
+  const drive = createDrive(client, discovery, learning, QUICK)
+  const wrong = [new AppError('redfish-answer', 'Cannot insert the medium: it shows another medium')]
+  const insert: typeof drive.insert = async (...given) => (await drive.insert(...given)) ?? wrong.pop()
+  const notes: string[] = []
+  const how = { frees: false, note: (text: string) => notes.push(text) }
+  const [slot] = (await readSlots(client, discovery, never)).filter(({ trust }) => trust !== undefined)
+  if (slot === undefined) throw new Error('no slot verifies')
+  const medium = { url: MEDIA.maintenance, caPem: await newCa() }
+  expect(await trustedInsert(client, discovery, { ...drive, insert }, learning)(slot, medium, how, never)).toBe(
+    undefined,
+  )
+  await client.close(never)
+  expect(simulator.trust()[slot.id]?.verifies).toBe(false)
+  expect(notes).toEqual([expect.stringContaining('does not verify')])
 })

@@ -3,13 +3,24 @@ import { errorText, isAppError } from '../../shared/errors.ts'
 import { answerText, isOk, type RedfishAnswer } from './answer.ts'
 import type { RedfishClient } from './client.ts'
 import { at } from './json.ts'
+import { hasMessage } from './messages.ts'
 import { parseMembers, parseReplaceCertificate, parseSlot, type ServiceRoot, type Slot } from './resources.ts'
+import { isEmpty } from './slots.ts'
 
-/** What came of telling a slot to verify: nothing was changed, it was switched on, or the BMC refused, in its words. */
+/** What the BMC refused, in its words. */
+export interface Refusal {
+  readonly words: string
+  /** Every other server of the kind would say the same, and this one too at any other time. */
+  readonly isOfKind: boolean
+}
+
+/** What came of telling a slot to verify: nothing was changed, it was switched on, or the BMC refused. */
 export type Verifying =
   | { readonly state: 'as-before' }
-  | { readonly state: 'on'; takeBack(signal: AbortSignal): Promise<void> }
-  | { readonly state: 'refused'; readonly words: string }
+  | { readonly state: 'on'; takeBack(makeRoom: MakeRoom, signal: AbortSignal): Promise<Refusal | undefined> }
+  | { readonly state: 'refused'; readonly refusal: Refusal }
+
+type MakeRoom = (slot: Slot, signal: AbortSignal) => Promise<void>
 
 /** Slots have one or a few certificates; a list without end is not read. */
 const MAX_CERTIFICATES = 8
@@ -28,25 +39,35 @@ export async function verifyMedia(
   if (trust === undefined) return { state: 'as-before' }
   const given = await refusalOf(giveCa(client, root, trust.certificates, caPem, signal), signal)
   if (trust.verifies) return { state: 'as-before' }
-  if (given !== undefined) return { state: 'refused', words: given }
+  if (given !== undefined) return { state: 'refused', refusal: given }
   // Its entity tag may be another one with the certificate.
-  const switchTo = async (value: boolean, within: AbortSignal) => {
+  const switchTo = async (value: boolean, within: AbortSignal, makeRoom?: MakeRoom) => {
     const now = parseSlot(await client.get(path, within))
+    if (!isEmpty(now)) await makeRoom?.(now, within)
     return client.patch(now.resource, { VerifyCertificate: value }, within)
   }
-  const words = await refusalOf(switchTo(true, signal), signal)
-  if (words !== undefined) return { state: 'refused', words }
-  return { state: 'on', takeBack: async (within) => void (await refusalOf(switchTo(false, within), within)) }
+  const refusal = await refusalOf(switchTo(true, signal), signal)
+  if (refusal !== undefined) return { state: 'refused', refusal }
+  return { state: 'on', takeBack: (makeRoom, within) => refusalOf(switchTo(false, within, makeRoom), within) }
 }
 
+/** No such store, property or action; anything else may be another server's, or pass. */
+const OF_KIND = /\.(PropertyNotWritable|PropertyUnknown|ActionNotSupported)$/
+
 /** What cannot be read (a store that is linked and not there, an account without the right) is refused like any change. */
-async function refusalOf(change: Promise<RedfishAnswer | undefined>, signal: AbortSignal): Promise<string | undefined> {
+async function refusalOf(
+  change: Promise<RedfishAnswer | undefined>,
+  signal: AbortSignal,
+): Promise<Refusal | undefined> {
+  const isAbsent = (status: unknown) => status === 404 || status === 405 || status === 501
   try {
     const answer = await change
-    return answer === undefined || isOk(answer) ? undefined : answerText(answer)
+    if (answer === undefined || isOk(answer)) return undefined
+    const { status, messages } = answer
+    return { words: answerText(answer), isOfKind: isAbsent(status) || hasMessage(messages, OF_KIND) }
   } catch (error) {
     if (signal.aborted || !isAppError(error, 'redfish-answer') || error.facts['status'] === 401) throw error
-    return errorText(error)
+    return { words: errorText(error), isOfKind: isAbsent(error.facts['status']) }
   }
 }
 
