@@ -12,25 +12,27 @@ export interface Thread<Message, Answer> extends Disposable {
   answered(): Answer | undefined
 }
 
-/** @param source of the thread as text: it cannot import from inside of the executable */
+/**
+ * What its source throws is a failure of the machine, such as no memory: what is wrong with the content is an answer.
+ * @param source of the thread as text: it cannot import from inside of the executable
+ * @throws `step-failed` when there is no thread to be had
+ */
 export function startThread<Message, Answer>(source: string, workerData: unknown): Thread<Message, Answer> {
-  const worker = new Worker(source, { eval: true, workerData })
+  const worker = newWorker(source, workerData)
   worker.unref()
   const answers: Answer[] = []
-  let ended: Error | undefined
+  let ended: AppError | undefined
   let news = Promise.withResolvers<void>()
 
-  function end(error: NodeJS.ErrnoException): void {
-    // Without memory or threads: nothing that its source has thrown.
-    const isOurs = error.code?.startsWith('ERR_WORKER') === true
-    ended ??= isOurs ? new AppError('step-failed', 'Cannot go on: a thread failed', { cause: error }) : error
+  function end(error: AppError): void {
+    ended ??= error
     news.resolve()
   }
   worker.on('message', (answer: Answer) => {
     answers.push(answer)
     news.resolve()
   })
-  worker.on('error', end)
+  worker.on('error', (error) => end(failed(error)))
   worker.on('exit', () => end(new AppError('step-failed', 'Cannot go on: a thread ended')))
 
   return {
@@ -52,7 +54,21 @@ export function startThread<Message, Answer>(source: string, workerData: unknown
     answered: () => answers.shift(),
     [Symbol.dispose]() {
       worker.removeAllListeners()
+      // An error that is under way is still told, and would end the process.
+      worker.on('error', () => undefined)
       void worker.terminate()
     },
   }
+}
+
+function newWorker(source: string, workerData: unknown): Worker {
+  try {
+    return new Worker(source, { eval: true, workerData })
+  } catch (cause) {
+    throw failed(cause)
+  }
+}
+
+function failed(cause: unknown): AppError {
+  return new AppError('step-failed', 'Cannot go on: a thread failed', { cause })
 }

@@ -39,7 +39,9 @@ parentPort.on('message', ({ input, more, memory }) => {
 function decompress(input) {
   output ??= new Uint8Array(spare.pop() ?? pages(), 0, outputBytes)
   const room = output.subarray(filled)
-  const [left, produced, consumed] = context.decompressStream(room, input)
+  const done = tried(room, input)
+  if (done === undefined) return
+  const [left, produced, consumed] = done
   inFrame = left !== 0
   filled += produced
   todo[0] = input.subarray(consumed)
@@ -48,6 +50,22 @@ function decompress(input) {
   if (consumed < input.length || (produced === room.length && left !== 0)) return
   todo.shift()
   input.buffer.transfer(0)
+}
+
+function tried(room, input) {
+  try {
+    return context.decompressStream(room, input)
+  } catch (error) {
+    // The window is allocated when the first frame begins, and zstd has no other mark for it (ZSTD_getErrorName).
+    if (error.message.startsWith('Allocation error')) throw error
+    damaged(error.message)
+  }
+}
+
+function damaged(message) {
+  todo.length = 0
+  parentPort.postMessage({ kind: 'damaged', message })
+  parentPort.close()
 }
 
 function handOver() {
@@ -59,7 +77,7 @@ function handOver() {
 }
 
 function end() {
-  if (inFrame) throw new Error('the compressed content ends in the middle of a frame')
+  if (inFrame) return damaged('the compressed content ends in the middle of a frame')
   if (filled > 0) handOver()
   parentPort.postMessage({ kind: todo.shift() })
 }`
@@ -69,7 +87,10 @@ type Message =
   | { readonly more: true }
   | { readonly memory: ArrayBuffer }
   | { readonly end: true }
-type Answer = { readonly kind: 'chunk'; readonly chunk: Uint8Array<ArrayBuffer> } | { readonly kind: 'taken' | 'end' }
+type Answer =
+  | { readonly kind: 'chunk'; readonly chunk: Uint8Array<ArrayBuffer> }
+  | { readonly kind: 'damaged'; readonly message: string }
+  | { readonly kind: 'taken' | 'end' }
 
 /**
  * Decompresses zstd, any number of frames one after another (RFC 8878 3.1), as pzstd and `cat a.zst b.zst` make them.
@@ -95,6 +116,7 @@ export async function* zstdDecompressed(source: AsyncIterable<Uint8Array>): Asyn
       if (answer === undefined) return
       if (answer.kind === 'taken') underWay--
       if (answer.kind === 'end') isEnded = true
+      if (answer.kind === 'damaged') throw new Error(answer.message)
       if (answer.kind !== 'chunk') continue
       thread.send({ more: true })
       const { buffer, length } = answer.chunk

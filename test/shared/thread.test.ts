@@ -1,9 +1,12 @@
-import { expect, test } from 'vitest'
+import { setImmediate } from 'node:timers/promises'
+import { expect, test, vi } from 'vitest'
 import { startThread } from '../../src/shared/thread.ts'
 
 const ECHO = `
 const { parentPort, workerData } = require('node:worker_threads')
 parentPort.on('message', (text) => parentPort.postMessage(workerData + text))`
+
+const READY = `require('node:worker_threads').parentPort.postMessage('ready')`
 
 test('answers come in order, also those that nobody waits for', async () => {
   using thread = startThread<string, string>(ECHO, 'to ')
@@ -16,10 +19,29 @@ test('answers come in order, also those that nobody waits for', async () => {
 })
 
 test('a thread that fails before anybody waits for it tells whoever waits later, each time', async () => {
-  using thread = startThread('throw new Error("no memory")', undefined)
-  await expect(thread.answer()).rejects.toThrow('no memory')
+  const failed = { code: 'step-failed', cause: { message: 'no memory' } }
+  using thread = startThread<unknown, string>(`${READY}; throw new Error('no memory')`, undefined)
+  await vi.waitFor(() => expect(thread.answered()).toBe('ready'))
+  await expect(thread.answer()).rejects.toMatchObject(failed)
   thread.send('nobody hears it')
-  await expect(thread.answer()).rejects.toThrow('no memory')
+  await expect(thread.answer()).rejects.toMatchObject(failed)
+})
+
+test('a thread that cannot be started, and one that cannot load what it needs, are failures of the machine', async () => {
+  const failed = { code: 'step-failed', message: 'Cannot go on: a thread failed' }
+  const uncloneable = () => undefined
+  expect(() => startThread('', uncloneable)).toThrow(expect.objectContaining(failed))
+  using thread = startThread('process.dlopen({ exports: {} }, "/no/such.node")', undefined)
+  await expect(thread.answer()).rejects.toMatchObject(failed)
+})
+
+test('a thread that fails while it is disposed of ends nothing else', async () => {
+  const thread = startThread<unknown, string>(`${READY}; throw new Error('too late')`, undefined)
+  expect(await thread.answer()).toBe('ready')
+  // Its error has arrived then, and nobody has seen it.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100)
+  thread[Symbol.dispose]()
+  await setImmediate()
 })
 
 test('a thread that ends without a word is an error', async () => {
