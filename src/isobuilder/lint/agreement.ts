@@ -29,8 +29,10 @@ export function compareTrees(report: Report, primary: Tree, joliet: Tree): void 
 
 /** Who is who: by the name our writer gives where nothing speaks against it, else by content. */
 function pairs(report: Report, one: DirectoryNode, other: DirectoryNode): [Node, Node][] {
-  const nodes = one.children.filter((node) => node.kind !== 'symlink' && node.kind !== 'other' && !isRelocation(node))
   const left = new Map(other.children.map((twin) => [twin.name, twin]))
+  const nodes = one.children.filter(
+    (node) => node.kind !== 'symlink' && node.kind !== 'other' && !isRelocation(node, left),
+  )
   const ours = ourJolietNames(nodes)
   const alike = Map.groupBy(nodes, wholeName)
   const found: [Node, Node][] = []
@@ -71,8 +73,9 @@ function takeLikely(node: Node, twins: Node[]): Node | undefined {
   return twins.splice(likely === -1 ? -1 : from + likely, 1)[0]
 }
 
-function isRelocation(node: Node): boolean {
-  return node.rockRidge?.isMoved === true || node.name === 'rr_moved' || node.name === '.rr_moved'
+/** Writers keep moved directories in one of these names, which Joliet does not have; what it has is an ordinary one. */
+function isRelocation({ name, rockRidge }: Node, inJoliet: ReadonlyMap<string, Node>): boolean {
+  return rockRidge?.isMoved === true || ((name === 'rr_moved' || name === '.rr_moved') && !inJoliet.has(name))
 }
 
 function compareNodes(report: Report, node: Node, twin: Node): void {

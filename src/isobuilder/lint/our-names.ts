@@ -66,12 +66,12 @@ function ourNames(children: readonly Node[], rule: Rule): ReadonlyMap<Node, stri
   const taken = new Set(wanted.map(([, parts]) => joined(parts)))
   const seen = new Set<string>()
   const names = new Map<Node, string>()
-  // By the name with number 1, which says what the others are: a hostile image may have a million alike.
+  // By the room and the name with number 1, which say what the others are: a hostile image may have a million alike.
   const nextNumbers = new Map<string, number>()
   for (const [node, parts] of wanted) {
     let name = joined(parts)
     if (seen.has(name)) {
-      const key = `${node.kind} ${numbered(node, parts, 1, rule)}`
+      const key = `${beside(node, parts[1], rule).stemRoom} ${numbered(node, parts, 1, rule)}`
       let number = nextNumbers.get(key) ?? 1
       do name = numbered(node, parts, number++, rule)
       while (taken.has(name))
@@ -93,9 +93,15 @@ function cut({ name, kind }: Node, { allowed, room }: Rule): Divided {
   return [stem.slice(0, most - kept.length), kept]
 }
 
-function numbered({ kind }: Node, [stem, extension]: Divided, number: number, { room }: Rule): string {
+/** What a number leaves of the extension, and how long the stem with its number may be. */
+function beside({ kind }: Node, extension: string, { room }: Rule): { kept: string; stemRoom: number } {
   const most = room(kind === 'directory', extension !== '')
   const kept = most - extension.length < NUMBERED ? extension.slice(0, KEPT) : extension
+  return { kept, stemRoom: most - kept.length }
+}
+
+function numbered(node: Node, [stem, extension]: Divided, number: number, rule: Rule): string {
+  const { kept, stemRoom } = beside(node, extension, rule)
   const suffix = `_${number}`
-  return joined([stripped([stem, extension])[0].slice(0, most - kept.length - suffix.length) + suffix, kept])
+  return joined([stripped([stem, extension])[0].slice(0, stemRoom - suffix.length) + suffix, kept])
 }

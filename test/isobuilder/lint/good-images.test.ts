@@ -35,6 +35,8 @@ test.for<[what: string, paths: readonly string[]]>([
   ['equal as far as they are kept', [`${LONG}a`, `${LONG}b`, `${LONG}c`]],
   ['of which one is short, and comes behind the long one', [`${LONG.slice(0, 63)}_`, `${LONG.slice(0, 63)}*${LONG}`]],
   ['with a number in front of a dot', ['x.y', 'x.y.']],
+  ['alike with and without an extension', ['x\t1.y.', 'x"1.y.', 'x*1.y.', 'x.y*1', 'x.y:1']],
+  ['that other writers keep moved directories in', ['rr_moved/b', 'a']],
   ['numbered in front of a long extension', ['a?', 'a*'].map((stem) => `${stem}.bbbbbbb ${LONG.slice(0, 50)}`)],
 ])('names %s are good', async ([, paths]) => {
   for (const [kind, entry] of KINDS) {
