@@ -1,5 +1,5 @@
 import { errorText, isAppError } from '../../shared/errors.ts'
-import { type Backoff, retry } from '../../shared/time.ts'
+import { retry } from '../../shared/time.ts'
 import type { Bmc } from './bmc-ports.ts'
 import type { HeldDeps } from './deps.ts'
 import type { Job } from './machine.ts'
@@ -35,17 +35,46 @@ export async function restartIfStuck(
   throw new BmcRestarted('the BMC was restarted')
 }
 
-/** With the waits between them a minute; some BMCs lock an account that is refused five times. */
-const LOGINS = 4
+/** An iDRAC takes three to five minutes, and some of them begin a minute after the order. */
+const RESTART_MS = 10 * 60_000
 
-/** `mount`, and once more after it has restarted the BMC, which answers at first and refuses logins. */
-export function orAfterRestart<T>(mount: () => Promise<T>, patience: Backoff, signal: AbortSignal): Promise<T> {
-  return mount().catch((error: unknown) => {
-    if (!(error instanceof BmcRestarted)) throw error
-    return retry(mount, { ...patience, firstMs: 10 * patience.firstMs, attempts: LOGINS }, isStarting, signal)
+/** Also for whoever takes the job over: what a BMC does after its restart is not what it refuses. */
+async function isRestarting({ id }: Job, { jobs, clock }: HeldDeps): Promise<boolean> {
+  const restart = await jobs.lastEntry(id, 'bmc-restart')
+  return restart !== undefined && clock.now().getTime() - restart.at.getTime() < RESTART_MS
+}
+
+/** `mount`, and again once the BMC was restarted, by this controller or one before: it is away, and then refuses logins. */
+export async function orAfterRestart<T>(
+  job: Job,
+  mount: () => Promise<T>,
+  deps: HeldDeps,
+  signal: AbortSignal,
+): Promise<T> {
+  let isAway = await isRestarting(job, deps)
+  const isStarting = whileStarting()
+  let last: unknown
+  const attempt = () =>
+    mount().catch((error: unknown) => {
+      if (error instanceof BmcRestarted) isAway = true
+      else if (!signal.aborted) last = error
+      throw error
+    })
+  const { firstMs } = deps.patience
+  const mayGoOn = (error: unknown) => error instanceof BmcRestarted || (isAway && isStarting(error))
+  return retry(attempt, { ...deps.patience, firstMs: 10 * firstMs }, mayGoOn, signal).catch((error: unknown) => {
+    // What the BMC said last tells more than that the time is over.
+    throw signal.aborted && last !== undefined ? last : error
   })
 }
 
-function isStarting(error: unknown): boolean {
-  return isAppError(error, 'redfish-unreachable') || (isAppError(error) && error.facts['status'] === 401)
+/** With the waits between them a minute; some BMCs lock an account that is refused five times. */
+const LOGINS = 4
+
+function whileStarting(): (error: unknown) => boolean {
+  let refusals = 0
+  return (error) => {
+    if (isAppError(error, 'redfish-unreachable')) return true
+    return isAppError(error) && error.facts['status'] === 401 && ++refusals < LOGINS
+  }
 }

@@ -36,7 +36,7 @@ export async function bootMaintenance(job: Job, server: Server, deps: HeldDeps, 
       withReadyBmc(job, server, deps, stage.limit, (bmc, facts) =>
         mountAndStart(job, media, { bmc, facts }, stage, deps, signal),
       )
-    const refusal = await orAfterRestart(mount, deps.patience, stage.limit)
+    const refusal = await orAfterRestart(job, mount, deps, stage.limit)
     if (refusal !== undefined) await startPatiently(job, server, deps, stage.limit, refusal)
   } catch (error) {
     if (signal.aborted || error instanceof StepFailure) throw error

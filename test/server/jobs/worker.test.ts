@@ -122,6 +122,20 @@ test('a BMC whose virtual media are stuck is restarted once by a job, which then
   expect(restarts).toMatchObject([{ message: expect.stringContaining('the fake BMC is stuck') }])
 })
 
+test('a BMC that a controller before this one has restarted, and that is away, is waited for', async () => {
+  core.machine.broken.add('away')
+  const job = await core.create()
+  await core.jobs.note(job.id, { type: 'bmc-restart', message: 'restarted' }, new Date())
+  core.machine.onBoot = () => void core.record.apply(job.id, { type: 'reported-success' })
+  const worker = core.run({ cleanupMs: 100 })
+  await core.until(job.id, ({ status }) => core.machine.calls.length > 5 || status === 'complete')
+  core.machine.broken.clear()
+  const done = await core.until(job.id, ({ status }) => status === 'complete')
+  worker.kill()
+  await worker.ended
+  expect(done).toMatchObject({ outcome: 'success' })
+})
+
 test.for<[string, boolean]>([
   ['a controller before this one has restarted', true],
   ['does not let itself be restarted', false],

@@ -16,7 +16,7 @@ export interface FakeMachine {
   /** How often it was switched on. */
   starts: number
   readonly calls: string[]
-  /** Methods that fail, by name; `login`: the account is refused; `system`: the BMC lists no system yet; `stuck`: media, until a restart. */
+  /** Methods that fail, by name; `login`: the account is refused; `system`: the BMC lists no system yet; `away`: it does not answer; `stuck`: media, until a restart. */
   readonly broken: Set<string>
   /** Logins that it refuses after a restart. */
   refusals: number
@@ -48,6 +48,10 @@ export function fakeMachine(): FakeMachine {
 
 export function connectFake(machine: FakeMachine): ConnectBmc {
   return async () => {
+    if (machine.broken.has('away')) {
+      machine.calls.push('away')
+      throw new AppError('redfish-unreachable', 'Cannot reach the fake BMC')
+    }
     if (machine.broken.has('system')) {
       machine.calls.push('system')
       throw new AppError('redfish-answer', 'Cannot find the system: the BMC lists none')
