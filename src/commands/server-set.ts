@@ -1,3 +1,4 @@
+import type { Controller } from '../client/controller.ts'
 import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
 import type { ServerView } from '../server/routes/views.ts'
 import { AppError } from '../shared/errors.ts'
@@ -45,35 +46,37 @@ export const set: Command = {
     if (plan !== undefined && invocation.flag('no-network'))
       throw new AppError('usage', 'Cannot run "provisioner server set": --network and --no-network exclude each other')
     const orNull = (text: string | undefined) => (text === '' ? null : text)
-    const change = {
+    const named = {
       bmc_url: bmc,
       bmc_username: invocation.text('username'),
-      bmc_password: await passwordOf(invocation, bmc, file),
+      bmc_password: file === undefined ? undefined : await readSecret(invocation.io, file),
       verify_tls: verify === undefined ? undefined : verify === 'yes',
       uuid: orNull(invocation.text('uuid')),
       vendor: orNull(invocation.text('vendor')),
       network: plan === undefined ? (invocation.flag('no-network') ? null : undefined) : await readNetworkFile(plan),
     }
-    if (Object.values(change).every((value) => value === undefined))
+    if (Object.values(named).every((value) => value === undefined))
       throw new AppError('usage', 'Cannot run "provisioner server set": nothing to change was named')
     const controller = await openController(invocation)
-    const server = await controller.patch<ServerView>(
-      `/servers/${encodeURIComponent(invocation.arg('SERIAL'))}`,
-      change,
-    )
+    const path = `/servers/${encodeURIComponent(invocation.arg('SERIAL'))}`
+    const needsPassword = bmc !== undefined && file === undefined && (await hasOtherBmc(controller, path, bmc))
+    const change = needsPassword ? { ...named, bmc_password: await askPassword(invocation, bmc) } : named
+    const server = await controller.patch<ServerView>(path, change)
     answer(invocation, server, () => `${server.serial} changed\n`)
     return 0
   },
 }
 
-/** The stored password is for the BMC that it was given for: a new address needs one, from a file or from a person. */
-async function passwordOf(
-  { io, text }: Invocation,
-  bmc: string | undefined,
-  file: string | undefined,
-): Promise<string | undefined> {
-  if (file !== undefined) return readSecret(io, file)
-  if (bmc === undefined) return undefined
+/** The stored password is for the BMC that it was given for: another address needs one. */
+async function hasOtherBmc(controller: Controller, path: string, bmc: string): Promise<boolean> {
+  return (await controller.get<ServerView>(path)).bmc.url !== bmc.replace(/\/+$/, '')
+}
+
+/** @throws `usage` when nobody can be asked, or gives none */
+async function askPassword({ io, text }: Invocation, bmc: string): Promise<string> {
   const name = text('username')
-  return io.askHidden(`Password${name === undefined ? '' : ` of ${name}`} on the BMC ${bmc}: `)
+  const given = await io.askHidden(`Password${name === undefined ? '' : ` of ${name}`} on the BMC ${bmc}: `)
+  if (given !== undefined && given !== '') return given
+  const state = given === undefined ? '--password-file FILE is missing' : 'no password was given'
+  throw new AppError('usage', `Cannot change the BMC's address: ${state}, and the stored password is for another BMC`)
 }

@@ -27,7 +27,9 @@ async function takes(count: number) {
     if (bodies.length === count) return request.socket.destroy()
     const text = Buffer.concat(await Array.fromAsync(request)).toString()
     const body = text === '' ? {} : (JSON.parse(text) as Record<string, unknown>)
-    if (request.method !== 'GET') bodies.push(body)
+    if (request.method === 'GET')
+      return response.end(JSON.stringify({ serial: 'SN1', bmc: { url: 'https://192.0.2.7' } }))
+    bodies.push(body)
     return response.end(JSON.stringify({ serial: body['serial'] ?? 'SN1' }))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -62,6 +64,28 @@ test('a static network plan is sent with a new server, changed, and taken away; 
   expect(bodies).toMatchObject([{ network, bmc_password: 'hush' }, { network }, { network: null, vendor: null }])
   const both = await runCommand(set, ['SN1', '--no-network', '--network', plan], env)
   expect(both.error).toMatchObject({ code: 'usage' })
+})
+
+test('a password is asked for only when it is another BMC and all else is there', async () => {
+  const { bodies, env } = await takes(2)
+  const change = (argv: string[], hidden?: string, more = env) => runCommand(set, ['SN1', ...argv], more, '', hidden)
+  const [same, other] = [
+    ['--bmc', 'https://192.0.2.7/'],
+    ['--bmc', 'https://192.0.2.8'],
+  ]
+  expect((await change(same)).asked).toBe('')
+  expect((await change([...other, '--network', 'none.yaml'], 'hush')).asked).toBe('')
+  expect((await change(other, 'hush', { ...env, PROVISIONER_TOKEN: '' })).asked).toBe('')
+  expect((await change(other)).error).toMatchObject({
+    code: 'usage',
+    message: expect.stringContaining('--password-file FILE is missing'),
+  })
+  expect((await change(other, '')).error).toMatchObject({
+    code: 'usage',
+    message: expect.stringContaining('no password was given'),
+  })
+  expect((await change(other, 'hush')).asked).toContain('192.0.2.8')
+  expect(bodies).toEqual([{ bmc_url: same[1] }, { bmc_url: other[1], bmc_password: 'hush' }])
 })
 
 test('what is exported for a registry changes no BMC', async () => {
