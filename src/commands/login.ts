@@ -47,8 +47,15 @@ export const login: Command = {
     const access = { controller, caPem: caPem ?? undefined, authorization }
     const { get, post } = connectController(access, invocation.signal)
     const account = await get<{ name: string; role: string }>('/whoami')
+    const former = await formerLogin(io)
     const made = given === undefined ? await newToken(post) : { token: given, id: null }
-    const path = await writeLogin(io, { controller, token: made.token, tokenId: made.id, caPem })
+    const kept: StoredLogin = { controller, token: made.token, tokenId: made.id, caPem }
+    const path = await writeLogin(io, kept).catch(async (error: unknown) => {
+      await revoke(kept, io, invocation.signal)
+      throw error
+    })
+    // Nobody would know it any more.
+    if (former !== undefined && former.token !== kept.token) await revoke(former, io, invocation.signal)
     io.out(`Logged in to ${controller} as ${account.name} (${account.role}); kept in ${path}\n`)
     return 0
   },
@@ -62,29 +69,36 @@ export const logout: Command = {
   options: {},
   examples: ['provisioner logout'],
   async run({ io, signal }) {
-    // What cannot be read is removed all the same.
-    const login = await readLogin(io).catch((error: unknown) => {
-      if (!isAppError(error)) throw error
-    })
+    const login = await formerLogin(io)
     await removeLogin(io)
-    if (login !== undefined && login.tokenId !== null) await revoke({ ...login, tokenId: login.tokenId }, io, signal)
+    if (login !== undefined) await revoke(login, io, signal)
     io.out('Logged out\n')
     return 0
   },
 }
 
-/** Whoever logs out is out, also when the controller is away: then its token ends when its time is over. */
-async function revoke(login: StoredLogin & { readonly tokenId: string }, io: Io, signal: AbortSignal): Promise<void> {
-  const access = {
-    controller: login.controller,
-    caPem: login.caPem ?? undefined,
-    authorization: `Bearer ${login.token}`,
-  }
+/** What cannot be read is removed or replaced all the same. */
+async function formerLogin(io: Io): Promise<StoredLogin | undefined> {
+  return readLogin(io).catch((error: unknown) => {
+    if (!isAppError(error)) throw error
+    return undefined
+  })
+}
+
+/**
+ * Ends a token that a login has made. Whoever logs out is out, also when the controller is away: then the token ends when its
+ * time is over.
+ */
+async function revoke({ controller, caPem, token, tokenId }: StoredLogin, io: Io, signal: AbortSignal): Promise<void> {
+  if (tokenId === null) return
+  const access = { controller, caPem: caPem ?? undefined, authorization: `Bearer ${token}` }
   try {
-    await connectController(access, signal).delete(`/tokens/${encodeURIComponent(login.tokenId)}`)
+    await connectController(access, signal).delete(`/tokens/${encodeURIComponent(tokenId)}`)
   } catch (error) {
     if (!isAppError(error)) throw error
-    io.err(`The token stays valid: ${printable(errorText(error))}\n`)
+    // It has ended, or somebody else has revoked it.
+    if (error.code === 'unauthenticated' || error.code === 'token-not-found') return
+    io.err(`The token that "login" made stays valid: ${printable(errorText(error))}\n`)
   }
 }
 

@@ -30,11 +30,12 @@ async function run(
   { input = '', answer, hidden }: { input?: string; answer?: string; hidden?: string } = {},
 ) {
   const printed: string[] = []
+  const said: string[] = []
   const asked: string[] = []
   const io: Io = {
     ...{ env: { HOME: home }, interactive: false, colour: false, columns: 80 },
     out: (text) => void printed.push(text),
-    err: () => undefined,
+    err: (text) => void said.push(text),
     input: async () => input,
     async ask(question) {
       asked.push(question)
@@ -47,7 +48,7 @@ async function run(
     logger: async (level) => createLogger(level),
   }
   await command.run(await readInvocation(command, argv, io, new AbortController().signal))
-  return { printed: printed.join(''), asked: asked.join('') }
+  return { printed: printed.join(''), said: said.join(''), asked: asked.join('') }
 }
 
 function of(group: CommandGroup, name: string): Command {
@@ -67,6 +68,13 @@ test('a login pins the CA whose fingerprint was compared, and the commands after
   const [tokenFile, fingerprint] = [join(home, 'token'), fingerprintOf(caPem)]
   writeFileSync(tokenFile, `${controller.token}\n`)
   const options = ['--controller', url, '--token-file', tokenFile]
+  async function statusWith(bearer: string): Promise<number> {
+    const whoami = new URL('/api/v1/whoami', url)
+    const asked = { url: whoami, headers: { authorization: `Bearer ${bearer}` }, trust: { only: caPem } }
+    const { status, body } = await sendRequest(asked, AbortSignal.timeout(10_000))
+    body.destroy()
+    return status
+  }
 
   await expect(run(login, options)).rejects.toThrow('give --fingerprint SHA256 or --ca FILE')
   await expect(run(login, options, { answer: 'no' })).rejects.toThrow('the CA is not trusted')
@@ -102,21 +110,19 @@ test('a login pins the CA whose fingerprint was compared, and the commands after
   const asAnn = ['--controller', url, '--username', 'ann', '--password-file', '-', '--fingerprint', fingerprint]
   expect((await run(login, asAnn, { input: PASSWORD })).printed).toContain('as ann (reader)')
   expect(stored()).not.toContain(PASSWORD)
+  const first = JSON.parse(stored()) as { token: string }
   const bare = asAnn.filter((word) => !['--password-file', '-'].includes(word))
   await expect(run(login, bare)).rejects.toThrow('--password-file FILE is missing')
   const prompted = await run(login, bare, { hidden: PASSWORD })
   expect(prompted.printed).toContain('as ann (reader)')
   expect(prompted.asked).toBe('Password of ann: ')
+  expect(await statusWith(first.token)).toBe(401)
   await expect(run(of(user, 'user list'), [])).rejects.toThrow('"ann" is reader, and this needs admin')
-  const { tokenId, token: own } = JSON.parse(stored()) as { tokenId: string; token: string }
+  const last = stored()
+  const { tokenId, token: own } = JSON.parse(last) as { tokenId: string; token: string }
   await run(logout, [])
-  const asked = {
-    url: new URL('/api/v1/whoami', url),
-    headers: { authorization: `Bearer ${own}` },
-    trust: { only: caPem },
-  }
-  const refused = await sendRequest(asked, AbortSignal.timeout(10_000))
-  refused.body.destroy()
-  expect([tokenId, refused.status]).toEqual([expect.stringMatching(/^[0-9a-f]{12}$/), 401])
+  writeFileSync(loginPath({ env: { HOME: home } }) ?? '', last, { mode: 0o600 })
+  expect((await run(logout, [])).said).toBe('')
+  expect([tokenId, await statusWith(own)]).toEqual([expect.stringMatching(/^[0-9a-f]{12}$/), 401])
   await expect(run(of(user, 'user list'), ['--controller', url])).rejects.toThrow('provisioner login')
 })
