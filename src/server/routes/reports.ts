@@ -28,6 +28,8 @@ const MAX_REPORT = 64 * 1024
 const MAX_LOG = 8 * 1024 * 1024
 /** A server's older jobs may still deliver. Nearly always it is one of the newest; to look at more costs more. */
 const JOBS_BACK = [20, 1000] as const
+/** Long over: nobody delivers any more for a job that ended before that, and anybody may ask. */
+const LATE_MS = 7 * 24 * 3600_000
 /** What a job still has to say when it has ended; then its secret is worth nothing. */
 const LAST_WORDS_MS = 15 * 60_000
 const MAX_MESSAGE = 8 * 1024
@@ -141,10 +143,14 @@ export function reportHandlers(deps: ReportRouteDeps): Handlers<typeof REPORT_EN
 export function jobBySecret({
   jobs,
   secrets,
-}: Pick<ReportRouteDeps, 'jobs' | 'secrets'>): (c: Context) => Promise<JobSummary> {
+  clock,
+}: Pick<ReportRouteDeps, 'jobs' | 'secrets' | 'clock'>): (c: Context) => Promise<JobSummary> {
   return async (c) => {
     const { id, server_serial: serial = '' } = c.req.param() as { id?: string; server_serial?: string }
-    const isOf = (job: JobSummary) => isSecret(c.req.header(SECRET_HEADER), secrets.webhook(job))
+    const given = c.req.header(SECRET_HEADER)
+    // Without a secret there is none to derive.
+    const isOf = (job: JobSummary) => given !== undefined && isSecret(given, secrets.webhook(job))
+    const isLongOver = ({ updatedAt }: JobSummary) => clock.now().getTime() - updatedAt.getTime() > LATE_MS
     if (id !== undefined) {
       const job = await jobs.find(id)
       if (job === undefined) throw new AppError('job-not-found', `Cannot take the report: there is no job "${id}"`)
@@ -157,7 +163,9 @@ export function jobBySecret({
         throw new AppError('job-not-found', `Cannot take the report: server "${serial}" never had a job`)
       const job = candidates.find(isOf)
       if (job !== undefined) return job
-      if (candidates.length < back) break
+      // One after the other: those before it ended earlier.
+      const oldest = candidates.at(-1)
+      if (given === undefined || candidates.length < back || oldest === undefined || isLongOver(oldest)) break
     }
     throw new AppError('unauthenticated', `Cannot take the report: ${SECRET_HEADER} is of no job of server "${serial}"`)
   }
@@ -170,8 +178,8 @@ function eventOf(report: FromSchema<typeof REPORT>): JobEvent {
 }
 
 /** Compared by digest, so neither the content nor the length shows in the time it takes. */
-function isSecret(given: string | undefined, expected: string): boolean {
-  return given !== undefined && timingSafeEqual(Buffer.from(sha256(given)), Buffer.from(sha256(expected)))
+function isSecret(given: string, expected: string): boolean {
+  return timingSafeEqual(Buffer.from(sha256(given)), Buffer.from(sha256(expected)))
 }
 
 function phaseOf(step: string): JobPhase {

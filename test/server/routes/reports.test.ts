@@ -1,4 +1,7 @@
+import type { Context } from 'hono'
 import { beforeEach, expect, test } from 'vitest'
+import type { JobSummary } from '../../../src/server/jobs/machine.ts'
+import { jobBySecret } from '../../../src/server/routes/reports.ts'
 import type { JobView } from '../../../src/server/routes/views.ts'
 import { addJob, addServer } from '../support/api-call.ts'
 import type { Api } from '../support/api-in-process.ts'
@@ -140,6 +143,32 @@ test('the webhook of a job that many others have followed is still believed', as
   }
   expect((await webhook('SN1', { status: 'success' }, `webhook-${ids[0]}`)).status).toBe(200)
   expect((await webhook('SN1', { status: 'success' }, 'guess')).status).toBe(401)
+  // A week later nobody delivers any more, and whoever guesses is not worth a look at all of them.
+  api.setClock(8 * 24 * 3600_000)
+  expect((await webhook('SN1', { status: 'success' }, `webhook-${ids[0]}`)).status).toBe(401)
+  expect((await webhook('SN1', { status: 'success' }, `webhook-${ids.at(-1)}`)).status).toBe(200)
+})
+
+test('a report without a secret derives none', async () => {
+  const job = { id: 'a', updatedAt: new Date(0) } as unknown as JobSummary
+  const asked: number[] = []
+  const find = jobBySecret({
+    jobs: {
+      async ofServer(_: string, limit: number) {
+        asked.push(limit)
+        return Array<JobSummary>(limit).fill(job)
+      },
+    },
+    secrets: {
+      webhook: () => {
+        throw new Error('derived')
+      },
+    },
+    clock: { now: () => new Date(0) },
+  } as unknown as Parameters<typeof jobBySecret>[0])
+  const request = { req: { param: () => ({ server_serial: 'SN1' }), header: () => undefined } }
+  await expect(find(request as unknown as Context)).rejects.toMatchObject({ code: 'unauthenticated' })
+  expect(asked).toEqual([20])
 })
 
 test('a message that is an event stays among the events, once, also when it is sent again', async () => {
