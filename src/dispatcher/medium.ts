@@ -7,6 +7,7 @@ import type { Backoff } from '../shared/time.ts'
 import { retry, sleep, withTimeout } from '../shared/time.ts'
 import type { DeviceRoots } from './block-devices.ts'
 import { mediumCandidates } from './block-devices.ts'
+import { answers } from './first-look.ts'
 
 /** A task medium, open for reading. */
 export interface TaskMedium extends AsyncDisposable {
@@ -30,7 +31,7 @@ export const MEDIUM_WAIT_MS = 120_000
 /** Virtual media give single errors when they have just been inserted. */
 export const MEDIUM_READS: Backoff = { firstMs: 1000, maxMs: 1000, attempts: 3 }
 
-/** A drive in error recovery takes minutes for one answer; the others are not to wait for it. */
+/** A drive in error recovery takes minutes for one answer; those behind it wait so long for it, once. */
 const PROBE_MS = 20_000
 
 /**
@@ -51,60 +52,67 @@ export async function findMedium(
     throw new AppError('medium-missing', `Cannot find a task medium: "${file}" has no volume ${TASK_LABEL_PREFIX}…`)
   }
   let looked: readonly string[] = []
-  const busy = new Set<string>()
+  const looks: Looks = new Map()
+  const search = new AbortController()
   try {
+    const limit = AbortSignal.any([withTimeout(signal, waitMs), search.signal])
     const scan = async () => {
       looked = await mediumCandidates(roots)
-      return scanDevices(looked, busy, probeMs)
+      return scanDevices(looked, looks, probeMs, limit)
     }
     const pace = { firstMs: 250, maxMs: 2000, attempts: Number.POSITIVE_INFINITY }
-    return await retry(scan, pace, (error) => isAppError(error, 'medium-missing'), withTimeout(signal, waitMs))
+    return await retry(scan, pace, (error) => isAppError(error, 'medium-missing'), limit)
   } catch (cause) {
     signal.throwIfAborted()
     const where = looked.length === 0 ? 'there is no CD drive and no USB disk' : `none is in ${looked.join(', ')}`
     const message = `Cannot find a task medium within ${Math.round(waitMs / 1000)} s: ${where}. Is the task ISO inserted?`
     throw new AppError('medium-missing', message, { cause })
+  } finally {
+    search.abort()
+    for (const look of looks.values()) void look.then((medium) => medium?.[Symbol.asyncDispose]())
   }
 }
 
+const LATE = 'late' as const
+
+/** What is asked of devices and was not taken yet, by device. */
+type Looks = Map<string, Promise<TaskMedium | undefined>>
+
 /**
- * Looks at all of them at the same time, but those that have not answered the last time yet. Of several media the first device
- * has it, so that it does not depend on which was faster.
+ * Looks at all of them at the same time. One that did not answer in an earlier scan is not waited for, and has until the end of
+ * the search. Of several media the first device has it, so that it does not depend on which was faster.
  */
-async function scanDevices(devices: readonly string[], busy: Set<string>, probeMs: number): Promise<TaskMedium> {
-  const idle = devices.filter((device) => !busy.has(device))
-  const found = await Promise.all(idle.map((device) => probeInTime(device, busy, probeMs)))
-  const [medium, ...others] = found.filter((one) => one !== undefined)
-  for (const other of others) await other[Symbol.asyncDispose]()
-  if (medium !== undefined) return medium
+async function scanDevices(
+  devices: readonly string[],
+  looks: Looks,
+  probeMs: number,
+  search: AbortSignal,
+): Promise<TaskMedium> {
+  const slow = new Set(looks.keys())
+  for (const device of devices) if (!slow.has(device)) looks.set(device, look(device, search))
+  const scan = new AbortController()
+  const late = sleep(probeMs, AbortSignal.any([search, scan.signal])).then(
+    () => LATE,
+    () => LATE,
+  )
+  try {
+    for (const device of devices) {
+      const found = await Promise.race([looks.get(device), slow.has(device) ? LATE : late])
+      if (found === LATE) continue
+      looks.delete(device)
+      if (found !== undefined) return found
+    }
+  } finally {
+    scan.abort()
+  }
   throw new AppError('medium-missing', 'Cannot find a task medium yet')
 }
 
-/** Undefined when the device has none, or does not answer in time: then it is busy until it does. */
-async function probeInTime(device: string, busy: Set<string>, probeMs: number): Promise<TaskMedium | undefined> {
-  let isLate = false
-  busy.add(device)
+/** Undefined when there is none, or the search ended before the device has answered. */
+async function look(device: string, search: AbortSignal): Promise<TaskMedium | undefined> {
+  if (!(await answers(device)) || search.aborted) return undefined
   // An empty drive cannot be opened, and a drive that is starting up cannot be read: the next scan may.
-  const probing = probe(device)
-    .catch(() => undefined)
-    .then(async (medium) => {
-      busy.delete(device)
-      if (isLate) await medium?.[Symbol.asyncDispose]()
-      return medium
-    })
-  const timer = new AbortController()
-  const late = sleep(probeMs, timer.signal).then(
-    () => {
-      isLate = true
-      return undefined
-    },
-    () => undefined,
-  )
-  try {
-    return await Promise.race([probing, late])
-  } finally {
-    timer.abort()
-  }
+  return probe(device).catch(() => undefined)
 }
 
 /** The task medium in a device or file, if there is one. */
