@@ -5,14 +5,14 @@ export interface CsvRecord {
 }
 
 /**
- * The records of a CSV text (RFC 4180): fields in quotes may hold commas, line ends and doubled quotes, and are as they stand;
- * others lose the blanks around them. Undefined when a quote is left open.
+ * The records of a CSV text (RFC 4180): fields in quotes may hold commas, line ends and doubled quotes, and are as they stand
+ * between them; blanks around fields are lost. Undefined when a quote is left open.
  */
 export function parseCsv(text: string): CsvRecord[] | undefined {
   const records: CsvRecord[] = []
   let fields: string[] = []
   let [line, next] = [1, 1]
-  const field = /(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|$)/y
+  const field = /(?:[ \t]*"((?:[^"]|"")*)"[ \t]*|([^",\r\n]*))(,|\r?\n|$)/y
   while (field.lastIndex < text.length || fields.length > 0) {
     const match = field.exec(text)
     if (match === null) return undefined

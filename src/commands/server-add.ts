@@ -1,5 +1,6 @@
 import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
 import type { ServerView } from '../server/routes/views.ts'
+import type { ErrorCode } from '../shared/errors.ts'
 import { AppError, errorText, isAppError } from '../shared/errors.ts'
 import { answer, JSON_OPTION } from './answer.ts'
 import type { Command, Invocation } from './command.ts'
@@ -11,6 +12,9 @@ import { simulatedBmc } from './server-fields.ts'
 import { readServerFile } from './server-file.ts'
 
 const OF_ONE = ['bmc', 'username', 'password-file', 'simulate', 'uuid', 'vendor', 'network'] as const
+
+/** What would be said of each server that is left. */
+const OF_ALL: ReadonlySet<ErrorCode> = new Set(['controller-unreachable', 'unauthenticated', 'forbidden'])
 
 /** `provisioner server add` */
 export const add: Command = {
@@ -80,7 +84,7 @@ async function addFromFile(file: string, invocation: Invocation): Promise<number
       try {
         added.push(await controller.post<ServerView>('/servers', body))
       } catch (error) {
-        if (!isAppError(error) || error.code === 'controller-unreachable') throw error
+        if (!isAppError(error) || invocation.signal.aborted || OF_ALL.has(error.code)) throw error
         const problems = error.problems.map(({ path, message }) => `\n  ${path}: ${message}`).join('')
         io.err(`${server.serial}: ${printable(`${errorText(error)}${problems}`)}\n`)
       }

@@ -16,6 +16,13 @@ const FIELDS = [
   ...['network', 'network_file'],
 ]
 
+/** Two ways to say one thing: who reads a row with both would not know which is taken. */
+const EXCLUSIVE = [
+  ['password', 'password_file'],
+  ['network', 'network_file'],
+  ...['bmc', 'username', 'password', 'password_file'].map((name) => ['simulate', name] as const),
+] as const
+
 /** One server of the file, and the line it begins in. */
 interface Row {
   readonly line: number
@@ -81,6 +88,9 @@ function checkRow({ values }: Row, seen: Set<string>, complain: Complain): void 
   if (serial === '') complain('serial', 'is missing')
   if (serial !== '' && seen.has(serial)) complain('serial', `"${serial}" is in the file twice`)
   seen.add(serial)
+  const isGiven = (name: string) => (values[name] ?? '') !== ''
+  for (const [one, other] of EXCLUSIVE)
+    if (isGiven(one) && isGiven(other)) complain(other, `and "${one}" exclude each other`)
   if (!['', 'true', 'false', 'yes', 'no'].includes(textOf(values, 'verify_tls') ?? ''))
     complain('verify_tls', 'must be yes or no')
 }

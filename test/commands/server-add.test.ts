@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { add } from '../../src/commands/server-add.ts'
 import { set } from '../../src/commands/server-set.ts'
+import { AppError } from '../../src/shared/errors.ts'
 import { runCommand } from './support/run-command.ts'
 
 let directory = ''
@@ -51,6 +52,14 @@ test('servers that were added before the controller went away are told', async (
   ])
   const json = await runCommand(add, ['--file', csv, '--json'], (await takes(1)).env)
   expect(JSON.parse(json.out)).toEqual([{ serial: 'T1' }])
+})
+
+test('what would be said of each server that is left is said once', async () => {
+  const csv = file('servers.csv', 'serial,simulate\nT1,idrac9\nT2,idrac9\n')
+  const { env } = await takes(2)
+  const stopped = AbortSignal.abort(new AppError('job-failed', 'Cannot go on: stopped by SIGINT'))
+  const { err, out, error } = await runCommand(add, ['--file', csv], env, '', undefined, stopped)
+  expect([err, out, error]).toEqual(['', '0 added, 2 not\n', stopped.reason])
 })
 
 test('a static network plan is sent with a new server, changed, and taken away; a password may come from a pipe', async () => {

@@ -45,7 +45,7 @@ test('YAML changes nothing that was written, and CSV nothing in quotes', async (
     { serial: '12E5', bmc_password: '1.10', bmc_username: '0x1F' },
     { serial: 'yes', bmc_password: ' a', bmc_username: '12345678901234567890', verify_tls: true },
   ])
-  const csv = 'serial, bmc ,username,password\nSN1, https://192.0.2.7 , root ," ""a"" "\n'
+  const csv = 'serial, bmc ,username,password\nSN1, https://192.0.2.7 , root , " ""a"" " \n'
   expect(await readServerFile(file('servers.csv', csv))).toEqual([
     { serial: 'SN1', bmc_url: 'https://192.0.2.7', bmc_username: 'root', bmc_password: ' "a" ' },
   ])
@@ -95,6 +95,18 @@ test('every mistake of every row is named at once', async () => {
     'line 3 colour',
     'line 3 serial',
     'line 3 bmc',
+  ])
+})
+
+test('two columns that say one thing are refused', async () => {
+  const csv = `serial,bmc,username,password,password_file,simulate,network_file
+SN1,https://192.0.2.7,root,a,bmc.password,,
+T1,https://192.0.2.7,,,,idrac9,
+`
+  const error = await readServerFile(file('servers.csv', csv)).catch((cause: unknown) => cause)
+  expect((error as { problems: unknown[] }).problems).toEqual([
+    { path: 'line 2 password_file', code: 'row', message: 'and "password" exclude each other' },
+    { path: 'line 3 bmc', code: 'row', message: 'and "simulate" exclude each other' },
   ])
 })
 

@@ -9,6 +9,7 @@ export async function runCommand(
   env: Io['env'] = {},
   input = '',
   hidden?: string,
+  signal: AbortSignal = new AbortController().signal,
 ) {
   let [out, err, asked] = ['', '', '']
   const io: Io = {
@@ -27,7 +28,7 @@ export async function runCommand(
     },
     logger: async () => createLogger('silent'),
   }
-  const ended = (async () => command.run(await readInvocation(command, argv, io, new AbortController().signal)))()
+  const ended = (async () => command.run(await readInvocation(command, argv, io, signal)))()
   const [code, error] = await ended.then(
     (value) => [value ?? 0, undefined] as const,
     (cause: unknown) => [undefined, cause] as const,
