@@ -30,12 +30,13 @@ export async function bootMaintenance(job: Job, server: Server, deps: HeldDeps, 
       await startPatiently(job, server, deps, stage.limit, RESTARTED)
       return
     }
-    const media = deps.media.prepare(job, server)
-    stage.step = 'redfish.discover'
-    const mount = () =>
-      withReadyBmc(job, server, deps, stage.limit, (bmc, facts) =>
-        mountAndStart(job, media, { bmc, facts }, stage, deps, signal),
+    deps.media.prepare(job, server)
+    const mount = () => {
+      stage.step = 'redfish.discover'
+      return withReadyBmc(job, server, deps, stage.limit, (bmc, facts) =>
+        mountAndStart(job, server, { bmc, facts }, stage, deps, signal),
       )
+    }
     const refusal = await orAfterRestart(job, mount, deps, stage.limit)
     if (refusal !== undefined) await startPatiently(job, server, deps, stage.limit, refusal)
   } catch (error) {
@@ -81,13 +82,16 @@ export class StepFailure extends Error {
 /** Gives why the server could not be switched on, when that may pass. */
 async function mountAndStart(
   job: Job,
-  media: Pick<Job, 'maintenance' | 'task'>,
+  server: Server,
   { bmc, facts }: { readonly bmc: Bmc; readonly facts: BmcFacts },
   stage: Stage,
   deps: HeldDeps,
   signal: AbortSignal,
 ): Promise<Stall | undefined> {
   await deps.note(job.id, 'bmc', `${facts.vendor} ${facts.model}, firmware ${facts.firmware}`)
+  // Once more: while the BMC was waited for, another image may have taken the place of the one there was.
+  stage.step = 'iso.build'
+  const media = deps.media.prepare(job, server)
   // From here on the server is touched. A job that ended meanwhile never gets there.
   const mounting = await deps.record.enter(job.id, 'mounting', media)
   if (mounting.status !== 'provisioning' || mounting.phase !== 'mounting') return

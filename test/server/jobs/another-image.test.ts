@@ -38,3 +38,16 @@ test.for([
   expect(done).toMatchObject(end)
   expect(core.machine.media).toBeUndefined()
 })
+
+test('a job gets the image there is when its BMC is ready, not the one there was when it began', async () => {
+  core.machine.broken.add('system')
+  const job = await core.create()
+  const worker = core.run()
+  await core.until(job.id, () => core.machine.calls.length >= 2)
+  core.setMedia(ANOTHER_IMAGE)
+  core.machine.broken.clear()
+  const booted = await core.until(job.id, ({ phase }) => phase === 'booting')
+  worker.kill()
+  await worker.ended
+  expect(booted).toMatchObject(ANOTHER_IMAGE)
+})

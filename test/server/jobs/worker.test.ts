@@ -122,6 +122,17 @@ test('a BMC whose virtual media are stuck is restarted once by a job, which then
   expect(restarts).toMatchObject([{ message: expect.stringContaining('the fake BMC is stuck') }])
 })
 
+test('a BMC that goes on refusing the login after its restart fails no mount, but the login', async () => {
+  core.machine.broken.add('stuck')
+  core.machine.refusals = 100
+  const job = await core.create()
+  const worker = core.run({ cleanupMs: 100 })
+  const done = await core.until(job.id, ({ status }) => status === 'complete')
+  worker.kill()
+  await worker.ended
+  expect(done).toMatchObject({ outcome: 'failed', failedStep: 'redfish.discover' })
+})
+
 test('a BMC that a controller before this one has restarted, and that is away, is waited for', async () => {
   core.machine.broken.add('away')
   const job = await core.create()
