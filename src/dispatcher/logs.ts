@@ -9,6 +9,8 @@ import { post } from './report.ts'
 
 /** What the controller takes of one boot. */
 const MAX_LOG_BYTES = 4 * 1024 * 1024
+/** Enough for them at 600 kbit/s; a connection on which nothing moves ends earlier. */
+const POST_MS = 60_000
 /** More than fits, so that the byte limits decide. */
 const MAX_LINES = 100_000
 /** Of one unit's last lines, and of a dispatcher's own words; both can be long. The controller keeps the last 8 KiB of a message, and how the unit ended stands before. */
@@ -49,8 +51,13 @@ export async function sendLogs(
   signal: AbortSignal,
 ): Promise<number> {
   const text = await collectText(paths, job, programs, signal)
-  await post(job, jobUrl(job, 'logs'), text, 'text/plain; charset=utf-8', signal)
+  await postLogs(job, text, signal)
   return Buffer.byteLength(text)
+}
+
+/** @throws `controller-unreachable` */
+export function postLogs(job: JobFile, text: string, signal: AbortSignal): Promise<void> {
+  return post(job, jobUrl(job, 'logs'), text, 'text/plain; charset=utf-8', signal, POST_MS)
 }
 
 /** The last lines of one unit, systemd's own about it included: what an operator sees first. */

@@ -11,7 +11,7 @@ import type { DispatcherState } from './dispatcher-state.ts'
 import { readDispatcherState } from './dispatcher-state.ts'
 import { UNEXPECTED } from './exit-codes.ts'
 import { failedUnit, readUnits } from './failed-unit.ts'
-import { lastLines, MAX_MESSAGE, redact, sendLogs } from './logs.ts'
+import { collectText, lastLines, MAX_MESSAGE, postLogs, redact } from './logs.ts'
 import { outcomeNotice, unreachedNotice } from './notices.ts'
 import type { RunPaths } from './paths.ts'
 import { DISPATCHER_UNIT } from './paths.ts'
@@ -69,19 +69,20 @@ export async function notify(outcome: Outcome, deps: NotifyDeps, signal: AbortSi
   const logged = await logsAreSent(job, deps, signal)
   say(`sending "${outcome}"${claimed.failed_step === undefined ? '' : `, failed step ${claimed.failed_step}`}`)
   await deliver(job, claimed, deps, withTimeout(signal, PATIENCE_MS))
-  if (!logged) await logsAreSent(job, deps, signal)
   // If that is not kept, the same report may be sent again.
   const receipt = `${claimed.delivery_id ?? ''} ${deps.clock.now().toISOString()}\n`
   await writeFileAtomic(paths.finalSent, receipt, 0o644).catch(tell(deps, undefined))
   say('delivered')
+  // The controller switches the server off meanwhile: a stop is no failure any more.
+  if (!logged) await logsAreSent(job, deps, signal).catch(tell(deps, false))
 }
 
 async function logsAreSent(job: JobFile, deps: NotifyDeps, signal: AbortSignal): Promise<boolean> {
-  const send = (limit: AbortSignal) => () => sendLogs(deps.paths, job, deps.programs, limit)
   const again = (error: unknown) => isAppError(error, 'controller-unreachable') && !isRefusal(error)
   const limit = withTimeout(signal, LOGS_MS)
   try {
-    await retry(send(limit), LOGS_BACKOFF, again, limit, deps.pause)
+    const text = await collectText(deps.paths, job, deps.programs, limit)
+    await retry(() => postLogs(job, text, limit), LOGS_BACKOFF, again, limit, deps.pause)
     return true
   } catch (error) {
     signal.throwIfAborted()

@@ -6,7 +6,7 @@ import { jobUrl, SECRET_HEADER } from '../shared/task/job-file.ts'
 import { withTimeout } from '../shared/time.ts'
 import { connectionsTo } from './connections.ts'
 
-/** One post may take this long, however the network behaves. */
+/** One post of a sentence may take this long, however the network behaves. */
 const POST_MS = 20_000
 const IDLE_MS = 10_000
 const MAX_ANSWER_BYTES = 64 * 1024
@@ -21,6 +21,7 @@ export async function post(
   body: string,
   contentType: 'application/json' | 'text/plain; charset=utf-8',
   signal: AbortSignal,
+  postMs = POST_MS,
 ): Promise<void> {
   const request: HttpRequest = {
     url: new URL(url),
@@ -30,7 +31,7 @@ export async function post(
     connections: connectionsTo(job),
     idleMs: IDLE_MS,
   }
-  const { status, retryAfter } = await send(request, withTimeout(signal, POST_MS)).catch((cause: unknown) => {
+  const { status, retryAfter } = await send(request, withTimeout(signal, postMs)).catch((cause: unknown) => {
     signal.throwIfAborted()
     throw new AppError('controller-unreachable', `Cannot reach the controller at ${request.url.origin}`, { cause })
   })

@@ -252,6 +252,30 @@ test('a journal that was not taken for long is sent once the outcome was, and on
   expect(paths()).toEqual(['logs', 'status-webhook', 'logs'])
 })
 
+test('a reporter that is stopped at the logs, after the outcome was taken, is done: the controller switches off then', async () => {
+  const stop = new AbortController()
+  logAnswers = Array.from({ length: 8 }, () => 503)
+  server.on('request', ({ url }) => {
+    if (url?.endsWith('/logs') && webhooks().length > 0) stop.abort(new AppError('job-failed', 'stopped'))
+  })
+  await notify('failed', { ...deps, ...soon }, stop.signal)
+  expect(stop.signal.aborted).toBe(true)
+  expect(await readFile(join(at, 'state/final.sent'), 'utf8')).toContain('2026')
+  expect(said).toContain('delivered')
+})
+
+test('the journal is read once, however often it is sent', async () => {
+  logAnswers = [503, 503]
+  const asked: string[] = []
+  const read = async (command: Command) => {
+    asked.push(command.argv[0])
+    return answerOf(command)
+  }
+  await notify('success', { ...deps, ...soon, programs: { ...deps.programs, read } }, never)
+  expect(paths()).toEqual(['logs', 'logs', 'logs', 'status-webhook'])
+  expect(asked.filter((program) => program === 'journalctl')).toHaveLength(1)
+})
+
 test('the screen has the outcome before anything is sent: the network may be what is missing', async () => {
   let shown = -1
   const screen = async () => {
