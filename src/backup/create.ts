@@ -45,7 +45,7 @@ export async function createBackup(
   try {
     return await addSnapshot(root, source, { now: clock.now(), assertHeld: held.assertHeld, signal })
   } catch (error) {
-    return cannot('backup-failed', `write a backup to "${root}"`)(error)
+    return cannot('backup-failed', `make a backup in "${root}"`)(error)
   } finally {
     held.release()
   }
@@ -112,7 +112,7 @@ function snapshotDatabase(from: string, to: string): void {
     db.exec('PRAGMA busy_timeout = 10000')
     db.prepare('VACUUM INTO ?').run(to)
   } catch (cause) {
-    throw new AppError('config-invalid', `Cannot copy the database "${from}"`, { cause })
+    throw new AppError('backup-failed', `Cannot copy the database "${from}"`, { cause })
   } finally {
     db.close()
   }

@@ -18,7 +18,7 @@ const create: Command = {
   summary: 'Write a directory as an ISO9660 image with Rock Ridge and Joliet; the same files give the same bytes',
   positionals: ['DIR'],
   options: {
-    output: { value: 'IMAGE', required: true, doc: 'File to write; it appears when it is complete' },
+    output: { value: 'IMAGE', required: true, twin: false, doc: 'File to write; it appears when it is complete' },
     label: { value: 'LABEL', required: true, doc: 'Volume id: 1 to 32 characters of A-Z, 0-9 and _' },
   },
   examples: ['provisioner iso create --output cidata.iso --label CIDATA ./cidata'],

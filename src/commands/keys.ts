@@ -8,7 +8,7 @@ const rotate: Command = {
   name: 'keys rotate',
   summary: 'Give a stopped controller a new master key, and seal every BMC password with it',
   positionals: [],
-  options: { data: { ...SERVE_OPTIONS.data, doc: 'Data directory of the controller' } },
+  options: { data: { ...SERVE_OPTIONS.data, twin: false, doc: 'Data directory of the controller' } },
   examples: ['provisioner keys rotate --data /var/lib/provisioner'],
   async run(invocation) {
     const dir = invocation.required('data')

@@ -43,7 +43,7 @@ const build: Command = {
       required: true,
       doc: 'DIR, oci-layout:DIR[:TAG], oci-archive:FILE[:TAG] or oci://HOST/NAME:TAG',
     },
-    output: { value: 'FILE', required: true, doc: 'ISO to write; it appears when it is complete' },
+    output: { value: 'FILE', required: true, twin: false, doc: 'ISO to write; it appears when it is complete' },
     'tools-image': { value: 'SOURCE', doc: 'Image of the steps, put into the medium so that nothing is pulled' },
     label: { value: 'LABEL', default: 'MAINTENANCE', doc: 'Volume id: 1 to 32 characters of A-Z, 0-9 and _' },
     filesystem: { value: 'TYPE', default: 'erofs', doc: 'erofs (quick) or squashfs (small)' },

@@ -25,13 +25,14 @@ export const registryGc: Command = {
   summary: 'Give back the space of what no tag, manifest or upload needs any more',
   positionals: [],
   options: {
-    data: DATA,
+    data: { ...DATA, twin: false },
     'dry-run': { doc: 'Only tell what would go' },
     'grace-hours': {
       value: 'N',
+      twin: false,
       doc: 'How long what nothing needs stays; 0: none of it (default 24, or as the registry runs)',
     },
-    policy: { value: 'FILE', doc: 'Policy with the retention, when no registry is running' },
+    policy: { value: 'FILE', twin: false, doc: 'Policy with the retention, when no registry is running' },
     ...JSON_OPTION,
   },
   examples: [

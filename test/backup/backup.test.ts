@@ -228,13 +228,24 @@ test('what a killed backup has left is removed by a later one, but not what is y
   expect(readdirSync(snapshots).sort()).toEqual(['01-old.partial', '2026-01-09T00-00-00-000Z.partial', name])
 })
 
+test('a database that cannot be copied is a backup that failed', async () => {
+  const running = await start(join(directory, 'data'))
+  await running.stop()
+  writeFileSync(
+    join(running.data, 'controller.db'),
+    'no database, but longer than the header of one would be'.repeat(9),
+  )
+  const made = createBackup(join(directory, 'b'), { dataDir: running.data, config: undefined }, systemClock, never)
+  await expect(made).rejects.toMatchObject({ code: 'backup-failed' })
+})
+
 test('a file where a directory is needed is a sentence, and no half copy stays', async () => {
   const running = await start(join(directory, 'data'))
   await push(running, 'a', 'v1', 'one')
   await running.stop()
   const source = { dataDir: running.data, config: undefined }
   writeFileSync(join(directory, 'file'), '')
-  const failed = { code: 'backup-failed', message: expect.stringMatching(/^Cannot write a backup to ".*file"$/) }
+  const failed = { code: 'backup-failed', message: expect.stringMatching(/^Cannot make a backup in ".*file"$/) }
   await expect(createBackup(join(directory, 'file'), source, systemClock, never)).rejects.toMatchObject(failed)
 
   const backups = join(directory, 'backups')

@@ -39,6 +39,18 @@ test('every command has a summary and an example that begins with its name', asy
   }
 })
 
+test('nothing exported for one command says what another writes or destroys', async () => {
+  const all = await allCommands()
+  const twins = (name: string) => {
+    const { options = {} } = all.find((command) => command.name === name) ?? {}
+    return Object.keys(options).filter((option) => options[option]?.twin !== false)
+  }
+  expect(twins('keys rotate')).toEqual([])
+  expect(twins('uninstall')).toEqual(['dry-run'])
+  expect(twins('registry gc')).toEqual(['dry-run', 'json'])
+  expect(all.flatMap(({ name }) => (twins(name).includes('output') ? [name] : []))).toEqual([])
+})
+
 test('bash completes commands, subcommands and options from the same table', async () => {
   const script = await output(completionOf(COMMANDS).commands.find(({ name }) => name === 'completion bash'))
   const complete = (...words: string[]) => {
