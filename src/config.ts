@@ -4,7 +4,7 @@ import type { Problem } from './shared/errors.ts'
 import { AppError } from './shared/errors.ts'
 import { inheritedSockets } from './shared/inherited-sockets.ts'
 import type { ListenAddress } from './shared/listen-address.ts'
-import { parseListen } from './shared/listen-address.ts'
+import { isSameSocket, parseListen } from './shared/listen-address.ts'
 
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error']
 
@@ -83,7 +83,7 @@ export function readServeConfig(invocation: Invocation): ServeConfig {
     return parsed
   }
   const [listen, mediaListen] = [address('listen'), address('media-listen')]
-  if (mediaListen !== undefined && mediaListen.port !== 0 && mediaListen.port === listen?.port)
+  if (mediaListen !== undefined && listen !== undefined && isSameSocket(mediaListen, listen))
     wrong('media-listen', `port ${listen.port} is that of --listen: another one is needed`)
   const [listenFd, mediaListenFd] = inheritedSockets(invocation.io.env)
   const url = (name: 'public-url' | 'media-url') => {

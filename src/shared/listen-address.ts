@@ -12,6 +12,12 @@ export function parseListen(text: string): ListenAddress | undefined {
   return { host: match[1] ?? (match[2] === '' || match[2] === undefined ? '::' : match[2]), port }
 }
 
+/** Of two that are listened to at once: a host that is all of them takes the port from every other. */
+export function isSameSocket(one: ListenAddress, other: ListenAddress): boolean {
+  if (one.port !== other.port || one.port === 0) return false
+  return one.host === other.host || [one, other].some(({ host }) => host === '::' || host === '0.0.0.0')
+}
+
 /** The other way: as it stands in a URL or a socket unit. */
 export function addressText({ host, port }: ListenAddress): string {
   return `${hostText(host)}:${port}`

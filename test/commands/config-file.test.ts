@@ -117,7 +117,7 @@ test('--check names every value with its origin, and fails for a file that is mi
   )
 })
 
-test('media by plain HTTP need a port of their own, and may have the second socket of the service manager', async () => {
+test('media by plain HTTP need a socket of their own, and may have the second socket of the service manager', async () => {
   expect(readServeConfig(await read('media-listen: 192.0.2.1:8080\n')).mediaListen).toEqual({
     host: '192.0.2.1',
     port: 8080,
@@ -126,6 +126,10 @@ test('media by plain HTTP need a port of their own, and may have the second sock
   expect(() => readServeConfig(shared)).toThrow(
     expect.objectContaining({ problems: [expect.objectContaining({ path: `${path} line 2 media-listen` })] }),
   )
+  const apart = await read('listen: 10.0.0.5:8080\nmedia-listen: 192.0.2.1:8080\n')
+  expect(readServeConfig(apart).mediaListen).toEqual({ host: '192.0.2.1', port: 8080 })
+  const all = await read('listen: :8080\nmedia-listen: 192.0.2.1:8080\n')
+  expect(() => readServeConfig(all)).toThrow('Cannot use the configuration')
   const inherited = (count: string) => ({ LISTEN_PID: String(process.pid), LISTEN_FDS: count })
   const listenFds = async (count: string) => {
     const { listenFd, mediaListenFd } = readServeConfig(await read('', [], inherited(count)))
