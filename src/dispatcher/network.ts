@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { BlockList, isIPv6 } from 'node:net'
 import { join } from 'node:path'
 import { AppError } from '../shared/errors.ts'
@@ -18,6 +18,8 @@ export interface NetworkFile {
 const OURS = '10-provision'
 /** Name of the interface on a VLAN. */
 const VLAN = 'provision'
+/** The file that makes it. */
+const NETDEV = `${OURS}-vlan.netdev`
 
 /** What is needed of the machine. */
 interface NetworkDeps {
@@ -36,11 +38,15 @@ export async function applyNetwork(plan: NetworkPlan | null, deps: NetworkDeps, 
   try {
     const stale = (await readdir(directory).catch(() => [])).filter((name) => name.startsWith(OURS))
     if (plan === null && stale.length === 0) return
+    const device = await readFile(join(directory, NETDEV), 'utf8').catch(() => undefined)
     for (const name of stale) await rm(join(directory, name))
     // systemd-networkd runs as a user of its own and must be able to read it.
     await mkdir(directory, { recursive: true, mode: 0o755 })
     const files = plan === null ? [] : networkFiles(plan)
     for (const { name, content } of files) await writeFileAtomic(join(directory, name), content, 0o644)
+    // A reload changes no interface that is there, nor removes it (networkctl(1)). One that is not there is no failure.
+    const isOther = device !== undefined && !files.some(({ name, content }) => name === NETDEV && content === device)
+    if (isOther) await programs.run({ argv: ['networkctl', 'delete', VLAN], goodCodes: [0, 1] }, signal)
     await programs.run({ argv: ['networkctl', 'reload'] }, signal)
   } catch (cause) {
     signal.throwIfAborted()
@@ -68,7 +74,7 @@ export function networkFiles(plan: NetworkPlan): NetworkFile[] {
   if (plan.vlan === undefined) return [file(`${OURS}.network`, [...card, online, ...none, ...addresses])]
   return [
     file(`${OURS}.network`, [...card, 'RequiredForOnline=no', ...none, `VLAN=${VLAN}`]),
-    file(`${OURS}-vlan.netdev`, ['[NetDev]', `Name=${VLAN}`, 'Kind=vlan', '', '[VLAN]', `Id=${plan.vlan}`]),
+    file(NETDEV, ['[NetDev]', `Name=${VLAN}`, 'Kind=vlan', '', '[VLAN]', `Id=${plan.vlan}`]),
     file(`${OURS}-vlan.network`, [
       '[Match]',
       `Name=${VLAN}`,

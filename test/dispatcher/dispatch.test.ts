@@ -116,6 +116,20 @@ test('another task of the same boot gets nothing of the plan of the first', asyn
   expect(here.ran[0]).toBe('networkctl reload')
 })
 
+test('the VLAN interface of another plan is deleted, as systemd-networkd keeps it, and that of the same plan stays', async () => {
+  const network = { mac: '52:54:00:12:34:56', addresses: ['192.0.2.17/24'], gateway: null, dns: [] }
+  const apply = async (vlan?: number) => {
+    here.ran = []
+    await here.go({ job: { ...JOB, network: { ...network, ...(vlan !== undefined && { vlan }) } } })
+    return here.ran.slice(0, -1)
+  }
+  expect(await apply(100)).toEqual(['networkctl reload'])
+  expect(await apply(100)).toEqual(['networkctl reload'])
+  expect(await apply(200)).toEqual(['networkctl delete provision', 'networkctl reload'])
+  expect(await apply()).toEqual(['networkctl delete provision', 'networkctl reload'])
+  expect(await apply()).toEqual(['networkctl reload'])
+})
+
 test('the start is told to the controller, with the secret of the job', async () => {
   const posts: unknown[] = []
   const server = createServer((request, response) => {
