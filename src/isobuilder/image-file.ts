@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
 import { lstat, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -12,6 +11,7 @@ import { draftSource } from './draft.ts'
 import { writeImage } from './image-writer.ts'
 import type { OpenFiles } from './open-files.ts'
 import { openFiles } from './open-files.ts'
+import { partialPath, removeAbandoned } from './partial-files.ts'
 import type { IsoOptions, IsoPlan } from './plan.ts'
 import { planIso } from './plan.ts'
 import type { IsoImage } from './reader.ts'
@@ -87,10 +87,11 @@ async function writeChanges(draft: IsoPlan, plan: IsoPlan, file: FileHandle): Pr
 /** A file that is there when it is complete and on the disk, and not before. Two that write it at once do not meet. */
 async function appearing(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
   await refuseSpecial(path)
-  const partial = `${path}.${randomBytes(6).toString('hex')}.partial`
+  const partial = partialPath(path)
   const failed = cannot('iso-plan', `write "${path}"`)
   try {
     await withFile(partial, 'wx', async (file) => {
+      await removeAbandoned(path, (await file.stat()).mtimeMs)
       await write(file).catch(failed)
       await file.sync().catch(failed)
     })

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, readlink, rm, symlink, truncate, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, readlink, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -40,6 +40,14 @@ test('a source that fails leaves the image of before, and nothing else', async (
 test('a stopped write leaves nothing', async () => {
   await expect(writeIso(planOf([file('a')]), path, AbortSignal.abort(new Error('stopped')))).rejects.toThrow('stopped')
   expect(await readdir(directory)).toEqual([])
+})
+
+test('what killed writers have left of the same file goes after a day, and nothing else', async () => {
+  const left = ['a.iso', 'a.iso', 'b.iso'].map((name, index) => `${name}.${`${index}`.repeat(12)}.partial`)
+  for (const name of [...left, 'a.iso.old.partial']) await writeFile(join(directory, name), '')
+  for (const name of [left[0], left[2], 'a.iso.old.partial']) await utimes(join(directory, name ?? ''), 1, 1)
+  await writeIso(planOf([file('a')]), path, never)
+  expect((await readdir(directory)).sort()).toEqual(['a.iso', left[1], 'a.iso.old.partial', left[2]])
 })
 
 test('what is no regular file is not replaced by one', async () => {
