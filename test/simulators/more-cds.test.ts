@@ -1,8 +1,13 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { bmcConnector } from '../../src/server/redfish/bmc.ts'
 import { checkupConnector } from '../../src/server/redfish/checkup.ts'
+import { createClient } from '../../src/server/redfish/client.ts'
+import { discover } from '../../src/server/redfish/discover.ts'
+import { openLearning } from '../../src/server/redfish/learning.ts'
+import { askForMoreCds } from '../../src/server/redfish/more-cds.ts'
 import { openDatabase } from '../../src/server/store/database.ts'
 import { sqliteLearnedProfiles } from '../../src/server/store/profiles.ts'
+import { AppError } from '../../src/shared/errors.ts'
 import { systemClock } from '../../src/shared/time.ts'
 import { parseSimulation } from '../../src/simulators/profiles.ts'
 import { type Simulator, startSimulator } from '../../src/simulators/simulator.ts'
@@ -77,4 +82,38 @@ test("while somebody else's medium is in, nothing is configured, and the doctor 
   await mount(simulator)
   expect(told(simulator)).toEqual([])
   expect(images(simulator)).toEqual([['CD1', MEDIA.combined]])
+})
+
+/** The order, to a BMC that fails these looks at its slots from then on. */
+async function order(looks: number, slotMs: number, failure: AppError) {
+  const { address } = await simulated('sr635')
+  // Switches virtual media on.
+  const checkup = await checkupConnector(QUICK)(address, never)
+  await checkup.canHaveMoreCds(never)
+  await checkup.close()
+  const client = createClient(address, QUICK)
+  onTestFinished(() => client.close(never))
+  const discovery = await discover(client, undefined, never)
+  const learning = await openLearning(undefined, NOBODY)
+  let left = looks
+  const away: typeof client = {
+    ...client,
+    get: (...given) => (left-- > 0 ? Promise.reject(failure) : client.get(...given)),
+    find: (...given) => (left-- > 0 ? Promise.reject(failure) : client.find(...given)),
+  }
+  const timing = { ...QUICK, slotMs }
+  return { learning, slots: askForMoreCds(away, discovery, learning, timing, () => undefined, never) }
+}
+
+const NOBODY = { vendor: '', model: '', firmware: '', serial: undefined, uuid: undefined }
+
+test('a BMC that does not answer while its virtual media restart is waited for', async () => {
+  const { slots } = await order(2, 5_000, new AppError('redfish-unreachable', 'Cannot reach the BMC'))
+  expect((await slots).length).toBeGreaterThan(1)
+})
+
+test('one that shows no slot for too long fails the job, and its kind is not written off', async () => {
+  const { slots, learning } = await order(1_000_000, 5, new AppError('redfish-answer', 'Cannot read the BMC'))
+  await expect(slots).rejects.toThrow('told to have 4 virtual CDs and shows none')
+  expect(learning.profile().refusesMoreCds).toBeUndefined()
 })

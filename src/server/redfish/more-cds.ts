@@ -1,4 +1,4 @@
-import { isAppError } from '../../shared/errors.ts'
+import { AppError, isAppError } from '../../shared/errors.ts'
 import { answerText, isOk } from './answer.ts'
 import type { RedfishClient } from './client.ts'
 import { type Discovery, readSlots } from './discover.ts'
@@ -36,7 +36,8 @@ export async function askForMoreCds(
   // While virtual media restart, there may be nothing to read.
   const read = () =>
     readSlots(client, discovery, signal).catch((error: unknown) => {
-      if (signal.aborted || !isAppError(error, 'redfish-answer')) throw error
+      if (signal.aborted || !(isAppError(error, 'redfish-answer') || isAppError(error, 'redfish-unreachable')))
+        throw error
       return []
     })
   const answer = await client.post(targetOf(discovery) ?? '', { CDInstance: CDS }, signal)
@@ -47,6 +48,12 @@ export async function askForMoreCds(
   }
   await note(`the BMC is told to have ${CDS} virtual CDs, so that it takes two media`)
   const slots = await pollUntil(read, areEnough, { everyMs: pollMs, limitMs: RESTART_SLOTS_MS * slotMs }, signal)
+  // It takes longer, and tells nothing of its kind.
+  if (slots.length === 0)
+    throw new AppError(
+      'redfish-answer',
+      `Cannot mount media: the BMC was told to have ${CDS} virtual CDs and shows none`,
+    )
   await learning.keep(areEnough(slots) ? { bootSlot: null, taskSlot: null } : { refusesMoreCds: true })
   return slots
 }
