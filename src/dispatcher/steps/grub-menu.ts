@@ -67,7 +67,9 @@ export async function checkMenu(
     const state = 'no entry of its boot menu has a kernel and an initramfs that are there'
     throw new AppError('step-failed', `Cannot make the system boot: ${state}`)
   }
-  for (const { kernel, options = '' } of found) {
+  const usual = found.filter(({ kernel }) => !isRescue(kernel))
+  const started = usual.length > 0 ? usual : found
+  for (const { kernel, options = '' } of started) {
     const uuid = /(?:^|\s)root=UUID=(\S+)/.exec(options)?.[1]
     if (uuid === undefined || uuid === rootUuid) continue
     throw new AppError(
@@ -75,10 +77,15 @@ export async function checkMenu(
       `Cannot make the system boot: the entry of ${kernel} starts another root, ${uuid}`,
     )
   }
-  const options = found.find((one) => one.options?.includes('root='))?.options
+  const options = started.findLast((one) => one.options?.includes('root='))?.options
   if (options !== undefined)
     await writeFile(await placeIn(root, 'etc/kernel/cmdline'), `${withoutVariables(options)}\n`)
-  return [...new Set(found.map(({ kernel }) => kernel))]
+  return [...new Set(started.map(({ kernel }) => kernel))]
+}
+
+/** Never started by itself, and left as it was in an image: dracut's 51-dracut-rescue.install makes it once for a machine. */
+function isRescue(kernel: string): boolean {
+  return /\/vmlinuz-0-rescue/.test(kernel)
 }
 
 /** GRUB's variables mean nothing to kernel-install. */

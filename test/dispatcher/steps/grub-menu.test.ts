@@ -94,3 +94,19 @@ test('an entry for the root of the machine that the image was made on is refused
   await put({ ...FEDORA, 'boot/loader/entries/a-6.14.0.conf': ENTRY.replace('UUID=U1', 'UUID=OLD') })
   await expect(check('grub2', true)).rejects.toThrow('the entry of /vmlinuz-6.14.0 starts another root, OLD')
 })
+
+/** As dracut-config-rescue names it; it sorts before every version. */
+const RESCUE = ENTRY.replaceAll('6.14.0', '0-rescue-f00d').replace('UUID=U1', 'UUID=OLD')
+const RESCUED = { ...FEDORA, 'boot/vmlinuz-0-rescue-f00d': 'k', 'boot/initramfs-0-rescue-f00d.img': 'i' }
+
+test('a rescue entry of the machine that the image was made on spoils no menu that starts, and tells later kernels nothing', async () => {
+  const entries = { 'boot/loader/entries/a-0-rescue.conf': RESCUE, 'boot/loader/entries/a-6.14.0.conf': ENTRY }
+  await put({ ...RESCUED, ...entries })
+  expect(await check('grub2', true)).toEqual(['/vmlinuz-6.14.0'])
+  expect(await readFile(join(root, 'etc/kernel/cmdline'), 'utf8')).toBe('root=UUID=U1 ro console=ttyS0\n')
+})
+
+test('a rescue entry for another root is all that there is: the menu is refused', async () => {
+  await put({ ...RESCUED, 'boot/loader/entries/a-0-rescue.conf': RESCUE })
+  await expect(check('grub2', true)).rejects.toThrow('starts another root, OLD')
+})
