@@ -57,7 +57,8 @@ export function createVigil(deps: VigilDeps): Vigil {
     const budget = webhookBudget(job.taskTarget, budgets)
     const left = job.deadline === null ? budget : job.deadline.getTime() - clock.now().getTime()
     const atLeast = (ms: number) => Math.max(ms, Math.min(GRACE_MS, budget))
-    const patience = Math.min(budget, atLeast(left))
+    // A deadline that is stored was set by the budget of that day; only a clock that is wrong takes it far.
+    const patience = Math.min(budget * MAX_EXTENSION, atLeast(left))
     const limit = Math.min(budget * MAX_EXTENSION, atLeast(left + budget * (MAX_EXTENSION - 1)))
     const age = isHeard(job) ? Math.max(0, clock.now().getTime() - job.progress.at.getTime()) : undefined
     return {

@@ -1,4 +1,6 @@
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
+import { BUDGETS } from '../../../src/server/jobs/budgets.ts'
+import { createVigil } from '../../../src/server/jobs/vigil.ts'
 import { sleep } from '../../../src/shared/time.ts'
 import type { Core } from '../support/with-worker.ts'
 import { openCore } from '../support/with-worker.ts'
@@ -54,6 +56,39 @@ test('progress keeps a job alive beyond its time; silence then ends it, with the
   await worker.ended
   expect(done).toMatchObject({ outcome: 'timeout', failedStep: 'webhook.wait' })
   expect(done.message).toMatch(/last seen in running:image-linux, 0 min ago \("layer 2 of 3"\)/)
+})
+
+test('a smaller budget takes no time from a job that has begun, also after a restart', async () => {
+  const MINUTE = 60_000
+  let now = 0
+  onTestFinished(() => void vi.restoreAllMocks())
+  vi.spyOn(performance, 'now').mockImplementation(() => now)
+  const deadline = new Date(90 * MINUTE)
+  const job = { ...(await core.create()), status: 'provisioning', phase: 'booting', deadline } as const
+  const looks: string[] = []
+  const vigil = createVigil({
+    jobs: { find: async () => job },
+    record: { apply: async () => looks.push('given up') },
+    changes: { watch: () => () => undefined },
+    bootWatch: { summary: async () => '', check: async () => looks.push('waits') },
+    clock: { now: () => new Date(0) },
+  } as unknown as Parameters<typeof createVigil>[0])
+  const stop = new AbortController()
+  const outcome = vigil.outcome(job.id, { ...BUDGETS, firmwareMs: 30 * MINUTE }, stop.signal)
+  while (vigil.waiting() === 0) await sleep(1)
+  const ended = [outcome.catch(() => undefined), vigil.run(1, stop.signal)]
+  for (const [minutes, seen] of [
+    [31, 'waits'],
+    [91, 'given up'],
+  ] as const) {
+    now = minutes * MINUTE
+    await sleep(2)
+    looks.length = 0
+    while (looks.length === 0) await sleep(1)
+    expect(looks[0]).toBe(seen)
+  }
+  stop.abort()
+  await Promise.all(ended)
 })
 
 test('progress without end does not keep a job alive for ever', async () => {
