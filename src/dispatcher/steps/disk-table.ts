@@ -75,6 +75,15 @@ export function isEspType(type: string): boolean {
   return type.toUpperCase() === ESP_TYPE || /^(0x)?ef$/i.test(type)
 }
 
+/** What a server started by UEFI starts. In an MBR firmware looks into every FAT, whatever it is called. */
+export function espOf({ label, partitions }: DiskTable): TablePartition | undefined {
+  const esp = partitions.find(({ type }) => isEspType(type))
+  return esp ?? (label === 'dos' ? partitions.find(({ type }) => FAT_IN_MBR.test(type)) : undefined)
+}
+
+/** As sfdisk(8) --list-types has them. */
+const FAT_IN_MBR = /^0?[146bce]$/i
+
 /** A GPT ends where the disk of the image ended; its second copy belongs at the end of this one (UEFI 2.10 section 5.3.2). */
 export function planMoveBackup({ path }: Pick<Disk, 'path'>): readonly Command[] {
   return [{ argv: ['sgdisk', '--move-second-header', path] }, SETTLE]

@@ -37,12 +37,17 @@ export function checkTable(table: TableFacts, { disk, recipe, uefi }: Place): vo
   }
   const { partitions } = table
   if (partitions === undefined) return
-  if (uefi && !partitions.some(({ kind }) => kind === 'esp' || kind === 'unknown')) throw withoutEsp()
+  if (uefi && !partitions.some(({ kind }) => mayBeEsp(kind, table.label))) throw withoutEsp()
   const end = disk.bytes - (table.label === 'gpt' ? 16 * 1024 + table.sectorBytes : 0)
   if (wantsConfigDrive(recipe) && !partitions.some(mayBeConfigDrive) && lastEnd(partitions) > roomFrom(end)) {
     const state = 'the image leaves no room for the 64 MiB of the user-data behind its last partition'
     throw new AppError('disk-refused', `Cannot write ${describeDisk(disk)}: ${state}`)
   }
+}
+
+/** Of a FAT in an MBR `checkLoader` tells, once it is on the disk. */
+function mayBeEsp(kind: TableEntry['kind'], label: TableFacts['label']): boolean {
+  return kind === 'esp' || kind === 'unknown' || (kind === 'data' && label === 'dos')
 }
 
 /** The firmware would find nothing to start. */

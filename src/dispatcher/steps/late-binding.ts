@@ -9,6 +9,7 @@ import type { Disk } from './disk.ts'
 import { partitionPath } from './disk.ts'
 import type { DiskTable, TablePartition } from './disk-table.ts'
 import {
+  espOf,
   isEspType,
   lastPartition,
   parseTable,
@@ -58,9 +59,10 @@ export async function bindImage(disk: Disk, bytes: number, context: BindContext,
     await run(planMoveBackup(disk))
     await reread(disk, context)
   }
-  const esp = brought.partitions.find(({ type }) => isEspType(type))
-  if (await isPresent(firmware)) await checkLoader(disk, esp, context)
-  const drive = wantsConfigDrive(recipe) ? await findConfigDrive(disk, context) : undefined
+  const uefi = await isPresent(firmware)
+  const esp = uefi ? espOf(brought) : undefined
+  if (uefi) await checkLoader(disk, esp, context)
+  const drive = wantsConfigDrive(recipe) ? await findConfigDrive(disk, esp, context) : undefined
   // Found out before the partition is appended behind it.
   const last = lastPartition(await table())
   if (wantsConfigDrive(recipe) && drive === undefined) await run([planAppend(disk, await table(), CONFIG_DRIVE)])
@@ -123,8 +125,9 @@ function appended(disk: Disk, table: DiskTable): string {
 }
 
 /** A partition of the image that is one already, by the label of its file system or its own. */
-async function findConfigDrive(disk: Disk, { programs, signal }: BindContext): Promise<string | undefined> {
-  return configDriveOf(await programs.read(planList('PATH,TYPE,FSTYPE,LABEL,PARTLABEL,PARTTYPE', disk.path), signal))
+async function findConfigDrive(disk: Disk, esp: TablePartition | undefined, { programs, signal }: BindContext) {
+  const listing = await programs.read(planList('PATH,TYPE,FSTYPE,LABEL,PARTLABEL,PARTTYPE', disk.path), signal)
+  return configDriveOf(listing, esp && partitionPath(disk, esp.number))
 }
 
 interface PartitionRow {
@@ -140,11 +143,12 @@ interface PartitionRow {
  * Reads lsblk. One that cannot be written by mtools, such as an ISO9660 one, is left alone; and so is an ESP of that name, for
  * the drive is made anew and the boot loader would go.
  */
-export function configDriveOf(listing: string): string | undefined {
+export function configDriveOf(listing: string, esp?: string): string | undefined {
   const isCidata = (name: string | null) => name?.toLowerCase() === 'cidata'
   return parseBlockDevices<PartitionRow>(listing).find(
-    ({ type, fstype, label, partlabel, parttype }) =>
+    ({ path, type, fstype, label, partlabel, parttype }) =>
       type === 'part' &&
+      path !== esp &&
       !isEspType(parttype ?? '') &&
       (fstype === 'vfat' ? isCidata(label) : fstype === null && isCidata(partlabel)),
   )?.path

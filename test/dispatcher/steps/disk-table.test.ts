@@ -123,6 +123,9 @@ test('an image without an ESP is refused where UEFI has started the server, unle
   expect(check([ROOT, ESP], true)).not.toThrow()
   expect(check([{ ...ROOT, kind: 'unknown' }], true)).not.toThrow()
   expect(check(undefined, true)).not.toThrow()
+  const fat: TableFacts['partitions'] = [ROOT, { ...ESP, kind: 'data' }]
+  expect(check(fat, true)).toThrow('no EFI system partition')
+  expect(() => checkTable({ ...FACTS, label: 'dos', partitions: fat }, { ...PLACE, uefi: true })).not.toThrow()
 })
 
 test('an image that leaves no room for the user-data is refused before it is written, unless it may have a place for them', () => {
@@ -156,6 +159,7 @@ test('a NoCloud partition of the image is used again, unless it cannot be writte
   // Its boot loader would go.
   expect(configDriveOf(listing({ parttype: 'c12a7328-f81f-11d2-ba4b-00a0c93ec93b' }))).toBeUndefined()
   expect(configDriveOf(listing({ parttype: '0xef' }))).toBeUndefined()
+  expect(configDriveOf(listing({ parttype: '0xc' }), '/dev/vda3')).toBeUndefined()
 })
 
 test('an ostree system keeps /etc in its deployment and /var beside it, and takes nothing elsewhere', () => {

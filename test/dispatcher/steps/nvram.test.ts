@@ -81,6 +81,12 @@ test('an image that the firmware could not start is no success: without an ESP, 
   )
 })
 
+test('a FAT of an MBR that is called no ESP is one, where it has the loader: firmware looks into each', async () => {
+  const bound = await bindImage(DISK, GIB, onTable('dos', ['83', 'c']), firmware)
+  expect(bound.boot_entry).toBe('made')
+  expect(ran.at(-1)).toContain('--create --disk /dev/vdb --part 2 ')
+})
+
 test('an image that ends before its last partition does was cut off, also when it came compressed', async () => {
   await expect(bindImage(DISK, 4095 * 512, onTable('gpt', EFI), firmware)).rejects.toThrow('it was cut off')
   await expect(bindImage(DISK, 4096 * 512, onTable('gpt', EFI), firmware)).resolves.toBeDefined()
