@@ -20,8 +20,8 @@ export interface PruningTimes {
 
 const TIMES: PruningTimes = { everyMs: 3_600_000, pauseMs: 250 }
 const DAY_MS = 86_400_000
-/** Some milliseconds of work. */
-const AT_ONCE = 20
+/** With all of the logs that a job may have, that is a blink; of more at once, everybody would wait for seconds. */
+const AT_ONCE = 1
 
 /** Removes jobs that ended long ago, with all that is kept of them, until the signal aborts. Never rejects. */
 export async function pruneEnded(deps: PruningDeps, signal: AbortSignal, times = TIMES): Promise<void> {

@@ -26,11 +26,11 @@ async function look(keepDays: number, ended: number, fails = false): Promise<(re
   return asked
 }
 
-test('jobs go in small batches until none is left that is old enough', async () => {
-  expect(await look(365, 45)).toEqual(Array.from({ length: 3 }, () => ['2025-06-01T00:00:00.000Z', 20]))
+test('jobs go one by one, since each may have many logs, until none is left that is old enough', async () => {
+  expect((await look(365, 45)).slice(0, 45)).toEqual(Array.from({ length: 45 }, () => ['2025-06-01T00:00:00.000Z', 1]))
 })
 
 test('0 keeps all; a store that cannot remove ends nothing', async () => {
   expect(await look(0, 45)).toEqual([])
-  expect(await look(1, 45, true)).toEqual([['2026-05-31T00:00:00.000Z', 20]])
+  expect(await look(1, 45, true)).toEqual([['2026-05-31T00:00:00.000Z', 1]])
 })
