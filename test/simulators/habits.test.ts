@@ -248,9 +248,12 @@ test.for(['idrac9', 'ilo5', 'xcc2', 'openbmc'])(
   async (name) => {
     const { simulator, address } = await simulated(`${name}+session-media`)
     const bmc = await bmcConnector(QUICK)(address, never)
-    await bmc.insertMedia(MEDIA, () => undefined, never)
+    const notes: string[] = []
+    await bmc.insertMedia(MEDIA, (_, note) => void (note !== undefined && notes.push(note)), never)
     await bmc.close()
     expect(Object.values(simulator.images()).filter(Boolean)).toHaveLength(2)
+    const told = expect.stringContaining('keeps media for a day now (EjectPolicy Timed, was Session)')
+    expect(notes).toEqual([told, told])
   },
 )
 

@@ -114,7 +114,6 @@ export function createDrive(client: RedfishClient, discovery: Discovery, learnin
 
   return {
     async insert(slot, url, frees, signal) {
-      await keepInserted(client, slot, signal)
       let tried = await climb(slot, url, signal)
       if (isInUse(tried.answer)) {
         const isAttached = hasMessage(tried.answer.messages, DETACHED) && (await attach(client, discovery, signal))
@@ -144,16 +143,6 @@ export function createDrive(client: RedfishClient, discovery: Discovery, learnin
       await takeOut(slot, signal)
     },
   }
-}
-
-/** Longer than any job. */
-const KEPT = { EjectPolicy: 'Timed', EjectTimeout: 'P1D' }
-
-/** A medium that goes with our session, or when the server is switched off, would be gone before it is booted. */
-async function keepInserted(client: RedfishClient, slot: Slot, signal: AbortSignal): Promise<void> {
-  if (slot.ejectPolicy !== 'Session' && slot.ejectPolicy !== 'OnPowerOff') return
-  // One that cannot be changed is nothing to fail for: the policy may not be heeded.
-  await client.patch(slot.resource, KEPT, signal)
 }
 
 function sendInsert(

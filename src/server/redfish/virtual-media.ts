@@ -5,6 +5,7 @@ import { must } from './answer.ts'
 import type { RedfishClient } from './client.ts'
 import { type Discovery, readSlots } from './discover.ts'
 import { createDrive } from './drive.ts'
+import { keepInserted } from './eject-policy.ts'
 import type { Learning } from './learning.ts'
 import { schemeTrouble, urlFor } from './medium-url.ts'
 import { askForMoreCds, canHaveMoreCds } from './more-cds.ts'
@@ -76,6 +77,7 @@ export function createVirtualMedia(
     const refusals: AppError[] = []
     for (const slot of slots) {
       if (refusals.length > 0 && !isEmpty(slot)) await drive.eject(slot, signal)
+      await keepInserted(client, slot, how.note, signal)
       const refusal = await insert(slot, medium, how, signal)
       if (refusal === undefined) return { slot, isUsual: refusals.every(isAbsent) }
       const trouble = schemeTrouble(slot, urlFor(slot, medium, discovery.quirks), discovery.quirks)
