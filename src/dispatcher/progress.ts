@@ -41,20 +41,20 @@ export function progressReporter(
   let queue: Promise<void> = Promise.resolve()
   let busy = false
   let sentAt = Number.NEGATIVE_INFINITY
-  let complained = false
+  const complained = new Set<string>()
 
   // Once is enough for a person; the outcome itself is reported by others, who do not give up.
-  function complain(error: unknown): void {
-    if (!complained) say(`progress is not reported: ${errorText(error)}`)
-    complained = true
+  const complain = (what: string) => (error: unknown) => {
+    if (!complained.has(what)) say(`progress is not ${what}: ${errorText(error)}`)
+    complained.add(what)
   }
 
   function send(progress: ProgressReport): void {
     busy = true
     queue = queue
-      .then(() => keep?.(progress).catch(complain))
+      .then(() => keep?.(progress).catch(complain('kept')))
       .then(() => postPatiently(job, progress, patienceMs, signal))
-      .catch(complain)
+      .catch(complain('reported'))
       .finally(() => {
         busy = false
       })

@@ -98,3 +98,15 @@ test('progress that cannot be told is said once, with what the last try met', as
     expect.stringMatching(/^progress is not reported: Cannot reach the controller at .*ECONNREFUSED/),
   ])
 })
+
+test('of a full memory and of a controller out of reach a person is told each, once', async () => {
+  server.close()
+  const said: string[] = []
+  const keep = () => Promise.reject(new Error('no space left'))
+  const options = { patienceMs: 1, keep }
+  const job = { ...JOB, controller: { url: 'http://127.0.0.1:9', ca_pem: null } }
+  const reporter = progressReporter(job, 'partition', (line) => void said.push(line), never, options)
+  for (const text of ['one', 'two']) reporter.message(text)
+  await reporter.flush()
+  expect(said).toEqual(['progress is not kept: no space left', expect.stringMatching(/^progress is not reported: /)])
+})

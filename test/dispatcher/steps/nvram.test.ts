@@ -105,6 +105,18 @@ test('a table is read again and again while udev holds a partition', async () =>
   expect(refused).toBeGreaterThan(2)
 })
 
+test('events of another device that udev never finishes with are not waited for again and again', async () => {
+  const { programs, ...context } = onTable('gpt', EFI)
+  const run = async (command: Command) => {
+    await programs.run(command)
+    // Exit code 1 is that of its time limit (udevadm(8)).
+    if (command.argv[1] !== 'settle' || command.goodCodes?.includes(1)) return
+    throw new AppError('program-failed', 'Cannot finish "udevadm"')
+  }
+  await bindImage(DISK, GIB, { ...context, programs: { ...programs, run } }, firmware)
+  expect(ran.filter((line) => line.startsWith('blockdev'))).toHaveLength(3)
+})
+
 test('a boot menu that cannot be changed does not fail what boots without it, and neither does a BIOS', async () => {
   const { programs, ...context } = onTable('gpt', [])
   const run = () => Promise.reject(new Error('no space left'))
