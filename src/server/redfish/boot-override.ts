@@ -52,7 +52,7 @@ export function standardOverride(client: RedfishClient, discovery: Discovery): B
     }
   }
 
-  /** The first change the BMC takes. What others have scheduled is taken back when it takes none. */
+  /** The first change the BMC takes. What tries of this ladder have scheduled is taken back when it takes none. */
   async function change(what: string, ladder: readonly BootChange[], signal: AbortSignal): Promise<void> {
     let answer: RedfishAnswer | undefined
     const scheduled = new Set<string>()

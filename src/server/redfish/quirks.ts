@@ -23,7 +23,7 @@ export interface Quirks {
   readonly hiddenSlots: readonly string[]
   /** Ids of the only slots that firmware boots; `undefined` when any CD will do. */
   readonly bootSlots: readonly string[] | undefined
-  /** Virtual media that stay detached or in use, whatever is done, are free after a restart of the BMC. */
+  /** Virtual media that stay detached (VRM0021), whatever is done, are free after a restart of the BMC. */
   readonly restartHelps: boolean
   /** Where a manager has its attributes when no link leads there. */
   readonly attributesBeside: string | undefined
