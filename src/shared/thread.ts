@@ -10,6 +10,8 @@ export interface Thread<Message, Answer> extends Disposable {
   answer(): Promise<Answer>
   /** An answer that is there already. */
   answered(): Answer | undefined
+  /** Waits until it has ended by itself. An addon must not be in a call when its thread is disposed of: it would abort the process. */
+  ended(): Promise<void>
 }
 
 /**
@@ -33,7 +35,11 @@ export function startThread<Message, Answer>(source: string, workerData: unknown
     news.resolve()
   })
   worker.on('error', (error) => end(failed(error)))
-  worker.on('exit', () => end(new AppError('step-failed', 'Cannot go on: a thread ended')))
+  const gone = Promise.withResolvers<void>()
+  worker.on('exit', () => {
+    end(new AppError('step-failed', 'Cannot go on: a thread ended'))
+    gone.resolve()
+  })
 
   return {
     send(message, transfer = []) {
@@ -52,6 +58,10 @@ export function startThread<Message, Answer>(source: string, workerData: unknown
       }
     },
     answered: () => answers.shift(),
+    ended() {
+      worker.ref()
+      return gone.promise
+    },
     [Symbol.dispose]() {
       worker.removeAllListeners()
       // An error that is under way is still told, and would end the process.

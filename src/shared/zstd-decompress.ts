@@ -24,7 +24,8 @@ const spare = []
 let wanted = workerData.outputs
 let [output, filled, inFrame] = [undefined, 0, false]
 
-parentPort.on('message', ({ input, more, memory }) => {
+parentPort.on('message', ({ input, more, memory, stop }) => {
+  if (stop) return parentPort.close()
   if (more) wanted++
   else if (memory) spare.push(memory)
   else if (input) todo.push(...input, 'taken')
@@ -87,6 +88,7 @@ type Message =
   | { readonly more: true }
   | { readonly memory: ArrayBuffer }
   | { readonly end: true }
+  | { readonly stop: true }
 type Answer =
   | { readonly kind: 'chunk'; readonly chunk: Uint8Array<ArrayBuffer> }
   | { readonly kind: 'damaged'; readonly message: string }
@@ -125,14 +127,20 @@ export async function* zstdDecompressed(source: AsyncIterable<Uint8Array>): Asyn
     }
   }
 
-  for await (const input of batches(source)) {
-    const memory = input.map(({ buffer }) => buffer)
-    thread.send({ input }, memory)
-    underWay++
-    yield* made(() => underWay === INPUTS)
+  try {
+    for await (const input of batches(source)) {
+      const memory = input.map(({ buffer }) => buffer)
+      thread.send({ input }, memory)
+      underWay++
+      yield* made(() => underWay === INPUTS)
+    }
+    thread.send({ end: true })
+    yield* made(() => !isEnded)
+  } finally {
+    isEnded = true
+    thread.send({ stop: true })
+    await thread.ended()
   }
-  thread.send({ end: true })
-  yield* made(() => !isEnded)
 }
 
 async function* batches(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array<ArrayBuffer>[]> {

@@ -73,6 +73,13 @@ test('a reader that leaves early ends the thread and the source', async () => {
   expect(source.destroyed).toBe(true)
 })
 
+test('readers that leave while the thread is at work end no process', async () => {
+  const packed = await through(await zstdCompressor(1), Buffer.alloc(8 << 20, 1))
+  for (let reader = 0; reader < 20; reader++) {
+    for await (const _block of zstdDecompressed(Readable.from([Buffer.from(packed)]))) break
+  }
+})
+
 test('a changed byte in the content is noticed by the checksum', async () => {
   const packed = await through(await zstdCompressor(1), Buffer.from('0123456789abcdef'))
   packed[packed.length - 8] = 0x00
