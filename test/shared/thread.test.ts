@@ -36,8 +36,11 @@ test('a thread that cannot be started, and one that cannot load what it needs, a
 })
 
 test('a thread that fails while it is disposed of ends nothing else', async () => {
-  const thread = startThread<unknown, string>(`${READY}; throw new Error('too late')`, undefined)
+  // It fails when it is told to: an error may overtake the answer before it.
+  const fails = `require('node:worker_threads').parentPort.once('message', () => { throw new Error('too late') })`
+  const thread = startThread<string, string>(`${READY}; ${fails}`, undefined)
   expect(await thread.answer()).toBe('ready')
+  thread.send('fail')
   // Its error has arrived then, and nobody has seen it.
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100)
   thread[Symbol.dispose]()
