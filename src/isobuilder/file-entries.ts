@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Digest } from '../shared/digest.ts'
 import type { DraftEntry } from './draft.ts'
 import { unreadFile } from './draft.ts'
-import type { ReadFiles, ReadingThread } from './reading-thread.ts'
+import type { ReadFiles } from './reading-thread.ts'
 import { readingThread } from './reading-thread.ts'
 import { readSmallFile, SMALL_BYTES } from './small-file.ts'
 import { bytesSource } from './source.ts'
@@ -41,7 +41,7 @@ export function fileEntries(
   const entries: (DraftEntry | undefined)[] = []
   let room = heldBytes
   let next = 0
-  let thread: ReadingThread | undefined
+  let thread: ReturnType<typeof readingThread> | undefined
   let asked = 0
 
   function handOver(): void {
@@ -50,7 +50,7 @@ export function fileEntries(
       next += BATCH
       asked++
       const paths = files.slice(first, next).map((path) => `${directory}/${path}`)
-      thread.read(first, paths)
+      thread.send({ first, paths })
     }
   }
 
@@ -64,6 +64,11 @@ export function fileEntries(
         hold(first + index, new Uint8Array(bytes, at, size), `sha256:${digests.slice(index * HEX, (index + 1) * HEX)}`)
       at += Math.max(size, 0)
     }
+  }
+
+  /** What the thread has read by now. */
+  function takeAll(): void {
+    for (let done = thread?.answered(); done !== undefined; done = thread?.answered()) take(done)
   }
 
   function read(index: number): void {
@@ -87,16 +92,18 @@ export function fileEntries(
     add(path) {
       files.push(path)
       entries.push(undefined)
-      if (files.length === MANY) thread = readingThread(take)
+      if (files.length === MANY) thread = readingThread()
+      takeAll()
       handOver()
     },
     async entries(signal) {
       while (next < files.length) {
         for (const end = Math.min(next + BATCH, files.length); next < end; next++) read(next)
         await nextTurn()
+        takeAll()
         signal.throwIfAborted()
       }
-      await thread?.idle()
+      while (thread !== undefined && asked > 0) take(await thread.answer())
       return entries.filter((entry) => entry !== undefined)
     },
     [Symbol.dispose]() {

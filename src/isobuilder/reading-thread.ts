@@ -1,4 +1,5 @@
-import { Worker } from 'node:worker_threads'
+import type { Thread } from '../shared/thread.ts'
+import { startThread } from '../shared/thread.ts'
 import { SMALL_BYTES } from './small-file.ts'
 
 /** Small files that were read by the thread, one behind the other. */
@@ -14,17 +15,16 @@ export interface ReadFiles {
   readonly last: boolean
 }
 
-export interface ReadingThread extends Disposable {
-  /** Reads those files, the first of which has this number. They come in order, in several parts when they are many. */
-  read(first: number, paths: readonly string[]): void
-  /** Waits until nothing is under way. @throws what `take` threw */
-  idle(): Promise<void>
+/** Files to read, by their paths; the first of them has this number. They come in order, in several parts when they are many. */
+export interface FilesToRead {
+  readonly first: number
+  readonly paths: readonly string[]
 }
 
 /** Files are read into blocks of this size; each is an answer. */
 const BLOCK_BYTES = 1024 * 1024
 
-/** A worker cannot import from inside of the executable, so its source is text. It reads as `readSmallFile` does. */
+/** It reads as `readSmallFile` does. */
 const WORK = `
 const { hash } = require('node:crypto')
 const { closeSync, constants, openSync, readSync } = require('node:fs')
@@ -71,41 +71,6 @@ parentPort.on('message', ({ first, paths }) => {
  * A second thread that reads small files, for trees of many: half of the time goes into opening, reading and closing them.
  * It says of a file only that it was not read: why, the one who reads it again finds out.
  */
-export function readingThread(take: (read: ReadFiles) => void): ReadingThread {
-  const worker = new Worker(WORK, { eval: true, workerData: { most: SMALL_BYTES + 1, blockBytes: BLOCK_BYTES } })
-  let underWay = 0
-  let failure: Error | undefined
-  let waiting: PromiseWithResolvers<void> | undefined
-  function fail(error: Error): void {
-    failure ??= error
-    waiting?.reject(failure)
-  }
-  worker.on('message', (read: ReadFiles) => {
-    try {
-      take(read)
-    } catch (error) {
-      fail(error as Error)
-    }
-    if (read.last) underWay--
-    if (underWay === 0) waiting?.resolve()
-  })
-  worker.on('error', fail)
-  worker.on('exit', () => fail(new Error('the reading thread ended')))
-
-  return {
-    read(first, paths) {
-      underWay++
-      worker.postMessage({ first, paths })
-    },
-    async idle() {
-      if (failure !== undefined) throw failure
-      if (underWay === 0) return
-      waiting = Promise.withResolvers()
-      await waiting.promise
-    },
-    [Symbol.dispose]() {
-      worker.removeAllListeners()
-      void worker.terminate()
-    },
-  }
+export function readingThread(): Thread<FilesToRead, ReadFiles> {
+  return startThread(WORK, { most: SMALL_BYTES + 1, blockBytes: BLOCK_BYTES })
 }
