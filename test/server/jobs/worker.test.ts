@@ -2,7 +2,6 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { AppError } from '../../../src/shared/errors.ts'
 import type { Core } from '../support/with-worker.ts'
 import { openCore } from '../support/with-worker.ts'
 
@@ -89,64 +88,6 @@ test.for<[string, string]>([
   expect(core.machine.calls).toContain('ejectMedia')
 })
 
-test('a BMC that has just started and lists no system yet is asked again', async () => {
-  core.machine.broken.add('system')
-  const job = await core.create()
-  core.machine.onBoot = () => void core.record.apply(job.id, { type: 'reported-success' })
-  const worker = core.run()
-  await core.until(job.id, () => core.machine.calls.length >= 3)
-  core.machine.broken.clear()
-  const done = await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
-  expect(done.outcome).toBe('success')
-  expect(await messages(job.id)).toContain(
-    'the BMC is not ready, trying on: Cannot find the system: the BMC lists none',
-  )
-})
-
-test('a BMC whose virtual media are stuck is restarted once by a job, which then goes on', async () => {
-  core.machine.broken.add('stuck')
-  core.machine.refusals = 2
-  const job = await core.create()
-  core.machine.onBoot = () => void core.record.apply(job.id, { type: 'reported-success' })
-  const worker = core.run()
-  const done = await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
-  expect(done).toMatchObject({ outcome: 'success' })
-  expect(core.machine.calls.slice(0, 8)).toEqual([
-    ...['facts', 'insertMedia', 'restart', 'login', 'login', 'facts', 'insertMedia', 'bootOnceFromCd'],
-  ])
-  const restarts = (await core.jobs.history(job.id, 0)).filter(({ type }) => type === 'bmc-restart')
-  expect(restarts).toMatchObject([{ message: expect.stringContaining('the fake BMC is stuck') }])
-})
-
-test('a BMC that goes on refusing the login after its restart fails no mount, but the login', async () => {
-  core.machine.broken.add('stuck')
-  core.machine.refusals = 100
-  const job = await core.create()
-  const worker = core.run({ cleanupMs: 100 })
-  const done = await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
-  expect(done).toMatchObject({ outcome: 'failed', failedStep: 'redfish.discover' })
-})
-
-test('a BMC that a controller before this one has restarted, and that is away, is waited for', async () => {
-  core.machine.broken.add('away')
-  const job = await core.create()
-  await core.jobs.note(job.id, { type: 'bmc-restart', message: 'restarted' }, new Date())
-  core.machine.onBoot = () => void core.record.apply(job.id, { type: 'reported-success' })
-  const worker = core.run({ cleanupMs: 100 })
-  await core.until(job.id, ({ status }) => core.machine.calls.length > 5 || status === 'complete')
-  core.machine.broken.clear()
-  const done = await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
-  expect(done).toMatchObject({ outcome: 'success' })
-})
-
 test.for<[string, boolean]>([
   ['a controller before this one has restarted', true],
   ['does not let itself be restarted', false],
@@ -161,17 +102,6 @@ test.for<[string, boolean]>([
   expect(done).toMatchObject({ outcome: 'failed', failedStep: 'redfish.mount.maintenance' })
   expect(done.message).toContain('the fake BMC is stuck')
   expect(core.machine.calls.filter((call) => call === 'restart')).toHaveLength(before ? 0 : 1)
-})
-
-test('an account that the BMC refuses is tried once by a job', async () => {
-  core.machine.broken.add('login')
-  const job = await core.create()
-  const worker = core.run()
-  const done = await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
-  expect(done).toMatchObject({ outcome: 'failed', failedStep: 'redfish.discover' })
-  expect(core.machine.calls).toEqual(['login'])
 })
 
 test('silence ends in a timeout', async () => {
@@ -301,23 +231,6 @@ test('a controller killed while the installed system starts does not switch it o
   expect(core.machine).toMatchObject({ power: 'on', starts: 2 })
 })
 
-test('a BMC that does not answer after a restart does not fail a server that works', async () => {
-  const job = await core.create()
-  await core.record.apply(job.id, { type: 'claimed' })
-  await core.record.enter(job.id, 'mounting')
-  await core.record.starting(job.id, new Date(Date.now() + 60_000))
-  core.machine.power = 'on'
-  core.machine.broken.add('facts')
-  const worker = core.run()
-  await core.until(job.id, () => core.machine.calls.includes('facts'))
-  core.machine.broken.clear()
-  await core.record.apply(job.id, { type: 'reported-success' })
-  const done = await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
-  expect(done).toMatchObject({ outcome: 'success', failedStep: null })
-})
-
 test('a report that comes after a controller was away for longer than the deadline still counts', async () => {
   const job = await core.create()
   await core.record.apply(job.id, { type: 'claimed' })
@@ -373,71 +286,4 @@ test('work that fails at once is not begun again at once', async () => {
   worker.kill()
   await worker.ended
   expect(core.stored.get('save')).toBe(1)
-})
-
-test('a BMC that is away when it has switched the server on does not fail a server that works', async () => {
-  const job = await core.create()
-  core.machine.powerOnAnswer = new AppError('redfish-unreachable', 'Cannot reach the fake BMC')
-  const worker = core.run()
-  await core.until(job.id, ({ phase }) => phase === 'booting' && core.machine.power === 'on')
-  await core.record.apply(job.id, { type: 'reported-success' })
-  core.machine.powerOnAnswer = undefined
-  const done = await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
-  expect(done).toMatchObject({ outcome: 'success', failedStep: null })
-  expect(core.machine.starts).toBe(2)
-})
-
-test('a BMC that refuses for good to switch on, or dies after it has, fails no job that the maintenance OS works on', async () => {
-  const job = await core.create()
-  core.machine.powerOnAnswer = new AppError('redfish-unsupported', 'Cannot read the fake BMC')
-  const progress = { step: 'image-linux', bytes: 1, totalBytes: 2, rate: null, message: null, at: new Date() }
-  core.machine.onBoot = () => core.record.progress(job.id, 'running:image-linux', progress).then(() => undefined)
-  const worker = core.run()
-  await core.until(job.id, ({ phase }) => phase === 'running:image-linux')
-  await core.until(job.id, () => core.machine.calls.includes('powerOn'))
-  core.machine.powerOnAnswer = undefined
-  await core.record.apply(job.id, { type: 'reported-success' })
-  const done = await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
-  expect(done).toMatchObject({ outcome: 'success', failedStep: null })
-})
-
-test('the switch has its own time: media that took all of theirs leave it whole', async () => {
-  const job = await core.create()
-  core.machine.onAfterMs = 300
-  core.machine.onBoot = () => void core.record.apply(job.id, { type: 'reported-success' })
-  const worker = core.run({ mountMs: 150 })
-  const done = await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
-  expect(done).toMatchObject({ outcome: 'success', failedStep: null })
-})
-
-test('a server that is not on when the time of the switch is over fails with what its BMC said', async () => {
-  const job = await core.create()
-  core.machine.broken.add('powerOn')
-  const worker = core.run({ resetMs: 60, cleanupMs: 60 })
-  const done = await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
-  expect(done).toMatchObject({ outcome: 'failed', failedStep: 'redfish.reset' })
-  expect(done.message).toContain('the fake BMC refuses')
-  expect(core.machine.calls.filter((call) => call === 'powerOn').length).toBeGreaterThan(1)
-  expect((await messages(job.id)).filter((text) => text.includes('not switched on, trying on'))).toHaveLength(1)
-})
-
-test('an order to switch on that is refused for good fails the job at once', async () => {
-  const job = await core.create()
-  core.machine.powerOnAnswer = new AppError('redfish-answer', 'Cannot switch the server on: HTTP 403', {
-    facts: { method: 'POST', status: 403, isFinal: true },
-  })
-  const worker = core.run({ cleanupMs: 60 })
-  const done = await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
-  expect(done).toMatchObject({ outcome: 'failed', failedStep: 'redfish.reset' })
-  expect(core.machine.calls.filter((call) => call === 'powerOn')).toHaveLength(1)
 })
