@@ -14,8 +14,18 @@ export function lend(memory: ArrayBuffer, takeBack: (memory: ArrayBuffer) => voi
  * Whoever looks at the chunk afterwards finds it empty. A part of a larger buffer is left alone.
  */
 export function giveBack({ buffer, byteLength }: Uint8Array): void {
-  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength !== byteLength) return
-  const takeBack = lent.get(buffer)
-  if (takeBack === undefined) buffer.transfer(0)
-  else takeBack(buffer)
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) takerOf(buffer)(buffer)
+}
+
+/** Who gets this memory back. To be asked before it is transferred: what comes back from a thread is another object. */
+export function takerOf(memory: ArrayBuffer): (memory: ArrayBuffer) => void {
+  return lent.get(memory) ?? ((unused) => unused.transfer(0))
+}
+
+/** The chunk as a thread can be given it, and empty here afterwards. Memory can be handed over as a whole only: a part of it is copied. */
+export function transferable(chunk: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { buffer, byteLength } = chunk
+  return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength
+    ? new Uint8Array(buffer)
+    : new Uint8Array(chunk)
 }

@@ -2,9 +2,9 @@ import type { ChildProcess, StdioOptions } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import type { FileHandle } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
-import { giveBack } from './chunk-memory.ts'
 import { AppError } from './errors.ts'
 import { openPipe } from './pipe.ts'
+import { pipeWriter } from './pipe-writer.ts'
 import { seenLater } from './time.ts'
 
 /** A program and its arguments; never a shell line. */
@@ -88,20 +88,16 @@ async function makeFifo(path: string, say: (line: string) => void, signal: Abort
   await ended(start(command, signal), command, say, signal)
 }
 
-/** A chunk is written while the next one is made, and its memory is given back. At the end, also of an error, the reader sees it. */
-async function pour(source: AsyncIterable<Uint8Array>, writer: FileHandle, signal: AbortSignal): Promise<void> {
-  let writing = Promise.resolve()
-  try {
-    for await (const chunk of source) {
-      await writing
-      signal.throwIfAborted()
-      writing = seenLater(writer.writeFile(chunk).finally(() => giveBack(chunk)))
-    }
-    await writing
-  } finally {
-    await Promise.allSettled([writing])
-    await writer.close()
+/** At the end, also of an error, the reader sees it. */
+async function pour(source: AsyncIterable<Uint8Array>, pipe: FileHandle, signal: AbortSignal): Promise<void> {
+  await using stack = new AsyncDisposableStack()
+  stack.use(pipe)
+  const writer = stack.use(pipeWriter(pipe))
+  for await (const chunk of source) {
+    signal.throwIfAborted()
+    await writer.write(chunk)
   }
+  await writer.flushed()
 }
 
 function start(command: Command, signal: AbortSignal, input?: FileHandle): ChildProcess {

@@ -1,4 +1,4 @@
-import { lend } from './chunk-memory.ts'
+import { lend, transferable } from './chunk-memory.ts'
 import { startThread } from './thread.ts'
 import { zstdAddonFile } from './zstd-binding.ts'
 
@@ -155,12 +155,4 @@ async function* batches(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
     bytes = 0
   }
   if (batch.length > 0) yield batch
-}
-
-/** Memory can be handed over as a whole only. */
-function transferable(chunk: Uint8Array): Uint8Array<ArrayBuffer> {
-  const { buffer, byteLength } = chunk
-  return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength
-    ? new Uint8Array(buffer)
-    : new Uint8Array(chunk)
 }

@@ -39,7 +39,6 @@ export const bootloaderLinux: Step = {
       const loader = await installLoader(efiDirectory, volumes, context)
       const relabel = await askForRelabel(NEW_ROOT)
       if (relabel) say('the system uses SELinux: it labels its files when it starts for the first time')
-      await programs.run({ argv: ['sync', '--file-system', NEW_ROOT] }, signal)
       return { ...loader, selinux_relabel: relabel }
     })
     return { ...facts, boot_entry: await makeBootEntry(disk.path, esp.number, context) }

@@ -9,11 +9,12 @@ import { AppError } from '../../shared/errors.ts'
 import type { Command, Programs } from '../../shared/exec.ts'
 import { type Intake, takeIn } from '../imaging/intake.ts'
 import { type Meter, startMeter } from '../imaging/meter.ts'
+import { writtenBehind } from '../imaging/written-behind.ts'
 import type { OpenedArtifact } from './artifact.ts'
 import { artifactFacts, openArtifact } from './artifact.ts'
 import { placeFiles } from './files.ts'
 import { layoutDisk } from './layout.ts'
-import { NEW_ROOT, planMounts, withMounts } from './mounts.ts'
+import { NEW_ROOT, planMounts, planSync, withMounts } from './mounts.ts'
 import { findPreparedDisk } from './prepared-disk.ts'
 import type { Step, StepContext } from './step.ts'
 
@@ -36,7 +37,6 @@ export const imageLinux: Step = {
       await unpack(opened, layer, meter, context)
       await checkRoot(NEW_ROOT)
       await placeFiles(NEW_ROOT, recipe.files ?? [])
-      await programs.run({ argv: ['sync', '--file-system', NEW_ROOT] }, signal)
     })
     say(meter.summary())
     return { ...artifactFacts(recipe, opened), layer: layer.digest, bytes: layer.size }
@@ -71,7 +71,8 @@ async function unpack(opened: OpenedArtifact, layer: Descriptor, meter: Meter, c
 /** What tar has written counts for nothing before every byte of the archive was right. @throws `digest-mismatch`, `program-failed` */
 export async function unpackInto(root: string, intake: Intake, programs: Programs, signal: AbortSignal): Promise<void> {
   const archive = intake.content(decompressed(intake.stored))
-  await programs.feed(planUnpack(root), archive, signal)
+  const behind = writtenBehind(archive, () => programs.run(planSync([root]), signal))
+  await programs.feed(planUnpack(root), behind, signal)
   intake.assertComplete()
 }
 

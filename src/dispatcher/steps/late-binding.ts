@@ -174,11 +174,9 @@ async function writeFiles(disk: Disk, { partitions }: DiskTable, context: BindCo
     const type = await probeFileSystem(device, programs, signal)
     if (type !== 'ext4' && type !== 'xfs' && type !== 'btrfs') continue
     const mount: Command = { argv: ['mount', '-t', type, device, NEW_ROOT] }
-    const isRoot = await withMounts([{ directory: NEW_ROOT, command: mount }], NEW_ROOT, programs, signal, async () => {
-      const placed = await placeInInstalled(NEW_ROOT, recipe.files ?? [])
-      if (placed) await programs.run({ argv: ['sync', '--file-system', NEW_ROOT] }, signal)
-      return placed
-    })
+    const isRoot = await withMounts([{ directory: NEW_ROOT, command: mount }], NEW_ROOT, programs, signal, () =>
+      placeInInstalled(NEW_ROOT, recipe.files ?? []),
+    )
     if (isRoot) return
   }
   throw new AppError(

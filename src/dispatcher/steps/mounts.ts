@@ -26,8 +26,13 @@ export function planMounts(disk: Pick<Disk, 'path'>, slots: readonly Slot[], roo
   })
 }
 
+/** Waits until the file systems are on their disk, and tells a write that failed, as umount(8) does not (syncfs(2)). */
+export function planSync(directories: readonly string[]): Command {
+  return { argv: ['sync', '--file-system', ...directories] }
+}
+
 /**
- * Mounts, runs `use`, and unmounts whatever happened. A failure to unmount is an error of its own only when all went well:
+ * Mounts, runs `use`, and unmounts whatever happened. A failure to write or to unmount is an error of its own only when all went well:
  * data that is not on the disk was not installed.
  */
 export async function withMounts<T>(
@@ -44,6 +49,7 @@ export async function withMounts<T>(
       await programs.run(command, signal)
     }
     result = await use()
+    await programs.run(planSync(mounts.map(({ directory }) => directory)), signal)
   } catch (error) {
     // The namespace ends with the container, so this only helps a step that is run by hand. The first error stays.
     const limit = AbortSignal.timeout(10_000)
