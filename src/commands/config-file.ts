@@ -3,6 +3,7 @@ import type { Pair, ParsedNode } from 'yaml'
 import { isMap, isScalar, LineCounter, parseDocument } from 'yaml'
 import type { Problem } from '../shared/errors.ts'
 import { AppError } from '../shared/errors.ts'
+import { readAt } from '../shared/file-at.ts'
 import type { OptionSpec } from './command.ts'
 
 /** The settings of a configuration file, as texts; a switch is `true` or `false`. */
@@ -89,8 +90,8 @@ async function readText(path: string): Promise<string> {
   })
   try {
     const buffer = Buffer.alloc(MAX_BYTES + 1)
-    const { bytesRead } = await file.read(buffer, 0, buffer.length, 0)
-    if (bytesRead <= MAX_BYTES) return buffer.toString('utf8', 0, bytesRead)
+    const bytes = await readAt(file, buffer, 0)
+    if (bytes <= MAX_BYTES) return buffer.toString('utf8', 0, bytes)
   } catch (cause) {
     throw new AppError('config-invalid', `Cannot read the configuration "${path}"`, { cause })
   } finally {

@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises'
 import { AppError } from '../shared/errors.ts'
+import { readAt } from '../shared/file-at.ts'
 import { cannot } from '../shared/system-error.ts'
 import { DESCRIPTOR_TYPE, FIRST_DESCRIPTOR, SECTOR } from './constants.ts'
 import type { Volumes } from './reader-descriptors.ts'
@@ -95,15 +96,8 @@ export async function readVolumeId(readAt: ReadAt, base = 0): Promise<string | u
 export function mediumFile(file: FileHandle): ReadAt {
   return async (offset, length) => {
     const bytes = Buffer.alloc(length)
-    let done = 0
-    while (done < length) {
-      const { bytesRead } = await file
-        .read(bytes, done, length - done, offset + done)
-        .catch(cannot('iso-read', `read ${length} bytes at byte ${offset} of the medium`))
-      if (bytesRead === 0) break
-      done += bytesRead
-    }
-    return bytes.subarray(0, done)
+    const failed = cannot('iso-read', `read ${length} bytes at byte ${offset} of the medium`)
+    return bytes.subarray(0, await readAt(file, bytes, offset).catch(failed))
   }
 }
 

@@ -5,6 +5,7 @@ import { open } from 'node:fs/promises'
 import type { Digest } from '../shared/digest.ts'
 import { sha256 } from '../shared/digest.ts'
 import { AppError } from '../shared/errors.ts'
+import { readAt } from '../shared/file-at.ts'
 import { cannot } from '../shared/system-error.ts'
 import type { OpenFiles } from './open-files.ts'
 
@@ -102,14 +103,8 @@ async function readFully(
   into?: Uint8Array,
 ): Promise<Uint8Array> {
   const bytes = into ?? Buffer.allocUnsafe(length)
-  let done = 0
-  while (done < length) {
-    const { bytesRead } = await file
-      .read(bytes, done, length - done, offset + done)
-      .catch(cannot('iso-plan', `read "${path}"`))
-    if (bytesRead === 0) throw changed(path)
-    done += bytesRead
-  }
+  const read = await readAt(file, bytes, offset).catch(cannot('iso-plan', `read "${path}"`))
+  if (read < length) throw changed(path)
   return bytes
 }
 

@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises'
 import { AppError } from '../shared/errors.ts'
+import { readAt } from '../shared/file-at.ts'
 import type { RootTree } from './root-tree.ts'
 
 const REASON =
@@ -15,7 +16,7 @@ export async function refuseIso(from: string): Promise<void> {
   const head = Buffer.alloc(IDENTIFIER.text.length)
   try {
     await using file = await open(path, 'r')
-    await file.read(head, 0, head.length, IDENTIFIER.at)
+    await readAt(file, head, IDENTIFIER.at)
   } catch {
     // No file of this machine: whoever opens it says so.
     return

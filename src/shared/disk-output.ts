@@ -1,6 +1,7 @@
 import { constants } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { open } from 'node:fs/promises'
+import { writeAt } from './file-at.ts'
 import { seenLater } from './time.ts'
 
 /** Direct I/O wants offset, length and memory to be multiples of the sector of the disk; none has larger ones. */
@@ -59,11 +60,4 @@ export async function diskOutput(file: FileHandle): Promise<DiskOutput> {
 /** Memory that begins on a page, for direct I/O: V8 keeps a buffer that may be resized in pages of its own. */
 export function pages(bytes: number): Buffer<ArrayBuffer> {
   return Buffer.from(new ArrayBuffer(bytes, { maxByteLength: bytes }), 0, bytes)
-}
-
-/** Writes all of the bytes: write(2) may take less than it was given. */
-export async function writeAt(file: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    done += (await file.write(bytes, done, bytes.length - done, at + done)).bytesWritten
-  }
 }

@@ -2,6 +2,7 @@ import { open, readFile, rm, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { formatBytes } from '../../shared/byte-size.ts'
 import { AppError } from '../../shared/errors.ts'
+import { readAt } from '../../shared/file-at.ts'
 import type { ReadAt } from './qcow2/clusters.ts'
 import type { DiskArea } from './write-disk.ts'
 
@@ -63,11 +64,8 @@ export async function withReader<T>(area: DiskArea, use: (readAt: ReadAt) => Pro
   try {
     return await use(async (position, length) => {
       const buffer = Buffer.allocUnsafeSlow(length)
-      for (let at = 0; at < length; ) {
-        const { bytesRead } = await file.read(buffer, at, length - at, area.start + position + at)
-        if (bytesRead === 0) throw new AppError('step-failed', `Cannot read ${area.path} at byte ${position + at}`)
-        at += bytesRead
-      }
+      const read = await readAt(file, buffer, area.start + position)
+      if (read < length) throw new AppError('step-failed', `Cannot read ${area.path} at byte ${position + read}`)
       return buffer
     })
   } finally {

@@ -2,6 +2,7 @@ import { constants } from 'node:fs'
 import { mkdir, open, readFile } from 'node:fs/promises'
 import { AppError } from '../../shared/errors.ts'
 import type { Command } from '../../shared/exec.ts'
+import { readAt } from '../../shared/file-at.ts'
 import { writeFileAtomic } from '../../shared/files.ts'
 import { retry } from '../../shared/time.ts'
 import type { Disk } from './disk.ts'
@@ -103,8 +104,7 @@ async function startsWithZeros(path: string): Promise<boolean> {
   const file = await open(path, 'r')
   try {
     const buffer = Buffer.alloc(EMPTY_BYTES)
-    const { bytesRead } = await file.read(buffer, 0, EMPTY_BYTES, 0)
-    return buffer.subarray(0, bytesRead).every((byte) => byte === 0)
+    return buffer.subarray(0, await readAt(file, buffer, 0)).every((byte) => byte === 0)
   } finally {
     await file.close()
   }

@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises'
 import { open } from 'node:fs/promises'
 import { AppError } from '../../shared/errors.ts'
+import { readAt } from '../../shared/file-at.ts'
 import type { Finding } from './finding.ts'
 import { lintIso } from './lint.ts'
 
@@ -18,13 +19,7 @@ export async function lintImageFile(path: string, signal: AbortSignal): Promise<
     const read = async (offset: number, length: number) => {
       signal.throwIfAborted()
       const bytes = Buffer.alloc(length)
-      let done = 0
-      while (done < length) {
-        const { bytesRead } = await file.read(bytes, done, length - done, offset + done).catch(failed)
-        if (bytesRead === 0) break
-        done += bytesRead
-      }
-      return bytes.subarray(0, done)
+      return bytes.subarray(0, await readAt(file, bytes, offset).catch(failed))
     }
     return await lintIso(read, size, { contents: true, isDevice: !stat.isFile(), signal })
   } finally {

@@ -2,8 +2,8 @@ import type { FileHandle } from 'node:fs/promises'
 import { open, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { hashFor } from '../../shared/digest.ts'
-import { writeAt } from '../../shared/disk-output.ts'
 import { AppError } from '../../shared/errors.ts'
+import { readAt, writeAt } from '../../shared/file-at.ts'
 import { syncDirectory } from '../../shared/files.ts'
 import type { BlobDescriptor, ContentSource } from '../content.ts'
 import type { CopyObserver, CopyResult } from '../copy.ts'
@@ -42,7 +42,7 @@ export async function archiveFiles(path: string): Promise<LayoutFiles> {
       const place = places.get(inner)
       if (place === undefined) return undefined
       if (place.size > limit) throw new AppError('size-exceeded', `Cannot read ${inner}: more than ${limit} bytes`)
-      return readAt(file, place.offset, place.size)
+      return bytesAt(file, place.offset, place.size)
     },
     async *stream(inner, start, size) {
       const place = places.get(inner)
@@ -51,7 +51,7 @@ export async function archiveFiles(path: string): Promise<LayoutFiles> {
         throw new AppError('layout-invalid', `Cannot read ${inner} of ${name}: ${state}`)
       }
       for (let at = start; at < size; ) {
-        const chunk = await readAt(file, place.offset + at, Math.min(CHUNK, size - at))
+        const chunk = await bytesAt(file, place.offset + at, Math.min(CHUNK, size - at))
         if (chunk.length === 0) throw new AppError('layout-invalid', `Cannot read ${inner} of ${name}: it is cut off`)
         at += chunk.length
         yield chunk
@@ -65,7 +65,7 @@ async function scan(file: FileHandle, name: string): Promise<Map<string, Place>>
   const places = new Map<string, Place>()
   let named: { path?: string; size?: number } = {}
   for (let at = 0; ; ) {
-    const header = await readAt(file, at, BLOCK)
+    const header = await bytesAt(file, at, BLOCK)
     if (header.length < BLOCK) break
     const entry = decodeHeader(header, name)
     if (entry === undefined) break
@@ -77,7 +77,7 @@ async function scan(file: FileHandle, name: string): Promise<Map<string, Place>>
     }
     if (entry.type === 'pax' || entry.type === 'gnu-long-name') {
       if (size > MAX_HEADER_BYTES) throw new AppError('layout-invalid', `Cannot use ${name}: a header is too large`)
-      const content = await readAt(file, offset, size)
+      const content = await bytesAt(file, offset, size)
       named = entry.type === 'pax' ? decodePax(content, name) : { path: content.toString('utf8').replace(/\0.*$/s, '') }
     } else if (entry.type !== 'pax-global') {
       if (entry.type === 'file') places.set((named.path ?? entry.name).replace(/^\.\//, ''), { offset, size })
@@ -88,15 +88,10 @@ async function scan(file: FileHandle, name: string): Promise<Map<string, Place>>
   return places
 }
 
-async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
+/** Fewer than `length` bytes only where the archive ends. */
+async function bytesAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
   const buffer = Buffer.alloc(length)
-  let filled = 0
-  while (filled < length) {
-    const { bytesRead } = await file.read(buffer, filled, length - filled, position + filled)
-    if (bytesRead === 0) break
-    filled += bytesRead
-  }
-  return buffer.subarray(0, filled)
+  return buffer.subarray(0, await readAt(file, buffer, position))
 }
 
 /** One file of the archive: bytes that are there, or a blob that has to be read. */
@@ -130,7 +125,7 @@ export async function writeArchive(
     for (const { path: name, size, content, blob } of pieces(plan, tag)) {
       const header = encodeHeader(name, size)
       // A partial file of another copy: from the first header that differs on everything is written again.
-      if (end > at && !(await readAt(file, at, header.length)).equals(header.subarray(0, end - at))) {
+      if (end > at && !(await bytesAt(file, at, header.length)).equals(header.subarray(0, end - at))) {
         end = at
         await file.truncate(at)
       }
@@ -189,7 +184,7 @@ async function copyBlob(
   read: (start: number) => AsyncIterable<Uint8Array>,
 ): Promise<boolean> {
   const hash = hashFor(blob.digest)
-  for (let at = 0; at < kept; at += CHUNK) hash.update(await readAt(file, start + at, Math.min(CHUNK, kept - at)))
+  for (let at = 0; at < kept; at += CHUNK) hash.update(await bytesAt(file, start + at, Math.min(CHUNK, kept - at)))
   let size = kept
   for await (const chunk of kept < blob.size ? gather(read(kept)) : []) {
     hash.update(chunk)

@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises'
 import { mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { readAt } from '../../shared/file-at.ts'
 import { OciError } from '../errors.ts'
 import { blobPath, shardDigest, shardPath, shardPaths, uploadPath, uploadsPath } from './paths.ts'
 import type { BlobReader, BlobStore, ListedBlob, UploadStore, UploadWriter } from './storage.ts'
@@ -97,15 +98,7 @@ async function reader(file: FileHandle): Promise<BlobReader> {
   const { size } = await file.stat()
   return {
     size,
-    async read(buffer, position) {
-      let filled = 0
-      while (filled < buffer.length) {
-        const { bytesRead } = await file.read(buffer, filled, buffer.length - filled, position + filled)
-        if (bytesRead === 0) break
-        filled += bytesRead
-      }
-      return filled
-    },
+    read: (buffer, position) => readAt(file, buffer, position),
     close: () => file.close(),
   }
 }
