@@ -60,10 +60,8 @@ function gptEntries(head: Buffer, sectorBytes: number): TableEntry[] | undefined
   return Array.from({ length: count }, (_, index) => head.subarray(start + index * size, start + (index + 1) * size))
     .filter((entry) => entry.subarray(0, 16).some((byte) => byte !== 0))
     .map((entry) => {
-      const type = guidText(entry)
-      const kind = type === ESP_TYPE ? 'esp' : type === DATA_TYPE ? 'data' : 'other'
       const name = entry.toString('utf16le', 56, 128).replace(/\0.*$/s, '')
-      return { endBytes: (Number(entry.readBigUInt64LE(40)) + 1) * sectorBytes, kind, name }
+      return { endBytes: (Number(entry.readBigUInt64LE(40)) + 1) * sectorBytes, kind: kindInGpt(guidText(entry)), name }
     })
 }
 
@@ -74,6 +72,17 @@ function guidText(bytes: Buffer): string {
   return [first, second, third, bytes.toString('hex', 8, 10), bytes.toString('hex', 10, 16)].join('-').toUpperCase()
 }
 
+/** By its type as sfdisk(8) and lsblk(8) write it: a GUID, or in an MBR one byte, which lsblk begins with `0x`. */
+export function kindOf(type: string): TableEntry['kind'] {
+  return type.length > 4 ? kindInGpt(type.toUpperCase()) : kindInMbr(Number.parseInt(type, 16))
+}
+
+function kindInGpt(type: string): TableEntry['kind'] {
+  if (type === ESP_TYPE) return 'esp'
+  return type === DATA_TYPE ? 'data' : 'other'
+}
+
+/** UEFI 2.10 section 5.2.2. */
 function kindInMbr(type: number): TableEntry['kind'] {
   if (type === ESP_IN_MBR) return 'esp'
   if (EXTENDED.includes(type)) return 'unknown'

@@ -1,7 +1,9 @@
 import { AppError } from '../../shared/errors.ts'
 import type { Command } from '../../shared/exec.ts'
-import { ESP_TYPE } from '../../shared/recipe/roles.ts'
+import type { TableEntry } from '../imaging/partition-table.ts'
+import { kindOf } from '../imaging/partition-table.ts'
 import type { Disk } from './disk.ts'
+import { MIB } from './layout.ts'
 
 /** A partition as sfdisk(8) tells of it; in sectors. */
 export interface TablePartition {
@@ -20,8 +22,6 @@ export interface DiskTable {
   readonly end: number
   readonly partitions: readonly TablePartition[]
 }
-
-const MIB = 1024 * 1024
 
 /** Waits for the events of every device, and a dead one may never be done with: code 1 says so, and is no failure of ours. */
 export const SETTLE: Command = { argv: ['udevadm', 'settle', '--timeout=60'], goodCodes: [0, 1] }
@@ -71,19 +71,11 @@ interface SfdiskTable {
   }[]
 }
 
-/** In a GPT it has a GUID; in an MBR `ef`, which lsblk writes as `0xef` (UEFI 2.10 section 5.2.2). */
-export function isEspType(type: string): boolean {
-  return type.toUpperCase() === ESP_TYPE || /^(0x)?ef$/i.test(type)
-}
-
 /** What a server started by UEFI starts. In an MBR firmware looks into every FAT, whatever it is called. */
 export function espOf({ label, partitions }: DiskTable): TablePartition | undefined {
-  const esp = partitions.find(({ type }) => isEspType(type))
-  return esp ?? (label === 'dos' ? partitions.find(({ type }) => FAT_IN_MBR.test(type)) : undefined)
+  const first = (kind: TableEntry['kind']) => partitions.find(({ type }) => kindOf(type) === kind)
+  return first('esp') ?? (label === 'dos' ? first('data') : undefined)
 }
-
-/** As sfdisk(8) --list-types has them. */
-const FAT_IN_MBR = /^0?[146bce]$/i
 
 /** A GPT ends where the disk of the image ended; its second copy belongs at the end of this one (UEFI 2.10 section 5.3.2). */
 export function planMoveBackup({ path }: Pick<Disk, 'path'>): readonly Command[] {
@@ -93,6 +85,11 @@ export function planMoveBackup({ path }: Pick<Disk, 'path'>): readonly Command[]
 /** The last one on the disk; nothing may grow over one that is not the last. */
 export function lastPartition(table: DiskTable): TablePartition | undefined {
   return table.partitions.toSorted((a, b) => a.start - b.start).at(-1)
+}
+
+/** Where a partition begins that ends a disk; all in bytes. */
+export function appendStart(endBytes: number, bytes: number): number {
+  return Math.floor((endBytes - bytes) / MIB) * MIB
 }
 
 /**
@@ -109,7 +106,7 @@ export function planAppend(
   }: { readonly bytes: number; readonly type: { gpt: string; dos: string }; readonly label: string },
 ): Command {
   const { sectorBytes, end } = table
-  const start = (Math.floor((end * sectorBytes - bytes) / MIB) * MIB) / sectorBytes
+  const start = appendStart(end * sectorBytes, bytes) / sectorBytes
   const last = lastPartition(table)
   if (start < (last === undefined ? MIB / sectorBytes : last.start + last.size)) {
     throw new AppError('disk-refused', `Cannot append a partition to ${disk.path}: the image leaves no room for it`)

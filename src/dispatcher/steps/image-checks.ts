@@ -1,10 +1,12 @@
 import { formatBytes } from '../../shared/byte-size.ts'
 import { AppError } from '../../shared/errors.ts'
+import { isCidata } from '../../shared/recipe/roles.ts'
 import type { Recipe } from '../../shared/recipe/schema.ts'
 import type { DiskImage } from '../imaging/disk-image.ts'
 import type { TableEntry, TableFacts } from '../imaging/partition-table.ts'
 import type { Disk } from './disk.ts'
 import { describeDisk } from './disk.ts'
+import { appendStart } from './disk-table.ts'
 import { CONFIG_DRIVE_BYTES, wantsConfigDrive } from './layout.ts'
 
 /** What an image has to fit: a disk, and what is to be done with it. */
@@ -39,7 +41,8 @@ export function checkTable(table: TableFacts, { disk, recipe, uefi }: Place): vo
   if (partitions === undefined) return
   if (uefi && !partitions.some(({ kind }) => mayBeEsp(kind, table.label))) throw withoutEsp()
   const end = disk.bytes - (table.label === 'gpt' ? 16 * 1024 + table.sectorBytes : 0)
-  if (wantsConfigDrive(recipe) && !partitions.some(mayBeConfigDrive) && lastEnd(partitions) > roomFrom(end)) {
+  const room = appendStart(end, CONFIG_DRIVE_BYTES)
+  if (wantsConfigDrive(recipe) && !partitions.some(mayBeConfigDrive) && lastEnd(partitions) > room) {
     const state = 'the image leaves no room for the 64 MiB of the user-data behind its last partition'
     throw new AppError('disk-refused', `Cannot write ${describeDisk(disk)}: ${state}`)
   }
@@ -63,17 +66,11 @@ export function checkWhole(bytes: number, lastEndBytes: number): void {
   throw new AppError('image-unusable', `Cannot use the image: ${state}`)
 }
 
-/** Where `planAppend` begins the partition. */
-function roomFrom(end: number): number {
-  const MIB = 1024 * 1024
-  return Math.floor((end - CONFIG_DRIVE_BYTES) / MIB) * MIB
-}
-
 function lastEnd(partitions: readonly TableEntry[]): number {
   return Math.max(0, ...partitions.map(({ endBytes }) => endBytes))
 }
 
 /** The label of its file system is seen only when it is on the disk. */
 function mayBeConfigDrive({ kind, name }: TableEntry): boolean {
-  return kind === 'data' || kind === 'unknown' || name?.toLowerCase() === 'cidata'
+  return kind === 'data' || kind === 'unknown' || isCidata(name)
 }

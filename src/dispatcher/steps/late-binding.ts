@@ -3,14 +3,14 @@ import { arch } from 'node:os'
 import { AppError, isAppError } from '../../shared/errors.ts'
 import type { Command } from '../../shared/exec.ts'
 import { isPresent } from '../../shared/files.ts'
-import { DATA_TYPE } from '../../shared/recipe/roles.ts'
+import { DATA_TYPE, isCidata } from '../../shared/recipe/roles.ts'
 import { retry } from '../../shared/time.ts'
+import { kindOf } from '../imaging/partition-table.ts'
 import type { Disk } from './disk.ts'
 import { partitionPath } from './disk.ts'
 import type { DiskTable, TablePartition } from './disk-table.ts'
 import {
   espOf,
-  isEspType,
   lastPartition,
   parseTable,
   planAppend,
@@ -144,12 +144,11 @@ interface PartitionRow {
  * the drive is made anew and the boot loader would go.
  */
 export function configDriveOf(listing: string, esp?: string): string | undefined {
-  const isCidata = (name: string | null) => name?.toLowerCase() === 'cidata'
   return parseBlockDevices<PartitionRow>(listing).find(
     ({ path, type, fstype, label, partlabel, parttype }) =>
       type === 'part' &&
       path !== esp &&
-      !isEspType(parttype ?? '') &&
+      kindOf(parttype ?? '') !== 'esp' &&
       (fstype === 'vfat' ? isCidata(label) : fstype === null && isCidata(partlabel)),
   )?.path
 }

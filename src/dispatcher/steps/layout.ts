@@ -3,6 +3,7 @@ import { AppError } from '../../shared/errors.ts'
 import {
   DATA_TYPE,
   ESP_TYPE,
+  isCidata,
   isConfigDrive,
   isEsp,
   LINUX_TYPE,
@@ -27,7 +28,7 @@ export interface Slot {
 }
 
 /** Alignment that suits every disk and every RAID stripe; what partitioning tools have used since 2010. */
-const MIB = 1024 * 1024
+export const MIB = 1024 * 1024
 
 /** Room for a NoCloud drive; cloud-init reads a few files of it. */
 export const CONFIG_DRIVE_BYTES = 64 * MIB
@@ -74,7 +75,7 @@ export function layoutDisk(recipe: Recipe, diskBytes: number): readonly Slot[] {
 
 /** The partition that cloud-init reads, if there is one. The recipe's rules have seen to it that nothing else is on it. */
 export function configDriveSlot(slots: readonly Slot[]): Slot | undefined {
-  return slots.find(({ label }) => label?.toLowerCase() === 'cidata')
+  return slots.find(({ label }) => isCidata(label))
 }
 
 function sizesInMiB(partitions: readonly Partition[], usable: number): readonly number[] {

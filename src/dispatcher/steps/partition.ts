@@ -4,6 +4,7 @@ import { chooseRootfs } from '../../oci/manifest.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { Command } from '../../shared/exec.ts'
 import { isPresent } from '../../shared/files.ts'
+import { ESP_TYPE } from '../../shared/recipe/roles.ts'
 import { retry } from '../../shared/time.ts'
 import { readText } from '../block-devices.ts'
 import { openArtifact } from './artifact.ts'
@@ -118,7 +119,7 @@ export function planFormat(disk: Disk, slot: Slot): Command | undefined {
 
 /** FAT32 needs 65,525 clusters of at least a sector; a smaller volume gets what mkfs.vfat chooses (UEFI 2.10 13.3). */
 function fatSize(disk: Disk, slot: Slot): string[] {
-  return slot.type.startsWith('C12A7328') && slot.bytes >= 66_000 * disk.sectorBytes ? ['-F', '32'] : []
+  return slot.type === ESP_TYPE && slot.bytes >= 66_000 * disk.sectorBytes ? ['-F', '32'] : []
 }
 
 /**

@@ -10,8 +10,12 @@ export const SWAP_TYPE = '0657FD6D-A4AB-43C4-84E5-0933C84B4F4F'
 export const DATA_TYPE = 'EBD0A0A2-B9E5-4433-87C0-68B6B72699C7'
 
 /** cloud-init's NoCloud data source looks for this label, in either case. */
+export function isCidata(label: string | null | undefined): boolean {
+  return label?.toLowerCase() === 'cidata'
+}
+
 export function isConfigDrive(partition: Partition): boolean {
-  return partition.label?.toLowerCase() === 'cidata'
+  return isCidata(partition.label)
 }
 
 export function isEsp(partition: Partition): boolean {

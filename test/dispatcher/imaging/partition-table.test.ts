@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { TABLE_HEAD_BYTES, tableFacts } from '../../../src/dispatcher/imaging/partition-table.ts'
+import { kindOf, TABLE_HEAD_BYTES, tableFacts } from '../../../src/dispatcher/imaging/partition-table.ts'
 import { gptDisk, mbrDisk } from './disk-bytes.ts'
 
 const MIB = 1 << 20
@@ -39,6 +39,22 @@ test.for([512, 4096])('the partitions of a GPT of %i-byte sectors are told, by k
     { endBytes: 3 * MIB, kind: 'data', name: 'cidata' },
     { endBytes: 4 * MIB, kind: 'other', name: '' },
   ])
+})
+
+test.for([
+  ['C12A7328-F81F-11D2-BA4B-00A0C93EC93B', 'esp'],
+  ['c12a7328-f81f-11d2-ba4b-00a0c93ec93b', 'esp'],
+  ['ebd0a0a2-b9e5-4433-87c0-68b6b72699c7', 'data'],
+  ['0FC63DAF-8483-4772-8E79-3D69D8477DE4', 'other'],
+  ['ef', 'esp'],
+  ['0xef', 'esp'],
+  ['c', 'data'],
+  ['0xe', 'data'],
+  ['f', 'unknown'],
+  ['83', 'other'],
+  ['', 'other'],
+] as const)('the type "%s", as sfdisk or lsblk writes it, is %s', ([type, kind]) => {
+  expect(kindOf(type)).toBe(kind)
 })
 
 test('an extended partition of an MBR may hold anything', () => {
