@@ -5,7 +5,7 @@ import type { Programs } from '../shared/exec.ts'
 import { writeFileAtomic } from '../shared/files.ts'
 import type { JobFile, WebhookReport } from '../shared/task/job-file.ts'
 import type { Backoff, Clock, sleep } from '../shared/time.ts'
-import { retry, withTimeout } from '../shared/time.ts'
+import { retry, retryWithin, withTimeout } from '../shared/time.ts'
 import { VERSION } from '../shared/version.ts'
 import type { DispatcherState } from './dispatcher-state.ts'
 import { readDispatcherState } from './dispatcher-state.ts'
@@ -94,15 +94,15 @@ async function logsAreSent(job: JobFile, deps: NotifyDeps, signal: AbortSignal):
 /** The try after which a person is told: a network that is just coming up is there by then. */
 const UNREACHED = 3
 
-async function deliver(job: JobFile, report: WebhookReport, deps: NotifyDeps, signal: AbortSignal): Promise<void> {
+async function deliver(job: JobFile, report: WebhookReport, deps: NotifyDeps, limit: AbortSignal): Promise<void> {
   const send = (attempt: number) =>
-    post(job, job.webhook.url, JSON.stringify(report), 'application/json', signal).catch((error: unknown) => {
+    post(job, job.webhook.url, JSON.stringify(report), 'application/json', limit).catch((error: unknown) => {
       deps.say(`attempt ${attempt + 1}: ${errorText(error)}`)
       // Once: it is tried for hours.
       if (attempt === UNREACHED) void deps.screen(unreachedNotice(job, report, errorText(error)))
       throw error
     })
-  await retry(send, deps.backoff, (error) => isAppError(error, 'controller-unreachable'), signal, deps.pause)
+  await retryWithin(send, deps.backoff, (error) => isAppError(error, 'controller-unreachable'), limit, deps.pause)
 }
 
 /** The report that stands: ours, or the one that was first. It is complete the moment it exists: link(2) is atomic. */

@@ -1,6 +1,6 @@
 import { AppError, errorText } from '../shared/errors.ts'
 import type { JobFile, ProgressReport } from '../shared/task/job-file.ts'
-import { retry, withTimeout } from '../shared/time.ts'
+import { retryWithin, withTimeout } from '../shared/time.ts'
 import { isRefusal, postProgress } from './report.ts'
 
 /** Tells the controller how far a step is. Nothing here ever fails or delays the step, but `announce`. */
@@ -53,7 +53,7 @@ export function progressReporter(
     busy = true
     queue = queue
       .then(() => keep?.(progress).catch(complain('kept')))
-      .then(() => postPatiently(job, progress, patienceMs, signal))
+      .then(() => postPatiently(job, progress, withTimeout(signal, patienceMs)))
       .catch(complain('reported'))
       .finally(() => {
         busy = false
@@ -78,28 +78,18 @@ export function progressReporter(
 /** The network may still be coming up when the first step starts. */
 const PACE = { firstMs: 250, maxMs: 1000, attempts: Number.POSITIVE_INFINITY }
 
-/** Throws what the last try met: the end of the time says nothing of why it was over. */
-async function postPatiently(
+function postPatiently(
   job: JobFile,
   progress: ProgressReport,
-  ms: number,
-  signal: AbortSignal,
+  limit: AbortSignal,
   again: (error: unknown) => boolean = () => true,
 ): Promise<void> {
-  const limit = withTimeout(signal, ms)
-  let last: unknown
-  const send = () =>
-    postProgress(job, progress, limit).catch((error: unknown) => {
-      if (!limit.aborted || last === undefined) last = error
-      throw error
-    })
-  await retry(send, PACE, (error) => !limit.aborted && again(error), limit).catch((error: unknown) => {
-    throw signal.aborted ? error : last
-  })
+  return retryWithin(() => postProgress(job, progress, limit), PACE, again, limit)
 }
 
 async function announceEvent(job: JobFile, event: ProgressReport, ms: number, signal: AbortSignal): Promise<void> {
-  await postPatiently(job, event, ms, signal, (error) => !isRefusal(error)).catch((cause: unknown) => {
+  const limit = withTimeout(signal, ms)
+  await postPatiently(job, event, limit, (error) => !isRefusal(error)).catch((cause: unknown) => {
     signal.throwIfAborted()
     const [code, state] = isRefusal(cause)
       ? (['job-transition', 'it does not run this job any more'] as const)

@@ -82,6 +82,33 @@ export async function retry<T>(
   }
 }
 
+/**
+ * `retry` under a limit. Its end says nothing of why there was no success: when the time is over, what the last try failed
+ * with is thrown.
+ */
+export async function retryWithin<T>(
+  action: (attempt: number) => Promise<T>,
+  backoff: Backoff,
+  retryable: (error: unknown) => boolean,
+  limit: AbortSignal,
+  pause: typeof sleep = sleep,
+): Promise<T> {
+  let last: unknown
+  const attempt = (number: number) =>
+    action(number).catch((error: unknown) => {
+      if (!limit.aborted) last = error
+      throw error
+    })
+  return retry(attempt, backoff, retryable, limit, pause).catch((error: unknown) => {
+    throw isTimeOver(limit) ? (last ?? error) : error
+  })
+}
+
+/** Not when somebody stopped it. */
+function isTimeOver({ reason }: AbortSignal): boolean {
+  return reason instanceof DOMException && reason.name === 'TimeoutError'
+}
+
 function askedMs(error: unknown, maxMs: number): number {
   const retryAfterSeconds = (error as { readonly retryAfterSeconds?: unknown } | undefined)?.retryAfterSeconds
   return typeof retryAfterSeconds === 'number' ? Math.min(maxMs, retryAfterSeconds * 1000) : 0

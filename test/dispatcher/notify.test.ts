@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { DispatcherState } from '../../src/dispatcher/dispatcher-state.ts'
 import { NOTIFY_BACKOFF, type NotifyDeps, notify } from '../../src/dispatcher/notify.ts'
 import { runPaths } from '../../src/dispatcher/paths.ts'
@@ -64,6 +64,7 @@ beforeEach(async () => {
 })
 
 afterEach(async () => {
+  vi.restoreAllMocks()
   server.closeAllConnections()
   server.close()
   await rm(at, { recursive: true, force: true })
@@ -179,6 +180,22 @@ test('a controller that is away for more than an hour is told, asked at least on
   expect(webhooks()).toHaveLength(asked + 1)
   expect(asked).toBeLessThan(160)
   expect(new Set(webhooks().map(({ delivery_id: id }) => id)).size).toBe(1)
+})
+
+test('a controller that is away for six hours is what the reporter fails with, and no bug', async () => {
+  const over = new AbortController()
+  const timeout = AbortSignal.timeout.bind(AbortSignal)
+  vi.spyOn(AbortSignal, 'timeout').mockImplementation((ms) => (ms === 6 * 3600_000 ? over.signal : timeout(ms)))
+  let now = 0
+  const pause = async (ms: number, signal?: AbortSignal) => {
+    now += ms
+    answers = [503]
+    if (now >= 6 * 3600_000) over.abort(new DOMException('The operation was aborted due to timeout', 'TimeoutError'))
+    signal?.throwIfAborted()
+  }
+  answers = [503]
+  const notified = notify('success', { ...deps, backoff: NOTIFY_BACKOFF, pause }, never)
+  await expect(notified).rejects.toMatchObject({ code: 'controller-unreachable' })
 })
 
 test('a reporter that was killed before it delivered sends the same report when it is started again', async () => {

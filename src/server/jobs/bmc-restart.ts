@@ -1,6 +1,7 @@
 import { errorText, isAppError } from '../../shared/errors.ts'
-import { retry } from '../../shared/time.ts'
+import { retryWithin } from '../../shared/time.ts'
 import type { Bmc } from './bmc-ports.ts'
+import { patientWith } from './bmc-session.ts'
 import type { HeldDeps } from './deps.ts'
 import type { Job } from './machine.ts'
 
@@ -52,29 +53,17 @@ export async function orAfterRestart<T>(
   signal: AbortSignal,
 ): Promise<T> {
   let isAway = await isRestarting(job, deps)
-  const isStarting = whileStarting()
-  let last: unknown
-  const attempt = () =>
-    mount().catch((error: unknown) => {
-      if (error instanceof BmcRestarted) isAway = true
-      else if (!signal.aborted) last = error
-      throw error
-    })
-  const { firstMs } = deps.patience
-  const mayGoOn = (error: unknown) => error instanceof BmcRestarted || (isAway && isStarting(error))
-  return retry(attempt, { ...deps.patience, firstMs: 10 * firstMs }, mayGoOn, signal).catch((error: unknown) => {
-    // What the BMC said last tells more than that the time is over.
-    throw signal.aborted && last !== undefined ? last : error
-  })
+  const isPatient = patientWith()
+  const mayGoOn = (error: unknown) => {
+    isAway ||= error instanceof BmcRestarted
+    return isAway && (error instanceof BmcRestarted || (isPatient(error) && isOfStart(error)))
+  }
+  // With the waits between them the logins that may be refused take a minute.
+  const slowly = { ...deps.patience, firstMs: 10 * deps.patience.firstMs }
+  return retryWithin(mount, slowly, mayGoOn, signal)
 }
 
-/** With the waits between them a minute; some BMCs lock an account that is refused five times. */
-const LOGINS = 4
-
-function whileStarting(): (error: unknown) => boolean {
-  let refusals = 0
-  return (error) => {
-    if (isAppError(error, 'redfish-unreachable')) return true
-    return isAppError(error) && error.facts['status'] === 401 && ++refusals < LOGINS
-  }
+/** What a BMC that starts fails with. */
+function isOfStart(error: unknown): boolean {
+  return isAppError(error, 'redfish-unreachable') || (isAppError(error) && error.facts['status'] === 401)
 }

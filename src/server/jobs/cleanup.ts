@@ -1,5 +1,5 @@
 import { AppError, errorText } from '../../shared/errors.ts'
-import { retry, sleep, withTimeout } from '../../shared/time.ts'
+import { retryWithin, sleep, withTimeout } from '../../shared/time.ts'
 import type { Bmc, RedfishStep } from './bmc-ports.ts'
 import { mayPass, patientWith, withBmc } from './bmc-session.ts'
 import type { HeldDeps } from './deps.ts'
@@ -60,7 +60,6 @@ async function patiently(
   action: (bmc: Bmc, within: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const limited = withTimeout(signal, deps.budgets.cleanupMs)
-  let last: unknown
   const once = async () => {
     const server = await deps.servers.find(job.serverSerial)
     if (server === undefined)
@@ -70,29 +69,19 @@ async function patiently(
       return action(bmc, limited)
     })
   }
+  const attempt = (number: number) =>
+    once().catch(async (error: unknown) => {
+      const text = `${stepOf(error)} does not succeed, trying on: ${errorText(reasonOf(error))}`
+      if (number === 0 && !limited.aborted && mayPass(reasonOf(error))) await deps.note(job.id, 'note', text)
+      throw error
+    })
   const isPatient = patientWith()
   try {
-    await retry(
-      () => once().catch(remember),
-      deps.patience,
-      (error) => isPatient(reasonOf(error)),
-      limited,
-    )
+    await retryWithin(attempt, deps.patience, (error) => isPatient(reasonOf(error)), limited)
   } catch (error) {
     if (signal.aborted) throw error
-    const failure = last ?? error
-    deps.log.warn({ err: failure, jobId: job.id, step: stepOf(failure) }, 'cleanup failed')
-    await deps.note(job.id, 'note', `${stepOf(failure)} failed: ${errorText(reasonOf(failure))}`)
-  }
-
-  /** What the BMC said last tells more than that the time is over. */
-  async function remember(error: unknown): Promise<never> {
-    if (!limited.aborted) {
-      const text = `${stepOf(error)} does not succeed, trying on: ${errorText(reasonOf(error))}`
-      if (last === undefined && mayPass(reasonOf(error))) await deps.note(job.id, 'note', text)
-      last = error
-    }
-    throw error
+    deps.log.warn({ err: error, jobId: job.id, step: stepOf(error) }, 'cleanup failed')
+    await deps.note(job.id, 'note', `${stepOf(error)} failed: ${errorText(reasonOf(error))}`)
   }
 }
 

@@ -1,5 +1,5 @@
 import { errorText, isAppError } from '../../shared/errors.ts'
-import { retry, withTimeout } from '../../shared/time.ts'
+import { retryWithin, withTimeout } from '../../shared/time.ts'
 import type { Bmc, BmcFacts, OnMount } from './bmc-ports.ts'
 import { orAfterRestart, restartIfStuck } from './bmc-restart.ts'
 import { mayPass, patientWith, withBmc, withReadyBmc } from './bmc-session.ts'
@@ -155,7 +155,6 @@ async function startPatiently(
   limit: AbortSignal,
   stall: Stall,
 ): Promise<void> {
-  let last = stall.error
   const noted = new Set<string>()
   const note = async (text: string) => {
     if (!noted.has(text)) await deps.note(job.id, 'note', text)
@@ -166,18 +165,17 @@ async function startPatiently(
     if (now?.status !== 'provisioning' || now.phase !== 'booting') return
     await withBmc(server, deps, limit, (bmc) => startUnlessOn(job, bmc, deps, { stall, note }, limit))
   }
-  const remember = async (error: unknown): Promise<never> => {
-    if (!limit.aborted) {
-      if (last === undefined) await note(`the BMC cannot be asked, trying on: ${errorText(error)}`)
-      last = error
-    }
-    throw error
-  }
+  const attempt = (number: number) =>
+    look().catch(async (error: unknown) => {
+      const isNews = number === 0 && stall.error === undefined && !limit.aborted
+      if (isNews) await note(`the BMC cannot be asked, trying on: ${errorText(error)}`)
+      throw error
+    })
   const isPatient = patientWith()
   const mayGoOn = (error: unknown) => mayYetStart(error) && isPatient(error)
-  await retry(() => look().catch(remember), deps.patience, mayGoOn, limit).catch((error: unknown) => {
-    // What the BMC said last tells more than that the time is over.
-    throw limit.aborted && last !== undefined ? last : error
+  await retryWithin(attempt, deps.patience, mayGoOn, limit).catch((error: unknown) => {
+    // The time was over before the first look was.
+    throw limit.aborted && !isAppError(error) ? (stall.error ?? error) : error
   })
 }
 
