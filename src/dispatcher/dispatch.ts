@@ -13,7 +13,7 @@ import { mountedDevices } from './block-devices.ts'
 import type { DispatcherState, Known } from './dispatcher-state.ts'
 import { failureText, stateOf, writeDispatcherState } from './dispatcher-state.ts'
 import { checkFreshBoot, earlierJob, setAside } from './earlier-task.ts'
-import { exitCodeOf, HANDED_OVER, UNEXPECTED } from './exit-codes.ts'
+import { exitOf, HANDED_OVER, UNEXPECTED } from './exit-codes.ts'
 import { checkIdentity, readIdentity } from './host.ts'
 import { materialize, OPTIONAL_OUTPUTS } from './materialize.ts'
 import { findMedium } from './medium.ts'
@@ -67,13 +67,13 @@ export async function dispatch(options: DispatchOptions, deps: DispatchDeps, sig
     await proceed(options, deps, paths, known, () => state(HANDED_OVER), signal)
     return HANDED_OVER
   } catch (error) {
-    const code = exitCodeOf(error)
-    explain(error, code, deps.say)
-    await writeDispatcherState(paths, state(code, error)).catch((cause: unknown) => deps.say(errorText(cause)))
+    const exit = exitOf(error)
+    explain(error, exit.code, deps.say)
+    await writeDispatcherState(paths, state(exit.code, error)).catch((cause: unknown) => deps.say(errorText(cause)))
     // The report needs the network that the medium describes.
     if (options.start && known.job) await applyNetwork(known.job.network, deps, signal).catch(tell(deps))
-    if (options.start) await deps.screen(failureNotice(failureText(error), code, known.job))
-    return code
+    if (options.start) await deps.screen(failureNotice(failureText(error), exit, known.job))
+    return exit.code
   }
 }
 
@@ -191,7 +191,7 @@ async function handOver(target: string, deps: DispatchDeps, signal: AbortSignal)
 /** For the person in front of the screen. */
 function explain(error: unknown, exitCode: number, say: (line: string) => void): void {
   for (const line of failureText(error).split('\n')) say(line)
-  if (exitCode === UNEXPECTED && error instanceof Error) say(error.stack ?? '')
+  if (exitCode === UNEXPECTED.code && error instanceof Error) say(error.stack ?? '')
   say(`nothing was written to any disk (exit code ${exitCode})`)
 }
 

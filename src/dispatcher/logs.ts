@@ -7,7 +7,7 @@ import { jobUrl } from '../shared/task/job-file.ts'
 import type { RunPaths } from './paths.ts'
 import { post } from './report.ts'
 
-/** What the controller takes of one boot. */
+/** What is sent of one boot; the controller takes more. */
 const MAX_LOG_BYTES = 4 * 1024 * 1024
 /** Enough for them at 600 kbit/s; a connection on which nothing moves ends earlier. */
 const POST_MS = 60_000

@@ -2,6 +2,7 @@ import { AppError } from '../shared/errors.ts'
 import type { Recipe } from '../shared/recipe/schema.ts'
 import { RECIPE_SCHEMA } from '../shared/recipe/schema.ts'
 import type { JobFile } from '../shared/task/job-file.ts'
+import { TASK_TEXTS } from '../shared/task/job-file.ts'
 import { VERSION } from '../shared/version.ts'
 
 /** A file below the run directory. */
@@ -12,7 +13,7 @@ export interface OutputFile {
 }
 
 /** Files that are there only when the recipe has something for them. */
-export const OPTIONAL_OUTPUTS = ['user-data', 'meta-data', 'network-config', 'unattend.xml', 'ks.cfg'] as const
+export const OPTIONAL_OUTPUTS = Object.values(TASK_TEXTS)
 
 /** What the steps and their units read, from what the medium says. Pure: the same medium gives the same files. */
 export function materialize(recipe: Recipe, job: JobFile, schemaId: string = RECIPE_SCHEMA.$id): OutputFile[] {
@@ -28,8 +29,8 @@ export function materialize(recipe: Recipe, job: JobFile, schemaId: string = REC
     { path: 'layout.json', mode: 0o644, content: json(recipe.partition_layout ?? []) },
     { path: 'build-info.json', mode: 0o644, content: json(info) },
     ...configDriveFiles(recipe, job).map(([path, content]) => ({ path, mode: 0o600, content })),
-    ...text('unattend.xml', recipe.unattend_xml),
-    ...text('ks.cfg', recipe.ks_cfg),
+    ...text(TASK_TEXTS.unattend_xml, recipe.unattend_xml),
+    ...text(TASK_TEXTS.ks_cfg, recipe.ks_cfg),
     ...text('certificates/controller.crt', job.controller.ca_pem ?? undefined),
     { path: 'secrets/webhook-secret', mode: 0o600, content: job.webhook.secret },
     { path: 'secrets/registry-auth.json', mode: 0o600, content: json(registryAuth(job)) },
@@ -74,10 +75,10 @@ function configDriveFiles(recipe: Recipe, job: JobFile): [string, string][] {
   const { user_data: user, meta_data: meta, network_config: network } = recipe
   if (user === undefined && meta === undefined && network === undefined) return []
   const files: [string, string][] = [
-    ['user-data', user ?? ''],
-    ['meta-data', meta ?? `instance-id: ${job.job_id}\n`],
+    [TASK_TEXTS.user_data, user ?? ''],
+    [TASK_TEXTS.meta_data, meta ?? `instance-id: ${job.job_id}\n`],
   ]
-  return network === undefined ? files : [...files, ['network-config', network]]
+  return network === undefined ? files : [...files, [TASK_TEXTS.network_config, network]]
 }
 
 /** containers-auth.json(5), for a podman that has to pull a tool image. */

@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises'
+import { DESCRIPTOR_TYPE, FIRST_DESCRIPTOR, SECTOR, STANDARD_IDENTIFIER } from '../isobuilder/constants.ts'
 import type { ReadAt } from '../isobuilder/reader.ts'
 import { mediumFile, openIso, readVolumeId } from '../isobuilder/reader.ts'
 import { AppError, isAppError } from '../shared/errors.ts'
@@ -17,10 +18,6 @@ export interface TaskMedium extends AsyncDisposable {
   readonly base: number
   readonly readAt: ReadAt
 }
-
-const SECTOR = 2048
-/** The first volume descriptor is in sector 16 (ECMA-119 6.2.1). */
-const FIRST_DESCRIPTOR = 16 * SECTOR
 
 /** Writers pad behind the volume (isohybrid adds a second GPT); the task medium follows on a sector within this. */
 const MAX_PADDING = 4 * 1024 * 1024
@@ -141,10 +138,10 @@ export async function findVolume(readAt: ReadAt): Promise<{ label: string; base:
 
 /** A BMC with one slot gets both media as one: the task medium begins on a sector behind the maintenance medium. */
 async function findTail(readAt: ReadAt, end: number): Promise<{ label: string; base: number } | undefined> {
-  const window = await readAt(end + FIRST_DESCRIPTOR, MAX_PADDING)
+  const window = await readAt(end + FIRST_DESCRIPTOR * SECTOR, MAX_PADDING)
   for (let at = 0; at + SECTOR <= window.length; at += SECTOR) {
-    // Descriptor type 1 and the standard identifier (ECMA-119 8.4.1, 8.4.2).
-    if (Buffer.from(window.buffer, window.byteOffset + at, 6).toString('latin1') !== '\x01CD001') continue
+    if (window[at] !== DESCRIPTOR_TYPE.primary) continue
+    if (Buffer.from(window.subarray(at + 1, at + 6)).toString('latin1') !== STANDARD_IDENTIFIER) continue
     const label = await readVolumeId(readAt, end + at)
     if (label?.startsWith(TASK_LABEL_PREFIX)) return { label, base: end + at }
   }

@@ -1,6 +1,6 @@
 import type { Recipe } from '../shared/recipe/schema.ts'
 import type { JobFile, WebhookReport } from '../shared/task/job-file.ts'
-import { ADVICE } from './exit-codes.ts'
+import type { Exit } from './exit-codes.ts'
 import type { Notice } from './screen.ts'
 
 /** The steps begin. */
@@ -14,12 +14,12 @@ export function startNotice(job: JobFile, { task_target: target, oci_url: image 
 }
 
 /** No step begins, for a reason of the dispatcher. */
-export function failureNotice(text: string, exitCode: number, job: JobFile | undefined): Notice {
+export function failureNotice(text: string, exit: Exit, job: JobFile | undefined): Notice {
   return {
     title: 'PROVISIONING FAILED: no step was started, nothing was written to any disk',
     job,
-    facts: [['why', `${text} (exit code ${exitCode})`]],
-    advice: ADVICE[exitCode] ?? '',
+    facts: [['why', `${text} (exit code ${exit.code})`]],
+    advice: exit.advice,
   }
 }
 

@@ -160,7 +160,7 @@ async function findFailure(
   if (dispatched?.status === 'failed') {
     // Of one that was stopped systemd knows why: by its time limit, for one.
     const reason = (dispatched.message ?? '').slice(0, MAX_MESSAGE)
-    const ending = dispatched.exit_code === UNEXPECTED ? await endingOf(DISPATCHER_UNIT) : []
+    const ending = dispatched.exit_code === UNEXPECTED.code ? await endingOf(DISPATCHER_UNIT) : []
     return { failed_step: DISPATCHER_UNIT, message: redact([...ending, reason].join('\n'), job) }
   }
   const target = dispatched?.task_target

@@ -10,14 +10,11 @@ import type { Recipe } from '../shared/recipe/schema.ts'
 import { recipeValidator } from '../shared/recipe/validator.ts'
 import { recipeSchemaText } from '../shared/task/contents.ts'
 import type { JobFile } from '../shared/task/job-file.ts'
-import { TASK_FILES } from '../shared/task/job-file.ts'
+import { MAX_TASK_BYTES, TASK_FILES } from '../shared/task/job-file.ts'
 import type { TaskContents } from '../shared/task/seal.ts'
 import { checkSums, isSigned } from '../shared/task/seal.ts'
 import { parseJobFile } from './job.ts'
 import type { TaskMedium } from './medium.ts'
-
-/** A task medium is at most this large (docs/contracts.md section 4). */
-const MAX_TASK_BYTES = 10 * 1024 * 1024
 
 /** Keys of the image that task media must be signed by. */
 export const TRUST_DIRECTORY = '/etc/provisioner/trust'

@@ -1,4 +1,4 @@
-/** The numbers of the standard that writer and reader share; they share nothing else. ECMA-119, 2nd edition. */
+/** The numbers of the standard. Writer and reader share them and nothing else. ECMA-119, 2nd edition. */
 
 /** Bytes of a logical sector and of a logical block. Windows reads no other block size (ECMA-119 6.1.2, 6.2.2). */
 export const SECTOR = 2048

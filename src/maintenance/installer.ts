@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises'
+import { FIRST_DESCRIPTOR, SECTOR, STANDARD_IDENTIFIER } from '../isobuilder/constants.ts'
 import { AppError } from '../shared/errors.ts'
 import { readAt } from '../shared/file-at.ts'
 import type { RootTree } from './root-tree.ts'
@@ -7,21 +8,18 @@ const REASON =
   'what bootc-image-builder makes with --type iso, anaconda-iso or bootc-installer is an installer, which erases the first ' +
   'disk of whatever server it boots on without a question. A maintenance OS boots live: build it from the image itself'
 
-/** The standard identifier of a volume descriptor, in sector 16 (ECMA-119 8.1.2). */
-const IDENTIFIER = { at: 16 * 2048 + 1, text: 'CD001' }
-
 /** Refuses an ISO image where an image with a root file system is expected. @throws `boot-image` */
 export async function refuseIso(from: string): Promise<void> {
   const path = from.replace(/^[a-z-]+:/, '')
-  const head = Buffer.alloc(IDENTIFIER.text.length)
+  const head = Buffer.alloc(STANDARD_IDENTIFIER.length)
   try {
     await using file = await open(path, 'r')
-    await readAt(file, head, IDENTIFIER.at)
+    await readAt(file, head, FIRST_DESCRIPTOR * SECTOR + 1)
   } catch {
     // No file of this machine: whoever opens it says so.
     return
   }
-  if (head.toString('latin1') !== IDENTIFIER.text) return
+  if (head.toString('latin1') !== STANDARD_IDENTIFIER) return
   throw new AppError('boot-image', `Cannot build from "${from}": it is an ISO image. Also: ${REASON}`)
 }
 

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
 import type { TarHeader } from '../oci/tar/tar-fields.ts'
 import { AppError } from '../shared/errors.ts'
+import { TOOL_STORE } from '../shared/task/tool-image.ts'
 import type { FileContent, RootImage } from './root-image.ts'
 import type { Inode } from './root-tree.ts'
 import { rootTree } from './root-tree.ts'
 
-/** The additional image store of the maintenance OS (`additionalimagestores` in assets/host/etc/containers/storage.conf). */
-export const STORE = 'usr/lib/provision/containers-storage'
+/** Paths in an image do not begin with a slash. */
+export const STORE = TOOL_STORE.slice(1)
 
 /** Nobody pulls this image again, so it has the day of every date in our images. */
 const CREATED = '1980-01-01T00:00:00Z'

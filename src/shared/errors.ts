@@ -36,7 +36,7 @@ export const ERRORS = {
   'iso-read': { kind: 'invalid', title: 'The ISO9660 image cannot be read' },
   'reference-invalid': { kind: 'invalid', title: 'The artifact reference is not valid' },
   'signature-key': { kind: 'invalid', title: 'The public key cannot be used' },
-  'signature-refused': { kind: 'invalid', title: 'The artifact is not signed as the recipe demands' },
+  'signature-refused': { kind: 'invalid', title: 'The artifact or firmware is not signed as the recipe demands' },
   'archive-invalid': { kind: 'invalid', title: 'The tar archive cannot be read' },
   'layout-invalid': { kind: 'invalid', title: 'The OCI layout or its archive cannot be used' },
   'registry-answer': { kind: 'unavailable', title: 'The registry gave an answer that cannot be used' },

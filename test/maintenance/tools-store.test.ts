@@ -1,6 +1,9 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { imageRoot } from '../../src/maintenance/layers.ts'
 import { STORE, withTools } from '../../src/maintenance/tools-store.ts'
+import { TOOL_STORE } from '../../src/shared/task/tool-image.ts'
 import { imageSource, type Line } from './layer-bytes.ts'
 
 const never = new AbortController().signal
@@ -16,6 +19,11 @@ const TOOL: readonly Line[] = [
   ['d', 'usr/'],
   ['f', 'usr/tool', 'version 1'],
 ]
+
+test('the store is where the podman of the maintenance OS looks for it', async () => {
+  const path = join(import.meta.dirname, '../../assets/host/etc/containers/storage.conf')
+  expect(await readFile(path, 'utf8')).toContain(`additionalimagestores = ["${TOOL_STORE}"]\n`)
+})
 
 test('the layer of the tools has the same number for the same image, and another for any other', async () => {
   const number = await numberOf(TOOL)

@@ -1,8 +1,9 @@
-import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AppError } from '../../shared/errors.ts'
 import type { Command } from '../../shared/exec.ts'
+import { isPresent } from '../../shared/files.ts'
 import type { Recipe } from '../../shared/recipe/schema.ts'
+import { TASK_TEXTS } from '../../shared/task/job-file.ts'
 import { partitionPath } from './disk.ts'
 import { configDriveSlot, layoutDisk } from './layout.ts'
 import type { PreparedDisk } from './prepared-disk.ts'
@@ -10,7 +11,7 @@ import { findPrepared } from './prepared-disk.ts'
 import type { Step } from './step.ts'
 
 /** Files of cloud-init's NoCloud data source; the dispatcher has written those that the recipe has. */
-const NOCLOUD_FILES = ['user-data', 'meta-data', 'network-config'] as const
+const NOCLOUD_FILES = [TASK_TEXTS.user_data, TASK_TEXTS.meta_data, TASK_TEXTS.network_config]
 
 /** Puts user-data, meta-data and network-config where cloud-init looks for them. */
 export const configDrive: Step = {
@@ -55,11 +56,6 @@ export function planConfigDrive(
 }
 
 async function presentFiles(directory: string): Promise<string[]> {
-  const checks = NOCLOUD_FILES.map((name) =>
-    access(join(directory, name)).then(
-      () => [name],
-      () => [],
-    ),
-  )
+  const checks = NOCLOUD_FILES.map(async (name) => ((await isPresent(join(directory, name))) ? [name] : []))
   return (await Promise.all(checks)).flat()
 }

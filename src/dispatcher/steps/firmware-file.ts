@@ -34,7 +34,7 @@ export interface FirmwareFile {
 
 /**
  * Downloads the firmware of the recipe to `path` and checks it; what is not as the recipe says is removed again.
- * @throws `digest-mismatch`, `signature-invalid`, `registry-answer`, `size-exceeded`, `step-failed`
+ * @throws `digest-mismatch`, `signature-refused`, `registry-answer`, `size-exceeded`, `step-failed`
  */
 export async function fetchFirmware(path: string, context: StepContext): Promise<FirmwareFile> {
   const { recipe, signal } = context
@@ -87,7 +87,7 @@ function checkSignature(
   if (wanted === undefined) return
   const good = () => verifier.verify(wanted.public_key, wanted.signature, 'base64')
   if (isTrue(good)) return
-  throw new AppError('signature-invalid', `Cannot use ${name}: the public key of the recipe has not signed it`)
+  throw new AppError('signature-refused', `Cannot use ${name}: the public key of the recipe has not signed it`)
 }
 
 /** A key that cannot be read has signed nothing. */

@@ -1,3 +1,5 @@
+import type { ControllerStep } from './machine.ts'
+
 /** What the job core and the doctor need of BMCs. `redfish` implements these. */
 
 /** Which server's BMC, and how to log in. */
@@ -42,14 +44,7 @@ export interface BmcFacts {
 export type PowerState = 'on' | 'off'
 
 /** The parts of a failed Redfish step; each becomes a `failed_step` of the job. */
-export type RedfishStep =
-  | 'redfish.discover'
-  | 'redfish.mount.maintenance'
-  | 'redfish.mount.task'
-  | 'redfish.boot-override'
-  | 'redfish.reset'
-  | 'cleanup.unmount'
-  | 'cleanup.reset'
+export type RedfishStep = Extract<ControllerStep, `redfish.${string}` | `cleanup.${string}`>
 
 /** Told of each part of a mount as it begins, and of what an operator should know of it: then with a note. */
 export type OnMount = (step: RedfishStep, note?: string) => unknown

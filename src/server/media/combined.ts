@@ -1,10 +1,8 @@
 import { createHash } from 'node:crypto'
+import { SECTOR } from '../../isobuilder/constants.ts'
 import type { Medium } from './medium.ts'
 
-/** Both begin on a sector, so that what is behind a volume is found at a whole one. */
-const SECTOR = 2048
-
-/** Where the second medium begins in the combined one. */
+/** Where the second medium begins in the combined one: on a sector, as the dispatcher looks for it behind the first volume. */
 export function taskOffset(maintenance: Pick<Medium, 'size'>): number {
   return Math.ceil(maintenance.size / SECTOR) * SECTOR
 }

@@ -6,7 +6,7 @@ import { AppError } from '../../shared/errors.ts'
 import { parsePrintedRecipe } from '../../shared/recipe/parse.ts'
 import { taskContents } from '../../shared/task/contents.ts'
 import type { JobFile } from '../../shared/task/job-file.ts'
-import { JOB_FILE_FORMAT, TASK_LABEL_PREFIX } from '../../shared/task/job-file.ts'
+import { JOB_FILE_FORMAT, MAX_TASK_BYTES, TASK_LABEL_PREFIX } from '../../shared/task/job-file.ts'
 import type { Job } from '../jobs/machine.ts'
 import type { JobMedia, JobSecrets, Server } from '../jobs/ports.ts'
 
@@ -29,9 +29,6 @@ export interface JobMediaDeps {
   readonly secrets: JobSecrets
   readonly taskKey: KeyObject
 }
-
-/** A task medium is texts; more cannot be meant (docs/contracts.md section 4). */
-const MAX_TASK_BYTES = 10 * 1024 * 1024
 
 /** Task media that exist only as plans. They are planned again, byte for byte the same, when they are not in memory. */
 export interface TaskPlans extends Pick<JobMedia, 'urls' | 'forget'> {

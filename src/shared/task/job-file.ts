@@ -16,6 +16,9 @@ export const TASK_TEXTS = {
   ks_cfg: 'ks.cfg',
 } as const
 
+/** A task medium is texts; more cannot be meant (docs/contracts.md section 4). */
+export const MAX_TASK_BYTES = 10 * 1024 * 1024
+
 /** Volume ids of task media begin so; the job id follows, 31 characters in all. */
 export const TASK_LABEL_PREFIX = 'TASK_'
 

@@ -71,12 +71,12 @@ test.for<[string, Partial<Recipe>, string]>([
   [
     'was signed by somebody else',
     { firmware_signature: { public_key: PUBLIC, signature: Buffer.alloc(70).toString('base64') } },
-    'signature-invalid',
+    'signature-refused',
   ],
   [
     'is to be checked with what is no key',
     { firmware_signature: { public_key: '-----BEGIN PUBLIC KEY-----', signature: 'AAAA' } },
-    'signature-invalid',
+    'signature-refused',
   ],
 ])('firmware that %s is not kept', async ([, change, code]) => {
   await expect(fetchWith(change)).rejects.toMatchObject({ code })
