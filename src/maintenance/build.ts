@@ -36,10 +36,13 @@ const ROOT_IMAGE = 'LiveOS/squashfs.img'
 
 /**
  * Kernel arguments that make dracut boot the medium as it is: a live system, nothing is installed, and no array, volume group or
- * mapping of the server is started (dracut.cmdline(7)).
+ * mapping of the server is started (dracut.cmdline(7)), no partition of its disks used as the system's own
+ * (systemd-gpt-auto-generator(8)). SELinux is off: the layers of an image carry no labels, and Fedora would
+ * enforce its policy on files that have none. What is appended comes last, so it wins.
  */
 export function commandLine(label: string, append: string): string {
-  const live = `root=live:CDLABEL=${label} rd.live.image rd.live.overlay.overlayfs=1 rd.md=0 rd.lvm=0 rd.dm=0`
+  const root = `root=live:CDLABEL=${label} rd.live.image rd.live.overlay.overlayfs=1`
+  const live = `${root} rd.md=0 rd.lvm=0 rd.dm=0 systemd.gpt_auto=no selinux=0`
   return append === '' ? live : `${live} ${append}`
 }
 
