@@ -24,12 +24,13 @@ export const imageLinux: Step = {
   prefix: 'imager',
   async run(context) {
     const { recipe, programs, say, signal } = context
-    const disk = await findPreparedDisk(context)
-    const mounts = planMounts(disk, layoutDisk(recipe, disk.bytes), NEW_ROOT)
     const opened = await openArtifact(context)
     const layer = chooseRootfs(opened.artifact.layers)
     say(`installing ${recipe.oci_url} (${opened.artifact.digest}): ${layer.digest}, ${formatBytes(layer.size)}`)
 
+    // Here and not first: the registry may have taken minutes, and what has the disk's name by now is emptied.
+    const disk = await findPreparedDisk(context)
+    const mounts = planMounts(disk, layoutDisk(recipe, disk.bytes), NEW_ROOT)
     const meter = startMeter('unpacking', layer.size, context)
     await withMounts(mounts, NEW_ROOT, programs, signal, async () => {
       const directories = mounts.map(({ directory }) => directory)

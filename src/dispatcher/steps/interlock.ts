@@ -6,22 +6,20 @@ import { readAt } from '../../shared/file-at.ts'
 import { writeFileAtomic } from '../../shared/files.ts'
 import { retry } from '../../shared/time.ts'
 import type { Disk } from './disk.ts'
-import { describeDisk } from './disk.ts'
+import { describeDisk, findDisk } from './disk.ts'
 import { type Mountpoints, mountedAt, parseBlockDevices, planList } from './lsblk.ts'
-import { identityOf } from './prepared-disk.ts'
+import { identityOf, isSameDisk } from './prepared-disk.ts'
 import type { StepContext } from './step.ts'
 
 type Read = (command: Command) => Promise<string>
 
 /**
  * Everything between a disk that was chosen and the first byte: nothing holds it, it is empty if the recipe demands that,
- * and the controller has stored which one it is. Gives the device nodes of its old partitions.
+ * the controller has stored which one it is, and it still is that one. Gives the device nodes of its old partitions.
  * @throws `disk-refused`, `controller-unreachable`
  */
-export async function claimDisk(
-  disk: Disk,
-  { recipe, paths, programs, say, progress, signal }: StepContext,
-): Promise<readonly string[]> {
+export async function claimDisk(disk: Disk, context: ClaimContext): Promise<readonly string[]> {
+  const { recipe, paths, programs, say, progress, signal } = context
   const read = (command: Command) => programs.read(command, signal)
   await checkIdle(disk, read, signal)
   const old = await oldPartitions(disk, read)
@@ -30,10 +28,27 @@ export async function claimDisk(
   if (recipe.require_empty === true && !isOurs) await checkEmpty(disk, old, read)
   say(`erasing ${describeDisk(disk)}`)
   await progress.announce(`erasing ${describeDisk(disk)}`)
+  await checkSame(disk, context)
   // A step that is tried again finds what it has written itself.
   await mkdir(paths.state, { recursive: true, mode: 0o755 })
   await writeFileAtomic(paths.erased, identity, 0o644)
   return old
+}
+
+type ClaimContext = Pick<
+  StepContext,
+  'recipe' | 'paths' | 'programs' | 'protectedDevices' | 'say' | 'progress' | 'signal'
+>
+
+/**
+ * Only the name is used from here on, and the kernel gives it to another disk when a controller is reset and finds its disks in
+ * another order; registry and announcement have taken minutes.
+ */
+async function checkSame(disk: Disk, context: ClaimContext): Promise<void> {
+  const found = await findDisk(context)
+  if (isSameDisk(found, disk)) return
+  const message = `Cannot erase ${describeDisk(found)}: when it was announced it was ${describeDisk(disk)}`
+  throw new AppError('disk-refused', message)
 }
 
 /** Signatures go first: an old file system or RAID member would come back with its offset. */

@@ -12,6 +12,11 @@ export function identityOf({ path, bytes, serial, wwn, model }: Disk): DiskIdent
   return { path, bytes, serial, wwn, model }
 }
 
+/** Whether a disk is the one that was seen earlier, under the name it had then. */
+export function isSameDisk(disk: DiskIdentity, { path, bytes, serial, wwn }: DiskIdentity): boolean {
+  return disk.path === path && disk.bytes === bytes && disk.serial === serial && disk.wwn === wwn
+}
+
 /** The step that erases the disk, by what the recipe is for. */
 function preparingStep({ task_target: target }: Recipe): 'partition' | 'image-disk' {
   return target === 'install-image.target' ? 'image-disk' : 'partition'
@@ -44,9 +49,7 @@ export async function findPrepared(context: PreparedContext): Promise<PreparedDi
   if (status !== 'done' || erased === undefined) {
     throw new AppError('step-failed', `Cannot write ${describeDisk(disk)}: the ${step} step has not prepared it`)
   }
-  const { path, bytes, serial, wwn } = identityOf(disk)
-  const isSame = path === erased.path && bytes === erased.bytes && serial === erased.serial && wwn === erased.wwn
-  if (isSame) return { disk, configDrive }
+  if (isSameDisk(disk, erased)) return { disk, configDrive }
   const message = `Cannot write ${describeDisk(disk)}: the ${step} step has prepared another disk, ${erased.path}`
   throw new AppError('step-failed', message)
 }

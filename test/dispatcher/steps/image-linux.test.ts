@@ -1,0 +1,55 @@
+import { mkdir, mkdtempDisposable, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { runPaths } from '../../../src/dispatcher/paths.ts'
+import { imageLinux } from '../../../src/dispatcher/steps/image-linux.ts'
+import type { StepContext } from '../../../src/dispatcher/steps/step.ts'
+import type { Command } from '../../../src/shared/exec.ts'
+import { systemClock } from '../../../src/shared/time.ts'
+import { tinyRegistry } from '../../oci/tiny-registry.ts'
+import { JOB, recipeWith } from '../task-medium.ts'
+
+/** One that no host has. */
+const ROW = { name: 'vdzz', kname: 'vdzz', pkname: null, path: '/dev/vdzz', type: 'disk', 'log-sec': 512, rm: false }
+const DISK = { ...ROW, size: 20 * 1024 ** 3, wwn: null, model: null, tran: null, ro: false }
+
+test('a disk that got the name of the prepared one while the registry was asked is not mounted, and nothing on it is deleted', async () => {
+  await using registry = await tinyRegistry()
+  const layer = { mediaType: 'application/octet-stream', ...registry.blob(Buffer.from('a')) }
+  registry.manifest({ schemaVersion: 2, layers: [layer] }, '13')
+  await using at = await mkdtempDisposable(join(tmpdir(), 'image-linux-'))
+  const paths = runPaths(at.path)
+  await mkdir(paths.state)
+  const { path, size } = DISK
+  await writeFile(
+    paths.step('partition'),
+    JSON.stringify({ status: 'done', disk: { path, bytes: size, serial: 'S1' } }),
+  )
+
+  const ran: string[] = []
+  const write = async ({ argv }: Command) => void ran.push(argv.join(' '))
+  const serial = () => (registry.requests.length === 0 ? 'S1' : 'S2')
+  const context: StepContext = {
+    recipe: recipeWith({ target_disk: path, oci_url: `oci://${registry.host}/os/debian:13` }),
+    job: {
+      ...JOB,
+      controller: { ...JOB.controller, url: 'http://127.0.0.1' },
+      registry: { ...JOB.registry, host: registry.host },
+    },
+    paths,
+    protectedDevices: [],
+    programs: {
+      run: write,
+      read: async () => JSON.stringify({ blockdevices: [{ ...DISK, serial: serial() }] }),
+      feed: write,
+    },
+    progress: { message: () => {}, bytes: () => {}, announce: async () => {}, flush: async () => {} },
+    say: () => {},
+    clock: systemClock,
+    now: () => 0,
+    signal: new AbortController().signal,
+  }
+  await expect(imageLinux.run(context)).rejects.toThrow('serial S2): the partition step has prepared another disk')
+  expect(ran).toEqual([])
+})
