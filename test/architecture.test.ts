@@ -18,7 +18,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   simulators: ['shared', 'isobuilder', 'dispatcher'],
   client: ['shared', 'commands/command.ts'],
   'server/jobs': ['shared'],
-  'server/redfish': ['shared', 'server/jobs/bmc-ports.ts'],
+  'server/redfish': ['shared', 'server/jobs/bmc-ports.ts', 'server/jobs/bmc-refusal.ts'],
   'server/store': [
     'shared',
     'server/jobs/bmc-ports.ts',
@@ -33,6 +33,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'shared',
     'isobuilder',
     'server/jobs/bmc-ports.ts',
+    'server/jobs/bmc-refusal.ts',
     'server/jobs/ports.ts',
     'server/media/medium.ts',
   ],

@@ -5,7 +5,7 @@ import type { Programs } from '../shared/exec.ts'
 import { writeFileAtomic } from '../shared/files.ts'
 import type { JobFile, WebhookReport } from '../shared/task/job-file.ts'
 import type { Backoff, Clock, sleep } from '../shared/time.ts'
-import { retry, retryWithin, withTimeout } from '../shared/time.ts'
+import { retryWithin, withTimeout } from '../shared/time.ts'
 import { VERSION } from '../shared/version.ts'
 import type { DispatcherState } from './dispatcher-state.ts'
 import { readDispatcherState } from './dispatcher-state.ts'
@@ -82,7 +82,7 @@ async function logsAreSent(job: JobFile, deps: NotifyDeps, signal: AbortSignal):
   const limit = withTimeout(signal, LOGS_MS)
   try {
     const text = await collectText(deps.paths, job, deps.programs, limit)
-    await retry(() => postLogs(job, text, limit), LOGS_BACKOFF, again, limit, deps.pause)
+    await retryWithin(() => postLogs(job, text, limit), LOGS_BACKOFF, again, limit, deps.pause)
     return true
   } catch (error) {
     signal.throwIfAborted()

@@ -90,7 +90,7 @@ export interface Problem {
 }
 
 export interface AppErrorOptions extends ErrorOptions {
-  /** Facts for the log. Never secrets. */
+  /** Facts for the log, and for programs by a reader that types them (`bmcRefusal`). Never secrets. */
   readonly facts?: Readonly<Record<string, unknown>>
   /** Every problem of a document at once. */
   readonly problems?: readonly Problem[]

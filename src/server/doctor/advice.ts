@@ -1,5 +1,16 @@
-/** What to do when a BMC says one of these, in its own words or as a message id. First match wins. */
-const ADVICE: readonly { readonly says: RegExp; readonly advice: string; readonly isLicence?: true }[] = [
+import { errorText, isAppError } from '../../shared/errors.ts'
+import { type RefusalReason, refusalReasons } from '../jobs/bmc-refusal.ts'
+
+interface Row {
+  /** In the BMC's own words, or as a message id. */
+  readonly says?: RegExp
+  readonly reason?: RefusalReason
+  readonly advice: string
+  readonly isLicence?: true
+}
+
+/** What to do about a refusal. First match wins. */
+const ADVICE: readonly Row[] = [
   {
     says: /LicenseKeyRequired|iLO Advanced/i,
     isLicence: true,
@@ -36,32 +47,36 @@ const ADVICE: readonly { readonly says: RegExp; readonly advice: string; readonl
   },
   { says: /VirtualMediaIsDisabled|disabled/i, advice: 'Enable virtual media in the settings of the BMC.' },
   {
-    says: /SMB shares only/,
+    reason: 'no-http',
     advice: 'This BMC cannot boot from HTTP. Update its firmware, or provision it by another way.',
   },
   {
-    says: /media by HTTP alone/,
+    reason: 'http-only',
     advice:
       'Start the controller with --media-listen ADDR:PORT too: media, and nothing else, are then served by plain HTTP.',
   },
   {
-    says: /media by HTTPS alone|ValueFormat|https, a name/i,
+    reason: 'https-only',
+    says: /ValueFormat|https, a name/i,
     advice: 'The BMC does not take the URL: it may want https. Start the controller with TLS and an https --media-url.',
   },
   {
-    says: /lists none|does not tell its service tag/,
+    reason: 'starting',
     advice: 'A BMC that has just started is not ready: examine it again in some minutes.',
   },
-  { says: /redfish-unsupported|has none|offers/, advice: 'Update the firmware of the BMC; this version cannot do it.' },
 ]
 
+const UNSUPPORTED = 'Update the firmware of the BMC; this version cannot do it.'
 const ELSE = 'Read the words of the BMC above; its own log may say more.'
 
-export function adviceFor(text: string): string {
-  return ADVICE.find(({ says }) => says.test(text))?.advice ?? ELSE
+export function adviceFor(error: unknown): string {
+  const text = errorText(error)
+  const reasons = refusalReasons(error)
+  const row = ADVICE.find(({ says, reason }) => says?.test(text) || (reason && reasons.includes(reason)))
+  return row?.advice ?? (isAppError(error, 'redfish-unsupported') ? UNSUPPORTED : ELSE)
 }
 
 /** Whether what a BMC says is that it lacks a licence. */
 export function isUnlicensed(text: string): boolean {
-  return ADVICE.find(({ says }) => says.test(text))?.isLicence === true
+  return ADVICE.find(({ says }) => says?.test(text))?.isLicence === true
 }

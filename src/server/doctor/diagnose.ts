@@ -2,6 +2,7 @@ import { AppError, errorText, isAppError } from '../../shared/errors.ts'
 import type { Clock } from '../../shared/time.ts'
 import { sleep, withTimeout } from '../../shared/time.ts'
 import type { Checkup, ConnectCheckup, SlotFacts } from '../jobs/bmc-ports.ts'
+import { refusalReasons } from '../jobs/bmc-refusal.ts'
 import type { Server } from '../jobs/ports.ts'
 import { adviceFor, isUnlicensed } from './advice.ts'
 import type { Check, Finding } from './finding.ts'
@@ -71,12 +72,13 @@ async function connect(
     }
     findings.push(ok('reachable', `${address.url} answers`))
     const pool = /session/i.test(text) && /exceed|limit|maximum/i.test(text)
+    const isLogin = refusalReasons(error).includes('login')
     const advice = pool
       ? 'All sessions of the BMC are taken: end some in its web interface, or restart the BMC.'
-      : /log in/.test(text)
+      : isLogin
         ? 'Register the server again with the right user name and password; the account needs the right to virtual media and power.'
-        : adviceFor(`${error.code} ${text}`)
-    findings.push({ check: /log in/.test(text) ? 'login' : 'identity', state: 'failed', message: text, advice })
+        : adviceFor(error)
+    findings.push({ check: isLogin ? 'login' : 'identity', state: 'failed', message: text, advice })
     return undefined
   }
 }
@@ -230,9 +232,7 @@ function skipped(check: Check, message: string): Finding {
 }
 
 function failed(check: Check, error: unknown): Finding {
-  const code = isAppError(error) ? error.code : ''
-  const message = errorText(error)
-  return { check, state: 'failed', message, advice: adviceFor(`${message} ${code}`) }
+  return { check, state: 'failed', message: errorText(error), advice: adviceFor(error) }
 }
 
 function timedOut(check: Check): Finding {

@@ -67,7 +67,7 @@ export interface Bmc {
   powerOff(signal: AbortSignal): Promise<void>
   /**
    * Waits until the server is on; being on already is success.
-   * @throws `redfish-answer`, with the fact `isFinal` when the order is refused whenever it is given
+   * @throws `redfish-answer`, `isFinal` when the order is refused whenever it is given
    */
   powerOn(signal: AbortSignal): Promise<void>
   /** Restarts the BMC itself, not the server, and waits until it answers; with that this connection is over. */

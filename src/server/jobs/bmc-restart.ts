@@ -1,6 +1,7 @@
 import { errorText, isAppError } from '../../shared/errors.ts'
 import { retryWithin } from '../../shared/time.ts'
 import type { Bmc } from './bmc-ports.ts'
+import { bmcRefusal } from './bmc-refusal.ts'
 import { patientWith } from './bmc-session.ts'
 import type { HeldDeps } from './deps.ts'
 import type { Job } from './machine.ts'
@@ -22,8 +23,8 @@ export async function restartIfStuck(
   deps: HeldDeps,
   signal: AbortSignal,
 ): Promise<never> {
-  const helps = isAppError(refusal, 'redfish-answer') && refusal.facts['restartHelps'] === true
-  if (!helps || (await deps.jobs.lastEntry(job.id, 'bmc-restart')) !== undefined) throw refusal
+  if (!bmcRefusal(refusal).restartHelps || (await deps.jobs.lastEntry(job.id, 'bmc-restart')) !== undefined)
+    throw refusal
   await deps.note(job.id, 'bmc-restart', `the BMC is restarted as a last resort: ${errorText(refusal)}`)
   deps.assertHeld()
   try {
@@ -65,5 +66,5 @@ export async function orAfterRestart<T>(
 
 /** What a BMC that starts fails with. */
 function isOfStart(error: unknown): boolean {
-  return isAppError(error, 'redfish-unreachable') || (isAppError(error) && error.facts['status'] === 401)
+  return isAppError(error, 'redfish-unreachable') || bmcRefusal(error).status === 401
 }

@@ -1,6 +1,7 @@
 import { AppError, errorText, isAppError } from '../../shared/errors.ts'
 import { type Backoff, retry } from '../../shared/time.ts'
 import type { Bmc, BmcFacts } from './bmc-ports.ts'
+import { bmcRefusal } from './bmc-refusal.ts'
 import type { HeldDeps, WorkerDeps } from './deps.ts'
 import type { Job } from './machine.ts'
 import type { Server } from './ports.ts'
@@ -23,7 +24,7 @@ export function mayPass(error: unknown): boolean {
 export function patientWith(): (error: unknown) => boolean {
   let refusals = 0
   return (error) => {
-    if (isAppError(error, 'redfish-answer') && error.facts['status'] === 401) refusals++
+    if (bmcRefusal(error).status === 401) refusals++
     return refusals < MAX_REFUSALS && mayPass(error)
   }
 }
@@ -65,7 +66,7 @@ export async function withReadyBmc<T>(
   let tries = 0
   let isReady = false
   const mayBecomeReady = (error: unknown) =>
-    !isReady && isAppError(error, 'redfish-answer') && ![401, 403].includes(Number(error.facts['status']))
+    !isReady && isAppError(error, 'redfish-answer') && ![401, 403].includes(bmcRefusal(error).status ?? 0)
   const attempt = async () => {
     try {
       return await withBmc(server, deps, signal, (bmc, facts) => {

@@ -1,6 +1,7 @@
 import { errorText, isAppError } from '../../shared/errors.ts'
 import { retryWithin, withTimeout } from '../../shared/time.ts'
 import type { Bmc, BmcFacts, OnMount } from './bmc-ports.ts'
+import { bmcRefusal } from './bmc-refusal.ts'
 import { orAfterRestart, restartIfStuck } from './bmc-restart.ts'
 import { mayPass, patientWith, withBmc, withReadyBmc } from './bmc-session.ts'
 import { webhookBudget } from './budgets.ts'
@@ -181,7 +182,7 @@ async function startPatiently(
 
 /** Not when the order itself is refused for good, which is told at once. */
 function mayYetStart(error: unknown): boolean {
-  return mayPass(error) && !(isAppError(error) && error.facts['isFinal'] === true)
+  return mayPass(error) && !bmcRefusal(error).isFinal
 }
 
 async function startUnlessOn(

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { AppError } from '../../shared/errors.ts'
+import type { AppError } from '../../shared/errors.ts'
+import { type BmcRefusal, refusal } from '../jobs/bmc-refusal.ts'
 import { textAt } from './json.ts'
 import { messagesText, type RedfishMessage } from './messages.ts'
 
@@ -34,9 +35,13 @@ export function answerText(answer: RedfishAnswer): string {
 }
 
 /** The refusal as an error: "Cannot ‹what›: HTTP 400: …". */
-export function refused(what: string, answer: RedfishAnswer): AppError<'redfish-answer'> {
+export function refused(
+  what: string,
+  answer: RedfishAnswer,
+  more: BmcRefusal & ErrorOptions = {},
+): AppError<'redfish-answer'> {
   const { method, path, status } = answer
-  return new AppError('redfish-answer', `Cannot ${what}: ${answerText(answer)}`, { facts: { method, path, status } })
+  return refusal('redfish-answer', `Cannot ${what}: ${answerText(answer)}`, { method, path, status, ...more })
 }
 
 /** The answer, or an error when the BMC refused. */

@@ -1,4 +1,5 @@
-import { AppError, isAppError } from '../../shared/errors.ts'
+import { type AppError, isAppError } from '../../shared/errors.ts'
+import { refusalWith } from '../jobs/bmc-refusal.ts'
 import { dellAttributes, dellImport } from './boot-dell.ts'
 import { hpSlot } from './boot-hp.ts'
 import type { BootMethodPart } from './boot-method.ts'
@@ -41,7 +42,7 @@ export function createBootOnce(client: RedfishClient, discovery: Discovery, lear
       }
       const [first, last] = [refusals[0], refusals.at(-1)]
       if (first === undefined || last === first) throw first
-      throw new AppError(first.code, first.message, { cause: last, facts: first.facts })
+      throw refusalWith(first, { cause: last })
     },
     async describe(signal) {
       const [first] = parts

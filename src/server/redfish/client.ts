@@ -1,5 +1,6 @@
 import { AppError, isAppError } from '../../shared/errors.ts'
 import type { BmcAddress } from '../jobs/bmc-ports.ts'
+import { refusal } from '../jobs/bmc-refusal.ts'
 import { etagOf, isOk, must, type RedfishAnswer } from './answer.ts'
 import { createExchange, type Request } from './exchange.ts'
 import { pathOfLink, pathOfLocation } from './links.ts'
@@ -69,7 +70,8 @@ export function createClient(address: BmcAddress, timing: Timing): RedfishClient
     const found = await logIn(bare, root.body, address)
     // Basic after a session worked would hide that sessions run out.
     if (before?.kind === 'session' && found.kind === 'basic') {
-      throw new AppError('redfish-answer', 'Cannot log in to the BMC again: it gives no session any more')
+      const message = 'Cannot log in to the BMC again: it gives no session any more'
+      throw refusal('redfish-answer', message, { reason: 'login' })
     }
     return found
   }

@@ -1,4 +1,5 @@
 import { isAppError } from '../../shared/errors.ts'
+import { bmcRefusal } from '../jobs/bmc-refusal.ts'
 import type { RedfishClient, Resource } from './client.ts'
 import type { Discovery } from './discover.ts'
 import { at } from './json.ts'
@@ -36,7 +37,7 @@ export async function waitUntilAttached(
   // The medium is in: what an account may not read, or the iDRAC does not show, is nothing to fail for.
   const attributes = () =>
     readDellAttributes(client, discovery, signal).catch((error: unknown) => {
-      if (signal.aborted || !isAppError(error, 'redfish-answer') || error.facts['status'] === 401) throw error
+      if (signal.aborted || !isAppError(error, 'redfish-answer') || bmcRefusal(error).status === 401) throw error
       return undefined
     })
   const read = async () => at((await attributes())?.body, 'Attributes', `RFS.${slotId}.MediaAttachState`)

@@ -1,4 +1,5 @@
 import { AppError } from '../../shared/errors.ts'
+import { refusal } from '../jobs/bmc-refusal.ts'
 import { type RedfishClient, SERVICE_ROOT } from './client.ts'
 import { type Quirks, quirksFor } from './quirks.ts'
 import {
@@ -50,14 +51,16 @@ export async function discover(
 /** An iDRAC that gathers its inventory does not tell the service tag yet; SerialNumber is the board's and proves nothing. */
 function checkTold({ sku, serialNumber }: System, { serialProperty }: Quirks, serial: string | undefined): void {
   if (serialProperty !== 'SKU' || sku !== undefined || serial === undefined || serialNumber === serial) return
-  throw new AppError('redfish-answer', 'Cannot tell which server this is: the BMC does not tell its service tag (SKU)')
+  const message = 'Cannot tell which server this is: the BMC does not tell its service tag (SKU)'
+  throw refusal('redfish-answer', message, { reason: 'starting' })
 }
 
 /** The one system, or the one with this serial number (Dell's is the SKU); GPU base boards are systems too, without power. */
 export function chooseSystem(systems: readonly System[], serial: string | undefined): System {
   const [only] = systems
   // An iDRAC lists none for about 70 s after its start (ironic); other BMCs do not have the collection until then.
-  if (only === undefined) throw new AppError('redfish-answer', 'Cannot find the system: the BMC lists none')
+  if (only === undefined)
+    throw refusal('redfish-answer', 'Cannot find the system: the BMC lists none', { reason: 'starting' })
   if (systems.length === 1) return only
   const wanted = serial?.toLowerCase()
   const named = systems.filter((system) =>

@@ -1,5 +1,6 @@
 import { AppError } from '../../shared/errors.ts'
 import { sleep } from '../../shared/time.ts'
+import { refusalWith } from '../jobs/bmc-refusal.ts'
 import { answerText, isOk, type RedfishAnswer, refused } from './answer.ts'
 import type { RedfishClient } from './client.ts'
 import { readDellAttributes, waitUntilAttached } from './dell-attributes.ts'
@@ -124,7 +125,8 @@ export function createDrive(client: RedfishClient, discovery: Discovery, learnin
       const { answer, shape, reason } = tried
       if (!isOk(answer)) {
         const refusal = refusalOf(slot, url, reason, answer)
-        return discovery.quirks.restartHelps && hasMessage(answer.messages, DETACHED) ? stuck(refusal) : refusal
+        const isStuck = discovery.quirks.restartHelps && hasMessage(answer.messages, DETACHED)
+        return isStuck ? refusalWith(refusal, { restartHelps: true }) : refusal
       }
       const isIn = (seen: Slot | undefined) => seen !== undefined && holds(seen, url)
       const now = await pollUntil(() => readHolder(slot, url, signal), isIn, polling, signal)
@@ -187,15 +189,8 @@ async function attach(client: RedfishClient, discovery: Discovery, signal: Abort
 
 /** What the BMC said at first, and what it said at last when that was something else. */
 function refusalOf(slot: Slot, url: string, reason: RedfishAnswer, last: RedfishAnswer): AppError {
-  const first = refused(insertOf(slot, url), reason)
-  if (answerText(reason) === answerText(last)) return first
-  const cause = refused('insert it in any other way', last)
-  return new AppError(first.code, first.message, { cause, facts: first.facts })
-}
-
-/** Nothing but a restart of the BMC is left to try. */
-function stuck({ code, message, cause, facts }: AppError): AppError {
-  return new AppError(code, message, { cause, facts: { ...facts, restartHelps: true } })
+  if (answerText(reason) === answerText(last)) return refused(insertOf(slot, url), reason)
+  return refused(insertOf(slot, url), reason, { cause: refused('insert it in any other way', last) })
 }
 
 /** Without the path: its token is the permission to read the medium. */

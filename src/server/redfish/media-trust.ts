@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { errorText, isAppError } from '../../shared/errors.ts'
+import { bmcRefusal } from '../jobs/bmc-refusal.ts'
 import { answerText, isOk, type RedfishAnswer } from './answer.ts'
 import type { RedfishClient } from './client.ts'
 import { at } from './json.ts'
@@ -59,15 +60,16 @@ async function refusalOf(
   change: Promise<RedfishAnswer | undefined>,
   signal: AbortSignal,
 ): Promise<Refusal | undefined> {
-  const isAbsent = (status: unknown) => status === 404 || status === 405 || status === 501
+  const isAbsent = (status: number | undefined) => status === 404 || status === 405 || status === 501
   try {
     const answer = await change
     if (answer === undefined || isOk(answer)) return undefined
     const { status, messages } = answer
     return { words: answerText(answer), isOfKind: isAbsent(status) || hasMessage(messages, OF_KIND) }
   } catch (error) {
-    if (signal.aborted || !isAppError(error, 'redfish-answer') || error.facts['status'] === 401) throw error
-    return { words: errorText(error), isOfKind: isAbsent(error.facts['status']) }
+    const { status } = bmcRefusal(error)
+    if (signal.aborted || !isAppError(error, 'redfish-answer') || status === 401) throw error
+    return { words: errorText(error), isOfKind: isAbsent(status) }
   }
 }
 

@@ -3,7 +3,7 @@ import type { Quirks } from './quirks.ts'
 import type { Slot } from './resources.ts'
 import { isCd } from './slots.ts'
 
-type Scheme = 'http' | 'https'
+export type Scheme = 'http' | 'https'
 
 /**
  * The URL that a slot is given: HTTPS, unless it takes HTTP alone and media are served that way too (decision 0063). A slot
@@ -15,12 +15,10 @@ export function urlFor(slot: Slot, { url, plainOrigin }: MediumUrl, quirks: Quir
   return plain ? plainOrigin + new URL(named).pathname : named
 }
 
-/** Why a slot may have refused a URL; undefined when its scheme is no reason. */
-export function schemeTrouble(slot: Slot, url: string, quirks: Quirks): string | undefined {
+/** Why a slot may have refused a URL: the scheme it takes alone; undefined when that is no reason. */
+export function missedScheme(slot: Slot, url: string, quirks: Quirks): Scheme | undefined {
   const only = onlyScheme(slot, quirks)
-  const given = new URL(url).origin
-  if (only === undefined || given.startsWith(`${only}:`)) return undefined
-  return `this BMC takes media by ${only.toUpperCase()} alone, and was given ${given}`
+  return only !== undefined && url.startsWith(`${only}:`) ? undefined : only
 }
 
 /** By the BMC's own list of TransferProtocolType, else as its kind is known; undefined when both or nothing is known. */

@@ -65,8 +65,7 @@ export function createPower(client: RedfishClient, { system, quirks }: Discovery
       const last = await pollUntil(look, isOver, polling, signal)
       if (reached(last)) return to === 'off' ? sleep(quirks.afterOffMs * timing.waitFactor, signal) : undefined
       if (answer !== undefined && !isOk(answer)) {
-        const { code, message, facts } = refused(`switch the server ${to}`, answer)
-        throw new AppError(code, message, { facts: { ...facts, isFinal: isFinal(answer) } })
+        throw refused(`switch the server ${to}`, answer, { isFinal: isFinal(answer) })
       }
       if (lost !== undefined) throw lost
       const state = last.powerState ?? 'not told'

@@ -1,4 +1,5 @@
-import { AppError } from '../../shared/errors.ts'
+import type { AppError } from '../../shared/errors.ts'
+import { refusal } from '../jobs/bmc-refusal.ts'
 import { isOk, type RedfishAnswer, refused } from './answer.ts'
 import { linkAt, textAt } from './json.ts'
 
@@ -39,7 +40,7 @@ export async function logIn(send: SendBare, root: unknown, account: Account): Pr
   const answer = await send('POST', sessions, { UserName: account.username, Password: account.password }, {})
   if (NO_SESSIONS.includes(answer.status)) return { kind: 'basic' }
   if (answer.status === 401 || answer.status === 403) throw loginRefused(answer)
-  if (!isOk(answer)) throw refused('log in to the BMC', answer)
+  if (!isOk(answer)) throw refused('log in to the BMC', answer, { reason: 'login' })
   const token = answer.headers['x-auth-token']
   const location = answer.headers.location ?? textAt(answer.body, '@odata.id')
   if (typeof token !== 'string' || token === '') return { kind: 'basic', location }
@@ -48,10 +49,9 @@ export async function logIn(send: SendBare, root: unknown, account: Account): Pr
 
 export function loginRefused(answer: RedfishAnswer): AppError<'redfish-answer'> {
   const { method, path, status } = answer
-  return new AppError('redfish-answer', 'Cannot log in to the BMC: it refuses the user name or the password', {
-    cause: refused('use this account', answer),
-    facts: { method, path, status },
-  })
+  const cause = refused('use this account', answer)
+  const message = 'Cannot log in to the BMC: it refuses the user name or the password'
+  return refusal('redfish-answer', message, { method, path, status, reason: 'login', cause })
 }
 
 async function sessionsOfService(send: SendBare, root: unknown, account: Account): Promise<string | undefined> {

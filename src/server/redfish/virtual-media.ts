@@ -1,13 +1,14 @@
 import { AppError, isAppError } from '../../shared/errors.ts'
 import { sleep } from '../../shared/time.ts'
 import type { MediaUrls, MediumUrl, OnMount, RedfishStep } from '../jobs/bmc-ports.ts'
+import { bmcRefusal, refusal, refusalWith } from '../jobs/bmc-refusal.ts'
 import { must } from './answer.ts'
 import type { RedfishClient } from './client.ts'
 import { type Discovery, readSlots } from './discover.ts'
 import { createDrive } from './drive.ts'
 import { keepInserted } from './eject-policy.ts'
 import type { Learning } from './learning.ts'
-import { schemeTrouble, urlFor } from './medium-url.ts'
+import { missedScheme, type Scheme, urlFor } from './medium-url.ts'
 import { askForMoreCds, canHaveMoreCds } from './more-cds.ts'
 import { pollUntil } from './polling.ts'
 import type { Slot } from './resources.ts'
@@ -78,10 +79,11 @@ export function createVirtualMedia(
     for (const slot of slots) {
       if (refusals.length > 0 && !isEmpty(slot)) await drive.eject(slot, signal)
       await keepInserted(client, slot, how.note, signal)
-      const refusal = await insert(slot, medium, how, signal)
-      if (refusal === undefined) return { slot, isUsual: refusals.every(isAbsent) }
-      const trouble = schemeTrouble(slot, urlFor(slot, medium, discovery.quirks), discovery.quirks)
-      refusals.push(trouble === undefined ? refusal : wrongScheme(trouble, refusal))
+      const cause = await insert(slot, medium, how, signal)
+      if (cause === undefined) return { slot, isUsual: refusals.every(isAbsent) }
+      const url = urlFor(slot, medium, discovery.quirks)
+      const only = missedScheme(slot, url, discovery.quirks)
+      refusals.push(only === undefined ? cause : wrongScheme(only, url, cause))
     }
     throw combined(refusals, discovery)
   }
@@ -184,8 +186,9 @@ async function switchOn(client: RedfishClient, { managers }: Discovery, signal: 
 }
 
 /** A slot that is not there (404) or not for media (405), today and on every other server of the kind. */
-function isAbsent({ facts }: AppError): boolean {
-  return facts['status'] === 404 || facts['status'] === 405
+function isAbsent(error: AppError): boolean {
+  const { status } = bmcRefusal(error)
+  return status === 404 || status === 405
 }
 
 /**
@@ -197,17 +200,15 @@ function combined(refusals: readonly AppError[], { quirks }: Discovery): AppErro
   const [first, last] = telling.length > 0 ? [telling[0], telling.at(-1)] : [refusals[0], refusals.at(-1)]
   if (first === undefined || (telling.length === 0 && quirks.hiddenSlots.length > 0)) {
     const state = 'it has no slot for media from HTTP (Supermicro X10 takes them from SMB shares only)'
-    return new AppError('redfish-unsupported', `Cannot use the virtual media of this BMC: ${state}`, { cause: first })
+    const message = `Cannot use the virtual media of this BMC: ${state}`
+    return refusal('redfish-unsupported', message, { reason: 'no-http', cause: first })
   }
-  return last === undefined || last === first ? first : withCause(first, last)
+  return last === undefined || last === first ? first : refusalWith(first, { cause: last })
 }
 
 /** The scheme first: it explains what the BMC says, and the operator can change it. */
-function wrongScheme(trouble: string, refusal: AppError): AppError {
-  const { facts } = refusal
-  return new AppError('redfish-unsupported', `Cannot insert a medium: ${trouble}`, { cause: refusal, facts })
-}
-
-function withCause({ code, message, facts }: AppError, cause: AppError): AppError {
-  return new AppError(code, message, { cause, facts })
+function wrongScheme(only: Scheme, url: string, cause: AppError): AppError {
+  const trouble = `this BMC takes media by ${only.toUpperCase()} alone, and was given ${new URL(url).origin}`
+  const { status } = bmcRefusal(cause)
+  return refusal('redfish-unsupported', `Cannot insert a medium: ${trouble}`, { status, reason: `${only}-only`, cause })
 }

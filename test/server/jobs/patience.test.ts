@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { refusal } from '../../../src/server/jobs/bmc-refusal.ts'
 import { AppError } from '../../../src/shared/errors.ts'
 import type { Core } from '../support/with-worker.ts'
 import { openCore } from '../support/with-worker.ts'
@@ -163,8 +164,9 @@ test('a server that is not on when the time of the switch is over fails with wha
 
 test('an order to switch on that is refused for good fails the job at once', async () => {
   const job = await core.create()
-  core.machine.powerOnAnswer = new AppError('redfish-answer', 'Cannot switch the server on: HTTP 403', {
-    facts: { method: 'POST', status: 403, isFinal: true },
+  core.machine.powerOnAnswer = refusal('redfish-answer', 'Cannot switch the server on: HTTP 403', {
+    status: 403,
+    isFinal: true,
   })
   const worker = core.run({ cleanupMs: 60 })
   const done = await core.until(job.id, ({ status }) => status === 'complete')

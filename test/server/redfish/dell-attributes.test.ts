@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
+import { refusal } from '../../../src/server/jobs/bmc-refusal.ts'
 import type { RedfishClient } from '../../../src/server/redfish/client.ts'
 import { waitUntilAttached } from '../../../src/server/redfish/dell-attributes.ts'
 import type { Discovery } from '../../../src/server/redfish/discover.ts'
 import { STANDARD } from '../../../src/server/redfish/quirks.ts'
-import { AppError } from '../../../src/shared/errors.ts'
 import { FAST, never } from './connected.ts'
 
 const discovery = {
@@ -14,7 +14,7 @@ const discovery = {
 /** An iDRAC that refuses to show its attributes. */
 const refusing = (status: number) =>
   ({
-    find: () => Promise.reject(new AppError('redfish-answer', `HTTP ${status}`, { facts: { status } })),
+    find: () => Promise.reject(refusal('redfish-answer', `HTTP ${status}`, { status })),
   }) as unknown as RedfishClient
 
 test.for([403, 405, 500])('a medium that is in is believed when attributes are answered HTTP %i', async (status) => {

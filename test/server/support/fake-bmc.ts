@@ -1,4 +1,5 @@
 import type { Bmc, ConnectBmc, MediaUrls, PowerState, RedfishStep } from '../../../src/server/jobs/bmc-ports.ts'
+import { refusal } from '../../../src/server/jobs/bmc-refusal.ts'
 import { AppError } from '../../../src/shared/errors.ts'
 import { sleep } from '../../../src/shared/time.ts'
 
@@ -59,7 +60,7 @@ export function connectFake(machine: FakeMachine): ConnectBmc {
     const isRestarted = machine.calls.includes('restart')
     if (!machine.broken.has('login') && !(isRestarted && machine.refusals-- > 0)) return fakeBmc(machine)
     machine.calls.push('login')
-    throw new AppError('redfish-answer', 'Cannot log in to the fake BMC', { facts: { status: 401 } })
+    throw refusal('redfish-answer', 'Cannot log in to the fake BMC', { status: 401 })
   }
 }
 
@@ -78,8 +79,7 @@ function fakeBmc(machine: FakeMachine): Bmc {
       onStep('redfish.mount.maintenance')
       call('insertMedia')
       if (machine.broken.has('stuck')) {
-        const facts = { restartHelps: true }
-        throw new AppError('redfish-answer', 'Cannot insert: the fake BMC is stuck', { facts })
+        throw refusal('redfish-answer', 'Cannot insert: the fake BMC is stuck', { restartHelps: true })
       }
       machine.media = media
     },
