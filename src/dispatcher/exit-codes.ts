@@ -14,14 +14,14 @@ export const HANDED_OVER = 0
 export const UNEXPECTED: Exit = {
   code: 20,
   advice:
-    'If it was stopped, retry the job; else this is a bug: send the output of "provisioner collect-logs --print".',
+    'If it was stopped, retry the job; else this is a bug: report this screen and "provisioner job logs" of the job.',
 }
 
 /** By the code of the error. */
 export const EXITS: Partial<Record<ErrorCode, Exit>> = {
   'medium-missing': {
     code: 10,
-    advice: 'Insert the task ISO as second virtual medium and restart provision-dispatcher.service; or retry the job.',
+    advice: 'Retry the job; or insert the task ISO as second virtual medium and start the server from this one again.',
   },
   'medium-unreadable': {
     code: 11,
@@ -45,8 +45,7 @@ export const EXITS: Partial<Record<ErrorCode, Exit>> = {
   },
   'handover-failed': {
     code: 16,
-    advice:
-      'The target is not in this image, a unit of it is missing or masked, or another task has run: do as it says.',
+    advice: 'If another task has run, restart the server; else the image lacks what is named: boot one that has it.',
   },
   'not-root': {
     code: 17,

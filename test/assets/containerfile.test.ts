@@ -78,6 +78,31 @@ test('no tree that is copied into the image has a directory that is a link in Fe
   expect(INSTRUCTIONS.slice(BASE)).toContain('COPY --chmod=0755 dist/provisioner /usr/sbin/provisioner')
 })
 
+/** Units that the lab masks and the product does not. */
+const LAB_ONLY: Readonly<Record<string, readonly string[]>> = {
+  'cost time under emulation and do nothing in memory': [
+    ...['dpkg-db-backup.timer', 'ldconfig.service', 'podman-auto-update.timer', 'podman-clean-transient.service'],
+    ...['netavark-dhcp-proxy.socket', 'netavark-firewalld-reload.service', 'podman-restart.service', 'podman.service'],
+    ...['podman.socket', 'systemd-hwdb-update.service', 'systemd-journal-catalog-update.service'],
+    ...['systemd-machine-id-commit.service', 'systemd-pstore.service', 'systemd-sysusers.service'],
+    'systemd-update-done.service',
+  ],
+  'switches a server off when its power button is pressed': ['systemd-logind.service'],
+  'the lab has no time server': ['systemd-timesyncd.service'],
+}
+
+test('what the lab masks the product masks too, or there is a reason', () => {
+  const lab = readFileSync(join(ROOT, 'test/lab/roots/maintenance/masked'), 'utf8').trim().split('\n')
+  const masked = INSTRUCTIONS.flatMap((line) => /systemctl mask (.*?) &&/.exec(line)?.[1]?.split(/\s+/) ?? [])
+  expect(lab.filter((unit) => !masked.includes(unit)).sort()).toEqual(Object.values(LAB_ONLY).flat().sort())
+})
+
+test('no console has a prompt: it would clear the notice, and nobody can log in', () => {
+  const mask = INSTRUCTIONS.find((line) => line.includes('systemctl mask'))
+  for (const unit of ['getty.target', 'getty@.service', 'serial-getty@.service', 'systemd-firstboot.service'])
+    expect(mask).toContain(` ${unit} `)
+})
+
 test('the firewall does not depend on where a distribution has nft', () => {
   const unit = readFileSync(join(ROOT, 'assets/units/provision-firewall.service'), 'utf8')
   expect(unit).toMatch(/^ExecStart=nft -f \/etc\/provisioner\/firewall.nft$/m)
