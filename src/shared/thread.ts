@@ -1,5 +1,6 @@
 import type { Transferable } from 'node:worker_threads'
 import { Worker } from 'node:worker_threads'
+import type { ErrorCode } from './errors.ts'
 import { AppError } from './errors.ts'
 
 /** A thread of its own that is sent messages and answers them. */
@@ -17,10 +18,16 @@ export interface Thread<Message, Answer> extends Disposable {
 /**
  * What its source throws is a failure of the machine, such as no memory: what is wrong with the content is an answer.
  * @param source of the thread as text: it cannot import from inside of the executable
- * @throws `step-failed` when there is no thread to be had
+ * @param code of its failures
+ * @throws when there is no thread to be had
  */
-export function startThread<Message, Answer>(source: string, workerData: unknown): Thread<Message, Answer> {
-  const worker = newWorker(source, workerData)
+export function startThread<Message, Answer>(
+  source: string,
+  workerData: unknown,
+  code: ErrorCode = 'step-failed',
+): Thread<Message, Answer> {
+  const failed = (cause: unknown) => new AppError(code, 'Cannot go on: a thread failed', { cause })
+  const worker = newWorker(source, workerData, failed)
   worker.unref()
   const answers: Answer[] = []
   let ended: AppError | undefined
@@ -37,7 +44,7 @@ export function startThread<Message, Answer>(source: string, workerData: unknown
   worker.on('error', (error) => end(failed(error)))
   const gone = Promise.withResolvers<void>()
   worker.on('exit', () => {
-    end(new AppError('step-failed', 'Cannot go on: a thread ended'))
+    end(new AppError(code, 'Cannot go on: a thread ended'))
     gone.resolve()
   })
 
@@ -71,14 +78,11 @@ export function startThread<Message, Answer>(source: string, workerData: unknown
   }
 }
 
-function newWorker(source: string, workerData: unknown): Worker {
+function newWorker(source: string, workerData: unknown, failed: (cause: unknown) => Error): Worker {
   try {
-    return new Worker(source, { eval: true, workerData })
+    // Options of Node are for our modules, of which it has none.
+    return new Worker(source, { eval: true, workerData, execArgv: [] })
   } catch (cause) {
     throw failed(cause)
   }
-}
-
-function failed(cause: unknown): AppError {
-  return new AppError('step-failed', 'Cannot go on: a thread failed', { cause })
 }

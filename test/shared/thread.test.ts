@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { expect, test, vi } from 'vitest'
 import { startThread } from '../../src/shared/thread.ts'
@@ -50,4 +52,23 @@ test('a thread that fails while it is disposed of ends nothing else', async () =
 test('a thread that ends without a word is an error', async () => {
   using thread = startThread('', undefined)
   await expect(thread.answer()).rejects.toMatchObject({ code: 'step-failed' })
+})
+
+test('a process waits for an answer, and ends while its thread has nothing to do', () => {
+  const module = join(import.meta.dirname, '../../src/shared/thread.ts')
+  const program = `
+    const { startThread } = await import(${JSON.stringify(module)})
+    const thread = startThread(${JSON.stringify(ECHO)}, 'to ')
+    thread.send('one')
+    console.log(await thread.answer())`
+  const { stdout, status } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
+    encoding: 'utf8',
+    timeout: 20_000,
+  })
+  expect({ stdout, status }).toEqual({ stdout: 'to one\n', status: 0 })
+})
+
+test('failures have the code that the caller wants', async () => {
+  using thread = startThread('', undefined, 'internal')
+  await expect(thread.answer()).rejects.toMatchObject({ code: 'internal' })
 })

@@ -1,5 +1,5 @@
-import { Worker } from 'node:worker_threads'
 import type { Logger } from '../../shared/log.ts'
+import { startThread } from '../../shared/thread.ts'
 
 /** Copies the write-ahead log of a database into its file, in a thread of its own: two flushes of the disk each time. */
 export interface Checkpointer {
@@ -29,28 +29,31 @@ parentPort.on('message', (order) => {
 `
 
 export function startCheckpointer(path: string, log: Logger): Checkpointer {
-  const thread = new Worker(THREAD, { eval: true, workerData: path, execArgv: [] })
-  thread.unref()
-  const gone = new Promise<void>((resolve) => thread.once('exit', () => resolve()))
-  // Connections copy the log themselves when it becomes very long, so nothing is lost without this thread.
-  thread.on('error', (error) =>
-    log.warn({ err: error }, 'the write-ahead log is not copied in the background any more'),
-  )
-  let busy = false
+  const thread = startThread<'go' | 'close', 'done'>(THREAD, path, 'internal')
+  let copying: Promise<unknown> | undefined
   let last = performance.now()
-  thread.on('message', () => {
-    busy = false
-  })
+
+  // Connections copy the log themselves when it becomes very long, so nothing is lost without this thread.
+  async function copy(): Promise<void> {
+    thread.send('go')
+    try {
+      await thread.answer()
+      copying = undefined
+    } catch (error) {
+      log.warn({ err: error }, 'the write-ahead log is not copied in the background any more')
+    }
+  }
+
   return {
     ask() {
-      if (busy || performance.now() - last < EVERY_MS) return
-      busy = true
+      if (copying !== undefined || performance.now() - last < EVERY_MS) return
       last = performance.now()
-      thread.postMessage('go')
+      copying = copy()
     },
     async close() {
-      thread.postMessage('close')
-      await gone
+      await copying
+      thread.send('close')
+      await thread.ended()
     },
   }
 }

@@ -1,5 +1,6 @@
-import { Worker } from 'node:worker_threads'
 import { readAsset } from '../assets.ts'
+import type { Thread } from '../thread.ts'
+import { startThread } from '../thread.ts'
 
 export type BcryptCompare = (password: string, hash: string) => Promise<boolean>
 
@@ -11,14 +12,12 @@ const WORK = `
 ;(() => {
   const bcrypt = module.exports.default ?? module.exports
   const { parentPort } = require('node:worker_threads')
-  parentPort.on('message', ({ id, password, hash }) => {
-    parentPort.postMessage({ id, matches: bcrypt.compareSync(password, hash) })
-  })
+  parentPort.on('message', ({ password, hash }) => parentPort.postMessage(bcrypt.compareSync(password, hash)))
 })()`
 
-interface Answer {
-  readonly id: number
-  readonly matches: boolean
+interface Question {
+  readonly password: string
+  readonly hash: string
 }
 
 export interface Bcrypt {
@@ -26,50 +25,34 @@ export interface Bcrypt {
   close(): Promise<void>
 }
 
-interface Waiting {
-  readonly resolve: (matches: boolean) => void
-  readonly reject: (error: Error) => void
-}
-
 /**
  * bcrypt in a thread of its own, started at the first use: a comparison is 50 ms of JavaScript and more, during which the
- * event loop would answer nobody. A thread that died is replaced at the next comparison.
+ * event loop would answer nobody. A thread that failed is replaced at the next comparison.
  */
 export function createBcrypt(): Bcrypt {
-  let worker: Worker | undefined
-  let lastId = 0
-  const waiting = new Map<number, Waiting>()
+  let thread: Thread<Question, boolean> | undefined
+  let before: Promise<unknown> = Promise.resolve()
 
-  function start(): Worker {
-    const made = new Worker(`${readAsset(BCRYPT_ASSET).toString('utf8')}${WORK}`, { eval: true })
-    // A thread that only waits must not keep the process from ending.
-    made.unref()
-    made.on('message', ({ id, matches }: Answer) => {
-      waiting.get(id)?.resolve(matches)
-      waiting.delete(id)
-    })
-    made.on('error', failAll)
-    made.on('exit', () => {
-      if (worker === made) worker = undefined
-      failAll(new Error('the bcrypt thread ended'))
-    })
-    return made
-  }
-
-  function failAll(error: Error): void {
-    for (const { reject } of waiting.values()) reject(error)
-    waiting.clear()
+  async function ask(question: Question): Promise<boolean> {
+    try {
+      thread ??= startThread(`${readAsset(BCRYPT_ASSET).toString('utf8')}${WORK}`, undefined, 'internal')
+      thread.send(question)
+      return await thread.answer()
+    } catch (error) {
+      thread = undefined
+      throw error
+    }
   }
 
   return {
     compare(password, hash) {
-      worker ??= start()
-      const id = ++lastId
-      worker.postMessage({ id, password, hash })
-      return new Promise((resolve, reject) => waiting.set(id, { resolve, reject }))
+      const asked = before.then(() => ask({ password, hash }))
+      before = asked.catch(() => undefined)
+      return asked
     },
     async close() {
-      await worker?.terminate()
+      await before
+      thread?.[Symbol.dispose]()
     },
   }
 }
