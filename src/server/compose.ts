@@ -17,7 +17,6 @@ import { bmcAccess } from './bmcs.ts'
 import { testMedia } from './doctor/test-media.ts'
 import { firstToken } from './first-token.ts'
 import { eventStreams } from './http/event-streams.ts'
-import { createChanges } from './jobs/changes.ts'
 import type { JobFeed } from './jobs/feed.ts'
 import { createJobFeed } from './jobs/feed.ts'
 import type { Job } from './jobs/machine.ts'
@@ -129,10 +128,8 @@ async function serveData(
   const users = sqliteUserStore(db)
   const throttle = createLoginThrottle(clock)
   const accounts = openAccounts({ users, tokens, throttle, clock })
-  const changes = createChanges()
   const metrics = createControllerMetrics()
   const record = jobRecord(jobs, clock, (job) => {
-    changes.publish(job)
     metrics.jobChanged(job)
     feed.job(job)
   })
@@ -240,7 +237,7 @@ async function serveData(
       jobs,
       servers,
       record,
-      changes,
+      feed,
       connectBmc,
       media: served,
       bootWatch: sensor,

@@ -1,7 +1,7 @@
 import type { Logger } from '../../shared/log.ts'
 import type { Backoff, Clock } from '../../shared/time.ts'
 import type { ConnectBmc } from './bmc-ports.ts'
-import type { Changes } from './changes.ts'
+import type { JobFeed } from './feed.ts'
 import type { BootWatch, Budgets, EntryType, JobMedia, JobStore, ServerStore } from './ports.ts'
 import type { JobRecord } from './record.ts'
 
@@ -10,7 +10,7 @@ export interface WorkerDeps {
   readonly jobs: JobStore
   readonly servers: ServerStore
   readonly record: JobRecord
-  readonly changes: Changes
+  readonly feed: Pick<JobFeed, 'job' | 'listen'>
   readonly connectBmc: ConnectBmc
   readonly media: JobMedia
   readonly bootWatch: BootWatch

@@ -134,6 +134,11 @@ export function isTouched(job: Pick<Job, 'phase'>): boolean {
   return job.phase !== null && job.phase !== 'preparing'
 }
 
+/** True from its outcome on, whoever told it; what is left is to clean up. */
+export function hasEnded({ status }: Pick<Job, 'status'>): boolean {
+  return status !== 'queued' && status !== 'provisioning'
+}
+
 export function isActive(job: Pick<Job, 'status'>): boolean {
   return job.status !== 'complete'
 }

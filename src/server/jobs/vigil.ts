@@ -20,7 +20,7 @@ const GRACE_MS = 5 * 60_000
 /** Reports keep a job alive beyond its time, but not for ever: this many times. */
 const MAX_EXTENSION = 4
 
-type VigilDeps = Pick<WorkerDeps, 'jobs' | 'record' | 'changes' | 'bootWatch' | 'clock' | 'log'>
+type VigilDeps = Pick<WorkerDeps, 'jobs' | 'record' | 'feed' | 'bootWatch' | 'clock' | 'log'>
 
 /** By a clock that does not jump: setting the time never fails a server in mid-install. */
 interface Wait {
@@ -34,7 +34,7 @@ interface Wait {
 }
 
 export function createVigil(deps: VigilDeps): Vigil {
-  const { jobs, record, changes, bootWatch, clock, log } = deps
+  const { jobs, record, feed, bootWatch, clock, log } = deps
   const waits = new Map<string, Wait>()
 
   async function look(wait: Wait): Promise<void> {
@@ -79,7 +79,9 @@ export function createVigil(deps: VigilDeps): Vigil {
       void seenLater(promise)
       const onAbort = () => reject(signal.reason)
       signal.addEventListener('abort', onAbort, { once: true })
-      const unwatch = changes.watch(id, (job) => {
+      const unlisten = feed.listen(id, (happening) => {
+        if (happening.kind !== 'job') return
+        const { job } = happening
         const wait = waits.get(id)
         if (wait !== undefined) {
           if (isHeard(job) && job.progress !== wait.job.progress) wait.heard = performance.now()
@@ -96,7 +98,7 @@ export function createVigil(deps: VigilDeps): Vigil {
         return await promise
       } finally {
         waits.delete(id)
-        unwatch()
+        unlisten()
         signal.removeEventListener('abort', onAbort)
       }
     },

@@ -5,7 +5,7 @@ import { PATIENCE } from './bmc-session.ts'
 import { cleanUp } from './cleanup.ts'
 import type { HeldDeps, WorkerDeps } from './deps.ts'
 import type { Job } from './machine.ts'
-import { isTouched } from './machine.ts'
+import { hasEnded, isTouched } from './machine.ts'
 import { bootMaintenance, needsBmc, StepFailure } from './provision.ts'
 import type { Slots } from './slots.ts'
 import type { TenureTimes } from './tenure.ts'
@@ -83,7 +83,7 @@ async function serveTenure(
   async function onEnded(ids: readonly string[]): Promise<void> {
     for (const id of ids.filter((one) => open.has(one))) {
       const job = await deps.jobs.find(id)
-      if (job !== undefined) deps.changes.publish(job)
+      if (job !== undefined) deps.feed.job(job)
     }
   }
   const { jobs, log } = deps
@@ -143,7 +143,7 @@ async function workHeld(
 async function workOn(leased: Job, work: Work, signal: AbortSignal): Promise<void> {
   const { deps, slots } = work
   let job = leased
-  if (job.status === 'queued' || job.status === 'provisioning') job = await provision(job, work, signal)
+  if (!hasEnded(job)) job = await provision(job, work, signal)
   if (job.status !== 'succeeded' && job.status !== 'failed') return
   const ended = job
   const clean = () => cleanUp(ended, deps, signal)
@@ -156,8 +156,8 @@ async function workOn(leased: Job, work: Work, signal: AbortSignal): Promise<voi
 async function provision(job: Job, work: Work, signal: AbortSignal): Promise<Job> {
   const { deps, slots, vigil, open } = work
   const ended = new AbortController()
-  const unwatch = deps.changes.watch(job.id, ({ status }) => {
-    if (status !== 'queued' && status !== 'provisioning') ended.abort(new Error('the job ended'))
+  const unlisten = deps.feed.listen(job.id, (happening) => {
+    if (happening.kind === 'job' && hasEnded(happening.job)) ended.abort(new Error('the job ended'))
   })
   const going = AbortSignal.any([signal, ended.signal])
   open.add(job.id)
@@ -167,7 +167,7 @@ async function provision(job: Job, work: Work, signal: AbortSignal): Promise<Job
   } catch (error) {
     signal.throwIfAborted()
     const now = await deps.jobs.find(job.id)
-    if (now !== undefined && now.status !== 'queued' && now.status !== 'provisioning') return now
+    if (now !== undefined && hasEnded(now)) return now
     if (!(error instanceof StepFailure)) throw error
     // The maintenance OS was heard of meanwhile: what the BMC does is nothing to a server that works.
     if (now !== undefined && !needsBmc(now)) return await vigil.outcome(job.id, deps.budgets, signal)
@@ -175,7 +175,7 @@ async function provision(job: Job, work: Work, signal: AbortSignal): Promise<Job
     return deps.record.apply(job.id, { type: 'broke', failedStep: error.step, message: errorText(error) })
   } finally {
     open.delete(job.id)
-    unwatch()
+    unlisten()
   }
 }
 

@@ -1,7 +1,7 @@
 import { pino } from 'pino'
 import { PATIENCE } from '../../../src/server/jobs/bmc-session.ts'
 import { BUDGETS } from '../../../src/server/jobs/budgets.ts'
-import { createChanges } from '../../../src/server/jobs/changes.ts'
+import { createJobFeed } from '../../../src/server/jobs/feed.ts'
 import type { Job } from '../../../src/server/jobs/machine.ts'
 import type { EntryType, JobStore, ServerStore } from '../../../src/server/jobs/ports.ts'
 import type { JobRecord } from '../../../src/server/jobs/record.ts'
@@ -48,8 +48,8 @@ export async function startLife({ jobs, servers, bmcUrl, mortal, cut, worker, sk
   const store = mortalStore(jobs, mortal)
   const proxy = await mortalProxy(bmcUrl, mortal, cut)
   const clock = { now: () => new Date(Date.now() + skewMs) }
-  const changes = createChanges()
-  const record = jobRecord(store, clock, changes.publish)
+  const feed = createJobFeed()
+  const record = jobRecord(store, clock, feed.job)
   const connect = bmcConnector(QUICK)
   const urls = ({ mediaToken }: Job) => {
     const of = (name: string) => `https://192.0.2.1:8443/media/${mediaToken}/${name}.iso`
@@ -64,7 +64,7 @@ export async function startLife({ jobs, servers, bmcUrl, mortal, cut, worker, sk
     jobs: store,
     servers,
     record,
-    changes,
+    feed,
     connectBmc: (address: Parameters<typeof connect>[0], signal: AbortSignal) =>
       connect({ ...address, url: proxy.url }, signal),
     media: { urls, prepare: () => MEDIA, isServed: () => true, forget: () => undefined },

@@ -69,7 +69,7 @@ test('a smaller budget takes no time from a job that has begun, also after a res
   const vigil = createVigil({
     jobs: { find: async () => job },
     record: { apply: async () => looks.push('given up') },
-    changes: { watch: () => () => undefined },
+    feed: { listen: () => () => undefined },
     bootWatch: { summary: async () => '', check: async () => looks.push('waits') },
     clock: { now: () => new Date(0) },
   } as unknown as Parameters<typeof createVigil>[0])

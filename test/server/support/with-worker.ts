@@ -2,8 +2,8 @@ import type { DatabaseSync } from 'node:sqlite'
 import { pino } from 'pino'
 import { PATIENCE } from '../../../src/server/jobs/bmc-session.ts'
 import { BUDGETS } from '../../../src/server/jobs/budgets.ts'
-import { createChanges } from '../../../src/server/jobs/changes.ts'
 import { createJob } from '../../../src/server/jobs/create.ts'
+import { createJobFeed } from '../../../src/server/jobs/feed.ts'
 import type { Job } from '../../../src/server/jobs/machine.ts'
 import type { Budgets, EntryType, JobSecrets, JobStore } from '../../../src/server/jobs/ports.ts'
 import type { JobRecord } from '../../../src/server/jobs/record.ts'
@@ -64,11 +64,11 @@ export async function openCore(path: string): Promise<Core> {
   const stored = new Map<string, number>()
   const jobs = faulty(sqliteJobStore(db), faults, stored)
   const servers = sqliteServerStore(db, PLAIN_SEAL)
-  const changes = createChanges()
+  const feed = createJobFeed()
   let ahead = 0
   let image: Pick<Job, 'maintenance' | 'task'> = { maintenance: 'image', task: 'task' }
   const clock = { now: () => new Date(systemClock.now().getTime() + ahead) }
-  const record = jobRecord(jobs, clock, changes.publish)
+  const record = jobRecord(jobs, clock, feed.job)
   const machine = fakeMachine()
   for (const serial of ['SN1', 'SN2']) {
     const bmc = { url: 'http://127.0.0.1:1', username: 'u', password: 'p', verifyTls: false }
@@ -82,7 +82,7 @@ export async function openCore(path: string): Promise<Core> {
     jobs,
     servers,
     record,
-    changes,
+    feed,
     connectBmc: connectFake(machine),
     media: {
       urls,
