@@ -6,14 +6,13 @@ import { inheritedSockets } from './shared/inherited-sockets.ts'
 import type { ListenAddress } from './shared/listen-address.ts'
 import { isSameSocket, parseListen } from './shared/listen-address.ts'
 
-const LOG_LEVELS = ['debug', 'info', 'warn', 'error']
-
 /** The option of whatever runs for long. */
-export const LOG_LEVEL = { value: 'LEVEL', default: 'info', doc: 'debug, info, warn or error' } as const
-
-export function isLogLevel(text: string): boolean {
-  return LOG_LEVELS.includes(text)
-}
+export const LOG_LEVEL = {
+  value: 'LEVEL',
+  values: ['debug', 'info', 'warn', 'error'],
+  default: 'info',
+  doc: 'The least that is logged',
+} as const
 
 /** Every option of `provisioner serve`: its help, its environment twin and docs/configuration.md come from this table. */
 export const SERVE_OPTIONS = {
@@ -97,8 +96,6 @@ export function readServeConfig(invocation: Invocation): ServeConfig {
   if (budgets === undefined) wrong('budgets', `NAME=MINUTES,… is expected, of ${BUDGET_NAMES.join(', ')}`)
   const keepJobs = invocation.required('keep-jobs')
   if (!/^[0-9]{1,5}$/.test(keepJobs)) wrong('keep-jobs', 'a whole number of days is expected, or 0')
-  const level = invocation.required('log-level')
-  if (!isLogLevel(level)) wrong('log-level', `"${level}" is not a level`)
   const config = {
     host: listen?.host ?? '',
     port: listen?.port ?? 0,
@@ -115,7 +112,7 @@ export function readServeConfig(invocation: Invocation): ServeConfig {
     workers,
     budgets: budgets ?? {},
     keepJobs: Number(keepJobs),
-    logLevel: level,
+    logLevel: invocation.required('log-level'),
     metricsOpen: invocation.flag('metrics-open'),
     tls: !invocation.flag('no-tls'),
     tlsFiles: tlsFilesOf(invocation, wrong),

@@ -40,7 +40,7 @@ async function runLoaded(
       io.out(commandHelp(loaded))
       return 0
     }
-    return (await loaded.run(await readInvocation(loaded, argv, io, signal))) ?? 0
+    return loaded.run(await readInvocation(loaded, argv, io, signal))
   }
   const [word, ...rest] = argv
   const command = loaded.commands.find(({ name }) => name === `${loaded.name} ${word}`)
@@ -64,12 +64,14 @@ function asksForHelp(argv: readonly string[]): boolean {
 
 /** The process as commands see it. */
 function processIo(): Io {
+  let input: Promise<string> | undefined
+  const readInput = async () => Buffer.concat(await Array.fromAsync(process.stdin)).toString('utf8')
   return {
     env: process.env,
     interactive: process.stderr.isTTY === true,
     colour: process.stdout.isTTY === true && (process.env['NO_COLOR'] ?? '') === '',
     columns: process.stdout.columns ?? 80,
-    input: async () => Buffer.concat(await Array.fromAsync(process.stdin)).toString('utf8'),
+    input: () => (input ??= readInput()),
     ask: (question) => askOnTerminal(question, false),
     askHidden: (question) => askOnTerminal(question, true),
     out: (text) => void process.stdout.write(text),

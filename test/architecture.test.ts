@@ -90,6 +90,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'server/service-manager.ts',
     'backup',
     'install',
+    'server/routes/schemas.ts',
     'server/routes/views.ts',
   ],
   'main.ts': ['shared', 'commands'],

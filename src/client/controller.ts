@@ -52,7 +52,7 @@ export interface Access {
 }
 
 /** What is given wins; what is not comes from the stored login, as far as that is of the same controller. */
-async function accessOf({ io, text }: Invocation): Promise<Access> {
+async function accessOf({ io, text, usage }: Invocation): Promise<Access> {
   const stored = await readLogin(io)
   const controller = (text('controller') ?? stored?.controller ?? DEFAULT_CONTROLLER).replace(/\/+$/, '')
   const login = stored?.controller === controller ? stored : undefined
@@ -61,12 +61,8 @@ async function accessOf({ io, text }: Invocation): Promise<Access> {
   const caFile = text('ca')
   const caPem = caFile === undefined ? (login?.caPem ?? undefined) : await readTextFile(caFile)
   checkAddress(controller)
-  if (token === undefined || token === '') {
-    throw new AppError(
-      'usage',
-      'Cannot log in: use "provisioner login", set PROVISIONER_TOKEN or give --token-file FILE',
-    )
-  }
+  if (token === undefined || token === '')
+    throw usage('there is no token: use "provisioner login", PROVISIONER_TOKEN or --token-file FILE')
   return { controller, caPem, authorization: `Bearer ${token}` }
 }
 

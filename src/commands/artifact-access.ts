@@ -8,12 +8,13 @@ import type { Repository } from '../oci/registry.ts'
 import { openRepository } from '../oci/registry.ts'
 import type { UploadMemory } from '../oci/upload.ts'
 import { uploadMemory } from '../oci/upload-memory.ts'
-import { AppError, errorText } from '../shared/errors.ts'
+import { errorText } from '../shared/errors.ts'
 import { readTextFile } from '../shared/files.ts'
 import type { Connections } from '../shared/http-client.ts'
 import { openConnections } from '../shared/http-client.ts'
 import type { OciReference } from '../shared/oci-reference.ts'
 import type { Invocation, Io, OptionSpec } from './command.ts'
+import { readSecret } from './input.ts'
 import { printable } from './printable.ts'
 
 /** Options of every command that talks to a registry. */
@@ -22,7 +23,10 @@ export const REGISTRY_OPTIONS = {
     value: 'NAME',
     doc: 'Log in as NAME (else PROVISIONER_REGISTRY_USERNAME, the logins of podman, or that of "login")',
   },
-  'password-file': { value: 'FILE', doc: 'File with the password (else PROVISIONER_REGISTRY_PASSWORD)' },
+  'password-file': {
+    value: 'FILE',
+    doc: 'File with the password, "-" is standard input (else PROVISIONER_REGISTRY_PASSWORD)',
+  },
   'plain-http': { doc: 'Speak HTTP without TLS' },
   ca: { value: 'FILE', doc: 'CA certificate of the registry, PEM (of a controller else that of "login")' },
 } as const satisfies Readonly<Record<string, OptionSpec>>
@@ -30,10 +34,10 @@ export const REGISTRY_OPTIONS = {
 /** The same for each end of a copy. */
 export const COPY_OPTIONS = {
   'from-username': { value: 'NAME', doc: 'Log in at the source as NAME' },
-  'from-password-file': { value: 'FILE', doc: 'File with the password for the source' },
+  'from-password-file': { value: 'FILE', doc: 'File with the password for the source, "-" is standard input' },
   'from-plain-http': { doc: 'Speak HTTP without TLS to the source' },
   'to-username': { value: 'NAME', doc: 'Log in at the target as NAME' },
-  'to-password-file': { value: 'FILE', doc: 'File with the password for the target' },
+  'to-password-file': { value: 'FILE', doc: 'File with the password for the target, "-" is standard input' },
   'to-plain-http': { doc: 'Speak HTTP without TLS to the target' },
   'plain-http': { doc: 'Speak HTTP without TLS to both' },
   ca: { value: 'FILE', doc: 'CA certificate of both, PEM (of a controller else that of "login")' },
@@ -107,10 +111,11 @@ async function credentialsFor(
   const prefix = side === undefined ? '' : `${side}-`
   const username = invocation.text(`${prefix}username`)
   const passwordFile = invocation.text(`${prefix}password-file`)
-  const secret = passwordFile === undefined ? env['PROVISIONER_REGISTRY_PASSWORD'] : await readTextFile(passwordFile)
+  const given = env['PROVISIONER_REGISTRY_PASSWORD']
+  const secret = passwordFile === undefined ? given : await readSecret(invocation.io, passwordFile)
   if (username !== undefined) {
-    if (secret !== undefined) return { username, password: secret.replace(/\r?\n$/, '') }
-    throw new AppError('usage', `Cannot log in as "${username}": --${prefix}password-file FILE is missing`)
+    if (secret !== undefined) return { username, password: secret }
+    throw invocation.usage(`--${prefix}username needs --${prefix}password-file FILE`)
   }
   const name = env['PROVISIONER_REGISTRY_USERNAME']
   // A copy has two ends: the environment says for which of them it is meant, or a password would go to the other.

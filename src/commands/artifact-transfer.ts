@@ -27,7 +27,7 @@ export interface Transfer {
 }
 
 /** Copies from anywhere to anywhere and says what was done. */
-export async function runTransfer(invocation: Invocation, transfer: Transfer): Promise<undefined> {
+export async function runTransfer(invocation: Invocation, transfer: Transfer): Promise<number> {
   const clients = await registryClients(invocation)
   try {
     await using source = await openSource(invocation, clients, transfer)
@@ -39,6 +39,7 @@ export async function runTransfer(invocation: Invocation, transfer: Transfer): P
     // The line that redraws itself is gone before anything else is said.
     const result = await write(invocation, clients, source, plan, transfer, progress).finally(progress.end)
     report(invocation, plan.root, target, result)
+    return 0
   } finally {
     clients.close()
   }

@@ -86,7 +86,7 @@ export const artifact: CommandGroup = {
   commands: [push, pull, list, copy],
 }
 
-async function runList(invocation: Invocation): Promise<undefined> {
+async function runList(invocation: Invocation): Promise<number> {
   const where = invocation.arg('WHERE')
   const host = /^(?:oci:\/\/)?([^/]+)\/?$/.exec(where)?.[1]
   const isLocal = /^(oci-layout|oci-archive|file):/.test(where)
@@ -95,6 +95,7 @@ async function runList(invocation: Invocation): Promise<undefined> {
   answer(invocation, names, () =>
     names.map((entry) => `${typeof entry === 'string' ? entry : entryLine(entry)}\n`).join(''),
   )
+  return 0
 }
 
 type Entry = { readonly tag: string | null; readonly digest: string }
@@ -111,8 +112,7 @@ async function repositoriesOf(invocation: Invocation, host: string): Promise<str
 
 async function namesIn(invocation: Invocation, where: string): Promise<(string | Entry)[]> {
   const location = parseLocation(where)
-  if (location.kind === 'file')
-    throw new AppError('usage', 'Cannot list files: name a registry, a layout or an archive')
+  if (location.kind === 'file') throw invocation.usage('files are not listed, but a registry, a layout or an archive')
   if (location.kind !== 'registry') {
     const files = location.kind === 'layout' ? directoryFiles(location.path) : await archiveFiles(location.path)
     try {

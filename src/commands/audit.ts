@@ -2,6 +2,7 @@ import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
 import type { AuditView } from '../server/routes/views.ts'
 import { answer, JSON_OPTION } from './answer.ts'
 import type { Command, CommandGroup } from './command.ts'
+import { countOption, queryOf } from './option-values.ts'
 import { printable } from './printable.ts'
 
 const list: Command = {
@@ -18,11 +19,8 @@ const list: Command = {
   },
   examples: ['provisioner audit list --caller user:ann'],
   async run(invocation) {
-    const query = new URLSearchParams()
-    for (const name of ['limit', 'before', 'caller', 'object']) {
-      const value = invocation.text(name)
-      if (value !== undefined) query.set(name, value)
-    }
+    const query = queryOf(invocation, ['before', 'caller', 'object'])
+    query.set('limit', String(countOption(invocation, 'limit', 1000)))
     const controller = await openController(invocation)
     const { entries } = await controller.get<{ entries: AuditView[] }>(`/audit?${query}`)
     answer(invocation, entries, () => entries.map((entry) => `${printable(entryLine(entry))}\n`).join(''))

@@ -1,9 +1,12 @@
+import type { AppError } from '../shared/errors.ts'
 import type { Logger } from '../shared/log.ts'
 
 /** One option of a command. `--name` has the environment twin `PROVISIONER_NAME` (dashes become underscores), unless `twin` is false. */
 export interface OptionSpec {
   /** What stands for the value in the help (`ADDR:PORT`); absent for a switch. */
   readonly value?: string
+  /** The only values there are; without them `value` may be anything. */
+  readonly values?: readonly string[]
   readonly default?: string
   readonly required?: boolean
   /**
@@ -19,13 +22,16 @@ export interface Command {
   /** Full name below `provisioner`: `iso create`. */
   readonly name: string
   readonly summary: string
-  /** Names of the positional arguments, in order; a trailing `?` marks an optional one, `...` one that may be repeated. */
+  /**
+   * Names of the positional arguments, in order; a trailing `?` marks an optional one, `...` one that may be repeated, and
+   * `on|off` is one of these words.
+   */
   readonly positionals: readonly string[]
   readonly options: Readonly<Record<string, OptionSpec>>
   /** Whole command lines, shown by `--help`. */
   readonly examples: readonly string[]
-  /** Resolves to the exit code; nothing means 0. */
-  run(invocation: Invocation): Promise<number | undefined>
+  /** Resolves to the exit code. */
+  run(invocation: Invocation): Promise<number>
 }
 
 /** Commands that share their first word: `iso create`, `iso list` … */
@@ -60,6 +66,8 @@ export interface Invocation {
   again(): Promise<Invocation>
   /** Whether the command has that option at all; for code that several commands share. */
   isOption(name: string): boolean
+  /** What to throw when the command line cannot be meant: it names the command, and where its help is. */
+  usage(why: string): AppError<'usage'>
   readonly io: Io
   readonly signal: AbortSignal
 }
@@ -72,7 +80,7 @@ export interface Io {
   /** False when NO_COLOR is set or standard output is no terminal. */
   readonly colour: boolean
   readonly columns: number
-  /** Everything on standard input. */
+  /** Everything on standard input, to each who asks. */
   input(): Promise<string>
   /** Asks a person and waits for a line; undefined when there is nobody to ask. */
   ask(question: string): Promise<string | undefined>

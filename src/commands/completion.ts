@@ -29,9 +29,14 @@ export function completionOf(rows: readonly CommandRow[]): CommandGroup {
 }
 
 /** One place on the command line and what may follow there. `path` is empty for the first word. */
-export interface Words {
+interface Words {
   readonly path: string
-  readonly words: readonly { readonly word: string; readonly about: string }[]
+  readonly words: readonly {
+    readonly word: string
+    readonly about: string
+    /** The only values of an option. */
+    readonly values?: readonly string[] | undefined
+  }[]
 }
 
 const SCRIPTS: Readonly<Record<Shell, (all: readonly Words[]) => string>> = { bash, zsh, fish }
@@ -49,7 +54,15 @@ function wordsOf(loaded: Command | CommandGroup): Words[] {
 }
 
 function optionsOf({ options }: Command) {
-  return Object.entries(options).map(([name, { doc }]) => ({ word: `--${name}`, about: doc }))
+  return Object.entries(options).map(([name, { doc, values }]) => ({ word: `--${name}`, about: doc, values }))
+}
+
+/** The rows of `case "PATH WORD"` of both shells that have one, for the word before. */
+function valueCases(all: readonly Words[], row: (values: readonly string[]) => string): string {
+  const cases = all.flatMap(({ path, words }) =>
+    words.flatMap(({ word, values }) => (values === undefined ? [] : [`    "${path} ${word}") ${row(values)} ;;`])),
+  )
+  return cases.join('\n')
 }
 
 function bash(all: readonly Words[]): string {
@@ -64,6 +77,9 @@ _provisioner() {
   done
   case "$path" in
 ${cases.join('\n')}
+  esac
+  case "$path \${COMP_WORDS[COMP_CWORD-1]}" in
+${valueCases(all, (values) => `words="${values.join(' ')}"`)}
   esac
   [[ -z $words ]] && compopt -o default
   COMPREPLY=($(compgen -W "$words" -- "$current"))
@@ -89,6 +105,9 @@ _provisioner() {
   case "$at" in
 ${cases.join('\n')}
   esac
+  case "$at $words[CURRENT-1]" in
+${valueCases(all, (values) => `found=(${values.join(' ')})`)}
+  esac
   if (( $#found == 0 )) || [[ $found[1] == --* && $PREFIX != -* ]]; then
     _files
   elif [[ $found[1] == --* ]]; then
@@ -109,8 +128,9 @@ function fish(all: readonly Words[]): string {
       seen.length === 0
         ? '__fish_use_subcommand'
         : seen.map((word) => `__fish_seen_subcommand_from ${word}`).join('; and ')
-    return words.map(({ word, about }) => {
-      const what = word.startsWith('--') ? `-l ${word.slice(2)}` : `-f -a ${word}`
+    return words.map(({ word, about, values }) => {
+      const choices = values === undefined ? '' : ` -x -a ${quote(values.join(' '))}`
+      const what = word.startsWith('--') ? `-l ${word.slice(2)}${choices}` : `-f -a ${word}`
       return `complete -c provisioner -n ${quote(condition)} ${what} -d ${quote(about)}`
     })
   })

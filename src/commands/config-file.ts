@@ -78,10 +78,13 @@ function settingOf(node: ParsedNode | null, spec: OptionSpec | undefined): Setti
     if (typeof value === 'boolean') return { text: String(value) }
     return { text: undefined, problem: 'true or false is expected' }
   }
-  if (typeof value === 'string') return { text: value }
   // As it was written: 0x10 and 1e3 are no numbers to the option.
-  if (isScalar(node) && typeof value === 'number') return { text: String(node.source ?? value) }
-  return { text: undefined, problem: `${spec.value} is expected` }
+  const text = isScalar(node) && typeof value === 'number' ? String(node.source ?? value) : value
+  if (typeof text === 'string' && spec.values?.includes(text) !== false) return { text }
+  return {
+    text: undefined,
+    problem: `${spec.values === undefined ? spec.value : `one of ${spec.values.join(', ')}`} is expected`,
+  }
 }
 
 async function readText(path: string): Promise<string> {

@@ -53,7 +53,8 @@ function twinLines({ options }: Command): string[] {
 }
 
 function optionLines(name: string, spec: OptionSpec): string[] {
-  const left = spec.value === undefined ? `--${name}` : `--${name} ${spec.value}`
+  const value = spec.values?.join('|') ?? spec.value
+  const left = value === undefined ? `--${name}` : `--${name} ${value}`
   const facts = [
     spec.default === undefined ? undefined : `default ${spec.default}`,
     spec.required ? 'required' : undefined,

@@ -60,7 +60,7 @@ export const iso: CommandGroup = {
   commands: [create, list, extract, verify],
 }
 
-async function runCreate(invocation: Invocation): Promise<undefined> {
+async function runCreate(invocation: Invocation): Promise<number> {
   const directory = invocation.arg('DIR')
   const output = invocation.required('output')
   await refuseInside(output, directory)
@@ -68,18 +68,21 @@ async function runCreate(invocation: Invocation): Promise<undefined> {
   const label = invocation.required('label')
   const plan = await createIso(entries, { label }, output, invocation.signal, problems)
   invocation.io.err(`${output}: ${formatBytes(plan.size)}\n`)
+  return 0
 }
 
-async function runList(invocation: Invocation): Promise<undefined> {
+async function runList(invocation: Invocation): Promise<number> {
   const files = await withIso(invocation.arg('IMAGE'), (image) => image.list())
   answer(invocation, files, () => files.map((file) => `${listLine(file)}\n`).join(''))
+  return 0
 }
 
-async function runExtract(invocation: Invocation): Promise<undefined> {
+async function runExtract(invocation: Invocation): Promise<number> {
   const directory = invocation.arg('DIR')
   const files = await withIso(invocation.arg('IMAGE'), (image) => extractIso(image, directory, invocation.signal))
   const bytes = files.reduce((sum, { size }) => sum + size, 0)
   invocation.io.err(`${directory}: ${files.length} entries, ${formatBytes(bytes)}\n`)
+  return 0
 }
 
 async function runVerify(invocation: Invocation): Promise<number> {

@@ -1,17 +1,16 @@
 import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
 import { readPages } from '../client/pages.ts'
+import { OUTCOMES, STATUSES } from '../server/routes/schemas.ts'
 import type { JobView } from '../server/routes/views.ts'
-import { AppError } from '../shared/errors.ts'
 import { systemClock } from '../shared/time.ts'
 import { answer, JSON_OPTION } from './answer.ts'
-import type { Command, Invocation, Io } from './command.ts'
+import type { Command, Io } from './command.ts'
 import { ago } from './human-time.ts'
+import { countOption, queryOf } from './option-values.ts'
 import type { Colour } from './paint.ts'
 import { paint } from './paint.ts'
 import { printable } from './printable.ts'
 import { textTable } from './text-table.ts'
-
-const FILTERS = ['status', 'outcome', 'server', 'target'] as const
 
 /** `provisioner job list` */
 export const jobList: Command = {
@@ -19,8 +18,8 @@ export const jobList: Command = {
   summary: 'List jobs, newest first',
   positionals: [],
   options: {
-    status: { value: 'STATUS', doc: 'queued, provisioning, succeeded, failed or complete' },
-    outcome: { value: 'OUTCOME', doc: 'success, failed, timeout or cancelled' },
+    status: { value: 'STATUS', values: STATUSES, doc: 'Only those that are so' },
+    outcome: { value: 'OUTCOME', values: OUTCOMES, doc: 'Only those that ended so' },
     server: { value: 'SERIAL', doc: 'Only this server' },
     target: { value: 'TARGET', doc: 'Only this target, such as install-linux.target' },
     limit: { value: 'N', default: '50', doc: 'How many, at most' },
@@ -30,23 +29,14 @@ export const jobList: Command = {
   examples: ['provisioner job list --outcome failed', 'provisioner job list --target install-linux.target --json'],
   async run(invocation) {
     const { io } = invocation
-    const query = new URLSearchParams()
-    for (const name of FILTERS) {
-      const value = invocation.text(name)
-      if (value !== undefined) query.set(name, value)
-    }
+    const limit = countOption(invocation, 'limit', 1_000_000)
+    const query = queryOf(invocation, ['status', 'outcome', 'server', 'target'])
     const controller = await openController(invocation)
-    const { items: jobs, more } = await readPages<JobView>(controller, '/jobs', 'jobs', query, limitOf(invocation))
+    const { items: jobs, more } = await readPages<JobView>(controller, '/jobs', 'jobs', query, limit)
     answer(invocation, jobs, () => jobTable(jobs, io, systemClock.now()))
     if (more) io.err('There are more jobs; see --limit.\n')
     return 0
   },
-}
-
-function limitOf(invocation: Invocation): number {
-  const text = invocation.required('limit')
-  if (/^[1-9][0-9]{0,5}$/.test(text)) return Number(text)
-  throw new AppError('usage', `Cannot run "provisioner job list": --limit is a number from 1 on, not "${text}"`)
 }
 
 const COLOURS: Readonly<Record<string, Colour>> = {
@@ -57,7 +47,7 @@ const COLOURS: Readonly<Record<string, Colour>> = {
 }
 
 /** The state is the last column, so that its colour changes no width. */
-export function jobTable(jobs: readonly JobView[], io: Pick<Io, 'colour'>, now: Date): string {
+function jobTable(jobs: readonly JobView[], io: Pick<Io, 'colour'>, now: Date): string {
   const rows = jobs.map((job) => {
     const colour = COLOURS[job.outcome ?? '']
     const state = colour === undefined ? jobState(job) : paint(colour, jobState(job), io)

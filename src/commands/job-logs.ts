@@ -1,8 +1,8 @@
 import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
-import { AppError } from '../shared/errors.ts'
 import { JSON_OPTION } from './answer.ts'
-import type { Command, Invocation } from './command.ts'
+import type { Command } from './command.ts'
 import { followJob } from './follow-job.ts'
+import { countOption } from './option-values.ts'
 import { printable } from './printable.ts'
 
 /** `provisioner job logs` */
@@ -23,8 +23,11 @@ export const jobLogs: Command = {
   async run(invocation) {
     const { io, signal } = invocation
     const { json, follow } = { json: invocation.flag('json'), follow: invocation.flag('follow') }
-    if (json && follow) throw usage('--json and --follow exclude each other')
-    const path = `/jobs/${encodeURIComponent(invocation.arg('ID'))}/logs${queryOf(invocation)}`
+    const hasLines = invocation.text('lines') !== undefined
+    const surplus = json ? '--json' : '--lines'
+    if (follow && (json || hasLines)) throw invocation.usage(`${surplus} and --follow exclude each other`)
+    const lines = hasLines ? `?lines=${countOption(invocation, 'lines', 99_999)}` : ''
+    const path = `/jobs/${encodeURIComponent(invocation.arg('ID'))}/logs${lines}`
     const controller = await openController(invocation)
     if (json) {
       const { logs } = await controller.get<{ logs: unknown[] }>(path, { accept: 'application/json' })
@@ -50,18 +53,4 @@ export const jobLogs: Command = {
     }
     return 0
   },
-}
-
-function queryOf(invocation: Invocation): string {
-  const lines = invocation.text('lines')
-  if (lines === undefined) return ''
-  if (/^[1-9][0-9]{0,4}$/.test(lines) && !invocation.flag('follow')) return `?lines=${lines}`
-  const why = invocation.flag('follow')
-    ? '--lines and --follow exclude each other'
-    : `--lines is a number, not "${lines}"`
-  throw usage(why)
-}
-
-function usage(why: string): AppError {
-  return new AppError('usage', `Cannot run "provisioner job logs": ${why}`)
 }

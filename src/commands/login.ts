@@ -123,7 +123,7 @@ async function trustedCa(invocation: Invocation, controller: string): Promise<st
     `The CA of ${controller} has the fingerprint\n  ${offered.fingerprint}\nTrust it? (yes/no) `,
   )
   if (answer === undefined)
-    throw new AppError('usage', 'Cannot ask whether to trust the controller: give --fingerprint SHA256 or --ca FILE')
+    throw invocation.usage('--fingerprint SHA256 or --ca FILE is missing, and there is nobody to ask')
   if (answer.trim().toLowerCase() !== 'yes') throw new AppError('usage', 'Cannot log in: the CA is not trusted')
   return offered.pem
 }
@@ -139,13 +139,12 @@ async function credentials(invocation: Invocation): Promise<{ authorization: str
   if (username === undefined) {
     const file = text('token-file')
     const token = (file === undefined ? (io.env['PROVISIONER_TOKEN'] ?? '') : await readSecret(io, file)).trim()
-    if (token === '') throw new AppError('usage', 'Cannot log in: give --token-file FILE or --username NAME')
+    if (token === '') throw invocation.usage('--token-file FILE or --username NAME is missing')
     return { authorization: `Bearer ${token}`, token }
   }
   const file = text('password-file')
   const password = file === undefined ? await io.askHidden(`Password of ${username}: `) : await readSecret(io, file)
-  if (password === undefined)
-    throw new AppError('usage', 'Cannot log in: --password-file FILE is missing ("-" is standard input)')
+  if (password === undefined) throw invocation.usage('--password-file FILE is missing ("-" is standard input)')
   const login = `${username}:${password}`
   return { authorization: `Basic ${Buffer.from(login).toString('base64')}`, token: undefined }
 }

@@ -1,6 +1,7 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { isSea } from 'node:sea'
+import type { LoaderChoice } from '../maintenance/boot-files.ts'
 import { buildMedium } from '../maintenance/build.ts'
 import { exportContext } from '../maintenance/export.ts'
 import { openRoot } from '../maintenance/open-root.ts'
@@ -9,6 +10,7 @@ import { requireMaker } from '../maintenance/root-file-system.ts'
 import { withTools } from '../maintenance/tools-store.ts'
 import { formatBytes } from '../shared/byte-size.ts'
 import { AppError } from '../shared/errors.ts'
+import { readTextFile } from '../shared/files.ts'
 import { TOOL_IMAGE } from '../shared/task/tool-image.ts'
 import { REGISTRY_OPTIONS, registryClients } from './artifact-access.ts'
 import type { Command, CommandGroup, Invocation } from './command.ts'
@@ -46,11 +48,17 @@ const build: Command = {
     output: { value: 'FILE', required: true, twin: false, doc: 'ISO to write; it appears when it is complete' },
     'tools-image': { value: 'SOURCE', doc: 'Image of the steps, put into the medium so that nothing is pulled' },
     label: { value: 'LABEL', default: 'MAINTENANCE', doc: 'Volume id: 1 to 32 characters of A-Z, 0-9 and _' },
-    filesystem: { value: 'TYPE', default: 'erofs', doc: 'erofs (quick) or squashfs (small)' },
+    filesystem: {
+      value: 'TYPE',
+      values: ['erofs', 'squashfs'] satisfies FileSystem[],
+      default: 'erofs',
+      doc: 'erofs is quick, squashfs small',
+    },
     loader: {
       value: 'KIND',
+      values: ['auto', 'uki', 'grub'] satisfies LoaderChoice[],
       default: 'auto',
-      doc: "uki, grub (the image's own, for Secure Boot), or auto: grub if it is there",
+      doc: "grub is the image's own, for Secure Boot; auto takes it if it is there",
     },
     append: { value: 'ARGUMENTS', default: 'console=tty0 console=ttyS0,115200', doc: 'Kernel arguments' },
     architecture: { value: 'NAME', default: 'amd64', doc: 'Which image of an index' },
@@ -68,18 +76,16 @@ export const maintenance: CommandGroup = {
   commands: [exportCommand, build],
 }
 
-async function runExport(invocation: Invocation): Promise<undefined> {
+async function runExport(invocation: Invocation): Promise<number> {
   if (!isSea()) {
     throw new AppError('usage', 'Cannot export the build context: run the executable (npm run build), not its sources')
   }
   const pem = async (name: string, begin: RegExp) => {
     const file = invocation.text(name)
     if (file === undefined) return undefined
-    const content = await readFile(file).catch((cause: unknown) => {
-      throw new AppError('usage', `Cannot read --${name} ${file}`, { cause })
-    })
-    if (begin.test(content.toString('latin1'))) return content
-    throw new AppError('usage', `Cannot use --${name} ${file}: it does not begin as such a PEM file does`)
+    const content = await readTextFile(file)
+    if (begin.test(content)) return Buffer.from(content)
+    throw invocation.usage(`--${name} is a file that begins as such a PEM file does, not "${file}"`)
   }
   const trust = {
     taskKey: await pem('task-key', /^-----BEGIN PUBLIC KEY-----/),
@@ -87,13 +93,14 @@ async function runExport(invocation: Invocation): Promise<undefined> {
   }
   const written = await exportContext(invocation.arg('DIR'), process.execPath, trust)
   invocation.io.err(`${invocation.arg('DIR')}: ${written.length} files\n`)
+  return 0
 }
 
-async function runBuild(invocation: Invocation): Promise<undefined> {
+async function runBuild(invocation: Invocation): Promise<number> {
   const { signal, io } = invocation
   const output = invocation.required('output')
-  const fileSystem = oneOf(invocation, 'filesystem', ['erofs', 'squashfs'] as const) satisfies FileSystem
-  const loader = oneOf(invocation, 'loader', ['auto', 'uki', 'grub'] as const)
+  const fileSystem = invocation.required('filesystem') as FileSystem
+  const loader = invocation.required('loader') as LoaderChoice
   const label = labelOf(invocation)
   const path = io.env['PATH'] ?? ''
   await requireMaker(fileSystem, path)
@@ -121,6 +128,7 @@ async function runBuild(invocation: Invocation): Promise<undefined> {
     const options = { output, label, fileSystem, loader, append: invocation.required('append'), path, say }
     const plan = await buildMedium(image, options, signal)
     say(`${output}: ${formatBytes(plan.size)}`)
+    return 0
   } finally {
     clients.close()
     await rm(fetched, { recursive: true, force: true })
@@ -130,12 +138,5 @@ async function runBuild(invocation: Invocation): Promise<undefined> {
 function labelOf(invocation: Invocation): string {
   const label = invocation.required('label')
   if (/^[A-Z0-9_]{1,32}$/.test(label)) return label
-  throw new AppError('usage', `Cannot use the label "${label}": 1 to 32 characters of A-Z, 0-9 and "_" are allowed`)
-}
-
-function oneOf<T extends string>(invocation: Invocation, name: string, values: readonly T[]): T {
-  const given = invocation.required(name)
-  const value = values.find((one) => one === given)
-  if (value !== undefined) return value
-  throw new AppError('usage', `Cannot use --${name} ${given}: one of ${values.join(', ')} is expected`)
+  throw invocation.usage(`--label is 1 to 32 characters of A-Z, 0-9 and "_", not "${label}"`)
 }

@@ -55,6 +55,8 @@ export function parseInvocation(
     const count = mark === '...' ? Math.max(1, left.length - (command.positionals.length - index - 1)) : 1
     const given = left.splice(0, count)
     if (given.length === 0 && mark !== '?') problems.push(`${name} is missing`)
+    const wrong = name.includes('|') ? given.filter((word) => !name.split('|').includes(word)) : []
+    for (const word of wrong) problems.push(`${name} is expected, not "${word}"`)
     named.set(name, given)
   }
   for (const extra of left) problems.push(`"${extra}" is not expected`)
@@ -77,6 +79,8 @@ export function parseInvocation(
     if (spec.value === undefined && text !== undefined && switchOf(text) === undefined) {
       problems.push(`${origin} is a switch, yes or no, not "${text}"`)
     }
+    if (text !== undefined && spec.values?.includes(text) === false)
+      problems.push(`${origin} is one of ${spec.values.join(', ')}, not "${text}"`)
   }
   if (problems.length > 0) throw usage(command, problems.join('; '))
 
@@ -88,6 +92,7 @@ export function parseInvocation(
     flag: (name) => switchOf(found(name).text ?? 'no') === true,
     origin: (name) => found(name).origin,
     isOption: (name) => name in command.options,
+    usage: (why) => usage(command, why),
     io,
     signal,
   }

@@ -67,7 +67,8 @@ export const registryScrub: Command = {
   ],
   async run(invocation) {
     const bytesPerSecond = parseByteSize(invocation.required('rate'))
-    if (bytesPerSecond === undefined) throw usage(`--rate ${invocation.required('rate')} is no size such as 64MiB`)
+    if (bytesPerSecond === undefined)
+      throw invocation.usage(`--rate is a size such as 64MiB, not "${invocation.required('rate')}"`)
     const report = (await onStorage(invocation, {
       own: (registry, signal) => registry.scrub({ bytesPerSecond, signal }),
       ask: (root, signal) => askControl(root, '/scrub', { bytesPerSecond }, signal),
@@ -106,16 +107,12 @@ function unlessInUse(error: unknown): undefined {
 }
 
 /** A number of hours; undefined when the option is not given. @throws `usage` */
-export function hoursOption({ text }: Invocation, name: string): number | undefined {
+export function hoursOption({ text, origin, usage }: Invocation, name: string): number | undefined {
   const value = text(name)
   if (value === undefined) return undefined
   const hours = /^\d{1,6}(?:\.\d{1,3})?$/.test(value) ? Number(value) : Number.NaN
-  if (Number.isNaN(hours)) throw usage(`--${name} ${value} is no number of hours`)
+  if (Number.isNaN(hours)) throw usage(`${origin(name)} is a number of hours, not "${value}"`)
   return hours
-}
-
-function usage(what: string): AppError {
-  return new AppError('usage', `Cannot run this: ${what}`)
 }
 
 function garbageText({ dryRun, tags, manifests, blobs, orphans, uploads, bytes, waitingBytes }: GarbageReport): string {

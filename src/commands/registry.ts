@@ -1,10 +1,9 @@
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
-import { isLogLevel, LOG_LEVEL } from '../config.ts'
+import { LOG_LEVEL } from '../config.ts'
 import type { MaintenanceOptions } from '../registry/maintenance.ts'
 import { openRegistry } from '../registry/registry.ts'
 import { keepCertificate, openCertificate } from '../shared/certificate.ts'
-import { AppError } from '../shared/errors.ts'
 import { startServer } from '../shared/http-server.ts'
 import { addressText, parseListen } from '../shared/listen-address.ts'
 import { reloadOnHangup } from '../shared/reload.ts'
@@ -43,19 +42,15 @@ const serve: Command = {
   async run(invocation) {
     const { required, text, flag, io, signal } = invocation
     const listen = parseListen(required('listen'))
-    if (listen === undefined)
-      throw new AppError('usage', `Cannot listen on "${required('listen')}": it is not ADDR:PORT`)
+    if (listen === undefined) throw invocation.usage(`--listen is ADDR:PORT, not "${required('listen')}"`)
     const { host } = listen
     const root = resolve(required('data'))
-    const log = await io.logger(levelOf(invocation))
+    const log = await io.logger(required('log-level'))
     const maintenance = maintenanceOf(invocation)
     const settings = { root, log, clock: systemClock, sparse: flag('sparse'), policyFile: text('policy'), maintenance }
     const opened = await openRegistry(settings)
     const reloading = reloadOnHangup(givenSettings(invocation), {
-      read: async () => {
-        const again = await invocation.again()
-        return { ...givenSettings(again), 'log-level': levelOf(again) }
-      },
+      read: async () => givenSettings(await invocation.again()),
       apply: {
         'log-level'(level = 'info') {
           log.level = level
@@ -94,13 +89,6 @@ export const registry: CommandGroup = {
 /** What is compared when the configuration is read again. */
 function givenSettings({ text }: Invocation): Readonly<Record<string, string | undefined>> {
   return Object.fromEntries(Object.keys(serve.options).map((name) => [name, text(name)]))
-}
-
-/** @throws `usage` */
-function levelOf({ required, origin }: Invocation): string {
-  const level = required('log-level')
-  if (isLogLevel(level)) return level
-  throw new AppError('usage', `Cannot use ${origin('log-level')}: "${level}" is not a level`)
 }
 
 function maintenanceOf(invocation: Invocation): Partial<MaintenanceOptions> {

@@ -1,14 +1,14 @@
 import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
 import type { ServerView } from '../server/routes/views.ts'
 import type { ErrorCode } from '../shared/errors.ts'
-import { AppError, errorText, isAppError } from '../shared/errors.ts'
+import { errorText, isAppError } from '../shared/errors.ts'
 import { answer, JSON_OPTION } from './answer.ts'
 import type { Command, Invocation } from './command.ts'
 import { readSecret } from './input.ts'
 import { readNetworkFile } from './network-plan.ts'
 import { printable } from './printable.ts'
 import type { NewServer } from './server-fields.ts'
-import { simulatedBmc } from './server-fields.ts'
+import { simulatedBmc, VERIFY_TLS } from './server-fields.ts'
 import { readServerFile } from './server-file.ts'
 
 const OF_ONE = ['bmc', 'username', 'password-file', 'simulate', 'uuid', 'vendor', 'network'] as const
@@ -27,14 +27,14 @@ export const add: Command = {
     'password-file': {
       value: 'FILE',
       twin: false,
-      doc: 'File with the password, else it is asked for; it is stored encrypted',
+      doc: 'File with the password, "-" is standard input, else it is asked for; it is stored encrypted',
     },
     simulate: {
       value: 'NAME',
       twin: false,
       doc: 'Instead of these: a BMC simulated by the controller, such as idrac9 or ilo5+busy',
     },
-    'verify-tls': { twin: false, doc: "Refuse the BMC's certificate unless a trusted CA signed it" },
+    'verify-tls': { ...VERIFY_TLS, default: 'no' },
     uuid: { value: 'UUID', twin: false, doc: 'System UUID' },
     vendor: { value: 'NAME', twin: false, doc: 'Vendor, when the BMC does not tell' },
     network: {
@@ -59,7 +59,7 @@ export const add: Command = {
   async run(invocation) {
     const file = invocation.text('file')
     if (file !== undefined) return addFromFile(file, invocation)
-    if (invocation.arg('SERIAL') === '') throw new AppError('usage', 'Cannot add a server: SERIAL or --file is missing')
+    if (invocation.arg('SERIAL') === '') throw invocation.usage('SERIAL or --file is missing')
     const body = await serverOf(invocation)
     const server = await (await openController(invocation)).post<ServerView>('/servers', body)
     answer(invocation, server, () => `${server.serial} added\n`)
@@ -71,8 +71,7 @@ export const add: Command = {
 async function addFromFile(file: string, invocation: Invocation): Promise<number> {
   const surplus = OF_ONE.filter((name) => invocation.text(name) !== undefined).map((name) => `--${name}`)
   if (invocation.arg('SERIAL') !== '') surplus.unshift('SERIAL')
-  if (surplus.length > 0)
-    throw new AppError('usage', `Cannot add the servers: --file and ${surplus.join(', ')} exclude each other`)
+  if (surplus.length > 0) throw invocation.usage(`--file and ${surplus.join(', ')} exclude each other`)
   const servers = await readServerFile(file)
   const controller = await openController(invocation)
   const { io } = invocation
@@ -80,7 +79,7 @@ async function addFromFile(file: string, invocation: Invocation): Promise<number
   // What has been added is told also when the controller goes away half-way.
   try {
     for (const server of servers) {
-      const body = { ...server, verify_tls: server.verify_tls ?? invocation.flag('verify-tls') }
+      const body = { ...server, verify_tls: server.verify_tls ?? verifiesTls(invocation) }
       try {
         added.push(await controller.post<ServerView>('/servers', body))
       } catch (error) {
@@ -101,11 +100,15 @@ async function serverOf(invocation: Invocation): Promise<NewServer> {
   return {
     serial: invocation.arg('SERIAL'),
     ...(await readBmc(invocation)),
-    verify_tls: invocation.flag('verify-tls'),
+    verify_tls: verifiesTls(invocation),
     ...(uuid !== undefined && { uuid }),
     ...(vendor !== undefined && { vendor }),
     ...(file !== undefined && { network: await readNetworkFile(file) }),
   }
+}
+
+function verifiesTls({ required }: Invocation): boolean {
+  return required('verify-tls') === 'yes'
 }
 
 async function readBmc(invocation: Invocation) {
@@ -114,8 +117,7 @@ async function readBmc(invocation: Invocation) {
   const file = invocation.text('password-file')
   if (simulate !== undefined) {
     const given = names.find((name) => invocation.text(name) !== undefined)
-    if (given !== undefined)
-      throw new AppError('usage', `Cannot add the server: --simulate and --${given} exclude each other`)
+    if (given !== undefined) throw invocation.usage(`--simulate and --${given} exclude each other`)
     return simulatedBmc(simulate)
   }
   const missing: string[] = names.filter((name) => name !== 'password-file' && invocation.text(name) === undefined)
@@ -126,7 +128,7 @@ async function readBmc(invocation: Invocation) {
   if (file === undefined && asked === undefined) missing.push('password-file')
   if (missing.length > 0) {
     const list = missing.map((name) => `--${name}`).join(', ')
-    throw new AppError('usage', `Cannot add the server: ${list} missing (or --simulate NAME)`)
+    throw invocation.usage(`${list} missing (or --simulate NAME)`)
   }
   return {
     bmc_url: invocation.required('bmc'),

@@ -12,6 +12,14 @@ export interface NewServer {
   readonly network?: NetworkPlan
 }
 
+/** As `server add` and `server set` take it. */
+export const VERIFY_TLS = {
+  value: 'yes|no',
+  values: ['yes', 'no'],
+  twin: false,
+  doc: "Whether a trusted CA must have signed the BMC's certificate",
+} as const
+
 /** A BMC that the controller simulates. */
 export function simulatedBmc(name: string) {
   return { bmc_url: `simulate:${name}`, bmc_username: 'simulated', bmc_password: 'simulated' }

@@ -1,5 +1,4 @@
 import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
-import { AppError } from '../shared/errors.ts'
 import { answer, JSON_OPTION } from './answer.ts'
 import type { Command } from './command.ts'
 import { printable } from './printable.ts'
@@ -16,9 +15,6 @@ export const power: Command = {
   examples: ['provisioner server power SN123 status', 'provisioner server power SN123 off'],
   async run(invocation) {
     const wanted = invocation.arg('on|off|status')
-    if (!['on', 'off', 'status'].includes(wanted)) {
-      throw new AppError('usage', `Cannot run "provisioner server power": "${wanted}" is none of on, off, status`)
-    }
     const controller = await openController(invocation, ANSWER_MS)
     const path = `/servers/${encodeURIComponent(invocation.arg('SERIAL'))}/power`
     const state =

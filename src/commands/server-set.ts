@@ -1,11 +1,11 @@
 import type { Controller } from '../client/controller.ts'
 import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
 import type { ServerView } from '../server/routes/views.ts'
-import { AppError } from '../shared/errors.ts'
 import { answer, JSON_OPTION } from './answer.ts'
 import type { Command, Invocation } from './command.ts'
 import { readSecret } from './input.ts'
 import { readNetworkFile } from './network-plan.ts'
+import { VERIFY_TLS } from './server-fields.ts'
 
 /** `provisioner server set` */
 export const set: Command = {
@@ -19,8 +19,12 @@ export const set: Command = {
       doc: 'New address of the BMC; its password is asked for without --password-file',
     },
     username: { value: 'NAME', twin: false, doc: 'Account on the BMC' },
-    'password-file': { value: 'FILE', twin: false, doc: 'File with the password; it is stored encrypted' },
-    'verify-tls': { value: 'yes|no', twin: false, doc: "Whether a trusted CA must have signed the BMC's certificate" },
+    'password-file': {
+      value: 'FILE',
+      twin: false,
+      doc: 'File with the password, "-" is standard input; it is stored encrypted',
+    },
+    'verify-tls': VERIFY_TLS,
     uuid: { value: 'UUID', twin: false, doc: 'System UUID; "" forgets it' },
     vendor: { value: 'NAME', twin: false, doc: 'Vendor, when the BMC does not tell; "" forgets it' },
     network: {
@@ -39,12 +43,10 @@ export const set: Command = {
   ],
   async run(invocation) {
     const verify = invocation.text('verify-tls')
-    if (verify !== undefined && !['yes', 'no'].includes(verify))
-      throw new AppError('usage', `Cannot run "provisioner server set": --verify-tls is yes or no, not "${verify}"`)
     const [bmc, file] = [invocation.text('bmc'), invocation.text('password-file')]
     const plan = invocation.text('network')
     if (plan !== undefined && invocation.flag('no-network'))
-      throw new AppError('usage', 'Cannot run "provisioner server set": --network and --no-network exclude each other')
+      throw invocation.usage('--network and --no-network exclude each other')
     const orNull = (text: string | undefined) => (text === '' ? null : text)
     const named = {
       bmc_url: bmc,
@@ -56,7 +58,7 @@ export const set: Command = {
       network: plan === undefined ? (invocation.flag('no-network') ? null : undefined) : await readNetworkFile(plan),
     }
     if (Object.values(named).every((value) => value === undefined))
-      throw new AppError('usage', 'Cannot run "provisioner server set": nothing to change was named')
+      throw invocation.usage('nothing to change was named')
     const controller = await openController(invocation)
     const path = `/servers/${encodeURIComponent(invocation.arg('SERIAL'))}`
     const needsPassword = bmc !== undefined && file === undefined && (await hasOtherBmc(controller, path, bmc))
@@ -73,10 +75,10 @@ async function hasOtherBmc(controller: Controller, path: string, bmc: string): P
 }
 
 /** @throws `usage` when nobody can be asked, or gives none */
-async function askPassword({ io, text }: Invocation, bmc: string): Promise<string> {
+async function askPassword({ io, text, usage }: Invocation, bmc: string): Promise<string> {
   const name = text('username')
   const given = await io.askHidden(`Password${name === undefined ? '' : ` of ${name}`} on the BMC ${bmc}: `)
   if (given !== undefined && given !== '') return given
   const state = given === undefined ? '--password-file FILE is missing' : 'no password was given'
-  throw new AppError('usage', `Cannot change the BMC's address: ${state}, and the stored password is for another BMC`)
+  throw usage(`${state}, and the stored password is for another BMC`)
 }

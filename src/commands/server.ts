@@ -5,6 +5,7 @@ import { systemClock } from '../shared/time.ts'
 import { answer, JSON_OPTION } from './answer.ts'
 import type { Command, CommandGroup } from './command.ts'
 import { ago } from './human-time.ts'
+import { queryOf } from './option-values.ts'
 import { printable } from './printable.ts'
 import { add } from './server-add.ts'
 import { doctor } from './server-doctor.ts'
@@ -24,11 +25,7 @@ const list: Command = {
   },
   examples: ['provisioner server list', 'provisioner server list --search 192.0.2.'],
   async run(invocation) {
-    const query = new URLSearchParams()
-    for (const name of ['search', 'vendor']) {
-      const value = invocation.text(name)
-      if (value !== undefined) query.set(name, value)
-    }
+    const query = queryOf(invocation, ['search', 'vendor'])
     const controller = await openController(invocation)
     const { items } = await readPages<ServerView>(controller, '/servers', 'servers', query, Number.POSITIVE_INFINITY)
     answer(invocation, items, () => printable(serverTable(items)))
@@ -54,12 +51,12 @@ const remove: Command = {
   name: 'server remove',
   summary: 'Forget a server that has no active job',
   positionals: ['SERIAL'],
-  options: CONTROLLER_OPTIONS,
+  options: { ...JSON_OPTION, ...CONTROLLER_OPTIONS },
   examples: ['provisioner server remove SN123'],
   async run(invocation) {
-    const controller = await openController(invocation)
-    await controller.delete(`/servers/${encodeURIComponent(invocation.arg('SERIAL'))}`)
-    invocation.io.out(`${invocation.arg('SERIAL')} removed\n`)
+    const serial = invocation.arg('SERIAL')
+    await (await openController(invocation)).delete(`/servers/${encodeURIComponent(serial)}`)
+    answer(invocation, { removed: serial }, () => `${serial} removed\n`)
     return 0
   },
 }

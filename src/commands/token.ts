@@ -1,16 +1,17 @@
 import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
 import type { TokenView } from '../server/routes/views.ts'
-import { AppError } from '../shared/errors.ts'
+import { ROLES } from '../shared/role.ts'
 import { systemClock } from '../shared/time.ts'
 import { answer, JSON_OPTION } from './answer.ts'
 import type { Command, CommandGroup } from './command.ts'
+import { countOption } from './option-values.ts'
 
 const create: Command = {
   name: 'token create',
   summary: 'Make an API token, which is printed only now',
   positionals: ['NAME'],
   options: {
-    role: { value: 'ROLE', twin: false, doc: "admin, operator or reader; no more than its owner's (default: as much)" },
+    role: { value: 'ROLE', values: ROLES, twin: false, doc: "No more than its owner's (default: as much)" },
     user: { value: 'NAME', twin: false, doc: 'Whose it is (default: your own)' },
     service: { twin: false, doc: 'It is of no user but of a service' },
     days: {
@@ -24,9 +25,9 @@ const create: Command = {
   examples: ['provisioner token create ci --service --role operator --days 365'],
   async run(invocation) {
     const { text, flag } = invocation
-    const [role, user, days] = [text('role'), text('user'), text('days')]
-    if (user !== undefined && flag('service'))
-      throw new AppError('usage', 'Cannot make the token: --user and --service exclude each other')
+    const [role, user] = [text('role'), text('user')]
+    if (user !== undefined && flag('service')) throw invocation.usage('--user and --service exclude each other')
+    const days = text('days') === undefined ? undefined : countOption(invocation, 'days', 36_500)
     const body = {
       name: invocation.arg('NAME'),
       ...(role !== undefined && { role }),
@@ -57,12 +58,12 @@ const revoke: Command = {
   name: 'token revoke',
   summary: 'End a token at once',
   positionals: ['ID'],
-  options: CONTROLLER_OPTIONS,
+  options: { ...JSON_OPTION, ...CONTROLLER_OPTIONS },
   examples: ['provisioner token revoke 3f9c0a1b2c3d'],
   async run(invocation) {
     const id = invocation.arg('ID')
     await (await openController(invocation)).delete(`/tokens/${encodeURIComponent(id)}`)
-    invocation.io.out(`${id} revoked\n`)
+    answer(invocation, { revoked: id }, () => `${id} revoked\n`)
     return 0
   },
 }
@@ -72,10 +73,7 @@ export const token: CommandGroup = {
   commands: [create, list, revoke],
 }
 
-function inDays(text: string): string {
-  const days = Number(text)
-  if (!Number.isSafeInteger(days) || days < 1 || days > 36_500)
-    throw new AppError('usage', 'Cannot make the token: --days is a whole number from 1 to 36500')
+function inDays(days: number): string {
   return new Date(systemClock.now().getTime() + days * 86_400_000).toISOString()
 }
 

@@ -1,5 +1,6 @@
 import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
 import type { UserView } from '../server/routes/views.ts'
+import { ROLES } from '../shared/role.ts'
 import { answer, JSON_OPTION } from './answer.ts'
 import type { Command, CommandGroup, Invocation } from './command.ts'
 import { readSecret } from './input.ts'
@@ -16,7 +17,7 @@ const add: Command = {
   summary: 'Add a user who logs in with a password',
   positionals: ['NAME'],
   options: {
-    role: { value: 'ROLE', required: true, twin: false, doc: 'admin, operator or reader' },
+    role: { value: 'ROLE', values: ROLES, required: true, twin: false, doc: 'What the user may do' },
     'password-file': PASSWORD_FILE,
     ...JSON_OPTION,
     ...CONTROLLER_OPTIONS,
@@ -61,22 +62,25 @@ const remove: Command = {
   name: 'user remove',
   summary: 'Remove a user with all their tokens',
   positionals: ['NAME'],
-  options: CONTROLLER_OPTIONS,
+  options: { ...JSON_OPTION, ...CONTROLLER_OPTIONS },
   examples: ['provisioner user remove ann'],
   async run(invocation) {
     await (await openController(invocation)).delete(pathOf(invocation))
-    invocation.io.out(`${invocation.arg('NAME')} removed\n`)
+    const name = invocation.arg('NAME')
+    answer(invocation, { removed: name }, () => `${name} removed\n`)
     return 0
   },
 }
 
+const ROLE = ROLES.join('|')
+
 const setRole: Command = {
   name: 'user set-role',
   summary: 'Give a user another role; it counts for their tokens too',
-  positionals: ['NAME', 'ROLE'],
+  positionals: ['NAME', ROLE],
   options: { ...JSON_OPTION, ...CONTROLLER_OPTIONS },
   examples: ['provisioner user set-role ann admin'],
-  run: (invocation) => change(invocation, { role: invocation.arg('ROLE') }),
+  run: (invocation) => change(invocation, { role: invocation.arg(ROLE) }),
 }
 
 const setPassword: Command = {

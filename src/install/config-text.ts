@@ -12,10 +12,11 @@ const LEFT_OUT = ['config', 'check']
 export function configText(options: Readonly<Record<string, OptionSpec>>): string {
   const settings = Object.entries(options).flatMap(([name, spec]) => {
     if (LEFT_OUT.includes(name)) return []
+    const doc = spec.values === undefined ? spec.doc : `${spec.doc}: ${spec.values.join(', ')}`
     const set = SET[name]
-    if (set !== undefined) return [`# ${spec.doc}.`, `${name}: ${set}`, '']
+    if (set !== undefined) return [`# ${doc}.`, `${name}: ${set}`, '']
     const value = spec.value === undefined ? 'false' : (spec.default ?? spec.value)
-    return [`# ${spec.doc}.`, `#${name}: ${value}`, '']
+    return [`# ${doc}.`, `#${name}: ${value}`, '']
   })
   return `# Configuration of the provisioner controller. "provisioner docs configuration" explains every setting.
 # Check it:       provisioner serve --check --config /etc/provisioner/provisioner.yaml

@@ -32,10 +32,10 @@ async function asking() {
   return { host: new URL((await served(registry)).url).host, sent }
 }
 
-async function list(...argv: string[]) {
+async function list(argv: readonly string[], input = '') {
   const command = artifact.commands.find(({ name }) => name === 'artifact list')
   if (command === undefined) expect.fail('no "artifact list"')
-  return runCommand(command, argv, { HOME: home })
+  return runCommand(command, argv, { HOME: home }, input)
 }
 
 test.for([
@@ -46,7 +46,7 @@ test.for([
 ] as const)('by plain HTTP the token of a login at %s is sent: %s', async ([controller, isSent]) => {
   const { host, sent } = await asking()
   keep(controller.replace('HOST', host))
-  await list('--plain-http', `${host}/a`)
+  await list(['--plain-http', `${host}/a`])
   const token = `Basic ${Buffer.from('token:prv_secret').toString('base64')}`
   expect(sent.includes(token)).toBe(isSent)
   expect(sent.length).toBeGreaterThan(0)
@@ -55,10 +55,16 @@ test.for([
 test('a login that others may read stops no command, and is not used', async () => {
   const { host, sent } = await asking()
   keep(`http://${host}`, 0o644)
-  const { err } = await list('--plain-http', `${host}/a`)
+  const { err } = await list(['--plain-http', `${host}/a`])
   expect(err).toContain('Going on without the stored login')
   expect(sent.filter((value) => value !== undefined)).toEqual([])
-  const local = await list(`oci-layout:${join(home, 'none')}`)
+  const local = await list([`oci-layout:${join(home, 'none')}`])
   expect(local.err).toBe('')
   expect(local.error).not.toMatchObject({ code: 'config-invalid', message: expect.stringContaining('login.json') })
+})
+
+test('the password for a registry may come from a pipe', async () => {
+  const { host, sent } = await asking()
+  await list(['--plain-http', '--username', 'ann', '--password-file', '-', `${host}/a`], 'hush\n')
+  expect(sent).toContain(`Basic ${Buffer.from('ann:hush').toString('base64')}`)
 })

@@ -46,6 +46,7 @@ const LINES: readonly (readonly [string, readonly string[], readonly string[]])[
   ['provisioner reg', ['registry'], ['recipe']],
   ['provisioner job c', ['create', 'cancel'], ['watch']],
   ['provisioner serve --no', ['--no-tls'], ['--listen']],
+  ['provisioner job list --status ', ['queued', 'complete'], ['--limit']],
   ['provisioner backup ', ['create', 'list', 'verify'], ['serve']],
 ]
 

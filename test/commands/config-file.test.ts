@@ -57,6 +57,11 @@ test('every problem of the file is named at once, with its line and key', async 
 })
 
 test.for<[string, string, string]>([
+  [
+    'a value that is none of those there are',
+    'log-level: loud\n',
+    'line 1: one of debug, info, warn, error is expected',
+  ],
   ['a key given twice', 'workers: 1\nworkers: 2\n', 'line 2'],
   ['no mapping', '- listen\n', 'line 1'],
   ['no YAML', 'listen: "x\nworkers: 1\n', 'line'],
@@ -68,13 +73,13 @@ test.for<[string, string, string]>([
 })
 
 test('values that mean nothing are named where they stand, in file, environment and command line', async () => {
-  const invocation = await read('listen: nowhere\n', ['--workers', '0'], { PROVISIONER_LOG_LEVEL: 'loud' })
+  const invocation = await read('listen: nowhere\n', ['--workers', '0'], { PROVISIONER_KEEP_JOBS: 'all' })
   expect(() => readServeConfig(invocation)).toThrow(
     expect.objectContaining({
       problems: [
         { path: `${path} line 1 listen`, code: 'setting', message: '"nowhere" is not ADDR:PORT' },
         { path: '--workers', code: 'setting', message: 'a whole number above 0 is expected' },
-        { path: 'PROVISIONER_LOG_LEVEL', code: 'setting', message: '"loud" is not a level' },
+        { path: 'PROVISIONER_KEEP_JOBS', code: 'setting', message: 'a whole number of days is expected, or 0' },
       ],
     }),
   )

@@ -76,7 +76,7 @@ test('a login pins the CA whose fingerprint was compared, and the commands after
     return status
   }
 
-  await expect(run(login, options)).rejects.toThrow('give --fingerprint SHA256 or --ca FILE')
+  await expect(run(login, options)).rejects.toThrow('--fingerprint SHA256 or --ca FILE is missing')
   await expect(run(login, options, { answer: 'no' })).rejects.toThrow('the CA is not trusted')
   await expect(run(login, [...options, '--fingerprint', 'AB'.repeat(32)])).rejects.toThrow(fingerprint)
   expect(() => stored()).toThrow('ENOENT')

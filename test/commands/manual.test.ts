@@ -61,6 +61,7 @@ test('bash completes commands, subcommands and options from the same table', asy
   expect(complete('provisioner', 'reg')).toEqual(['registry'])
   expect(complete('provisioner', 'job', 'c')).toEqual(expect.arrayContaining(['create', 'cancel']))
   expect(complete('provisioner', 'serve', '--no')).toEqual(['--no-tls'])
+  expect(complete('provisioner', 'job', 'list', '--status', 'que')).toEqual(['queued'])
 })
 
 test('the fish script has a line for every option of every command', async () => {

@@ -10,6 +10,7 @@ const command: Command = {
   options: {
     size: { value: 'BYTES', default: '10', doc: 'How large' },
     label: { value: 'TEXT', required: true, doc: 'What it is called' },
+    colour: { value: 'NAME', values: ['red', 'blue'], doc: 'How it looks' },
     json: { doc: 'Print JSON' },
   },
   examples: ['provisioner thing make --label x file'],
@@ -33,6 +34,11 @@ test.for<[string, string[], RegExp]>([
   ['a missing required option', ['f'], /--label TEXT is missing \(or PROVISIONER_LABEL\)/],
   ['a missing argument', ['--label', 'a'], /FILE is missing/],
   ['a surplus argument', ['--label', 'a', 'f', 'd', 'x'], /"x" is not expected/],
+  [
+    'a value that is none of those there are',
+    ['--label', 'a', '--colour', 'x', 'f'],
+    /--colour is one of red, blue, not "x"/,
+  ],
   ['a value for a switch', ['--label', 'a', '--json=yes', 'f'], /--json/],
 ])('%s is a usage error that names it', ([, argv, expected]) => {
   expect(() => parse(argv)).toThrow(
@@ -87,6 +93,7 @@ test('the help shows the synopsis, every option with its default, and examples',
     Options
       --size BYTES                 How large (default 10)
       --label TEXT                 What it is called (required)
+      --colour red|blue            How it looks
       --json                       Print JSON
 
     Each option can also be given in the environment, as PROVISIONER_NAME.

@@ -91,7 +91,7 @@ test('a level that is none is a usage error of the registry too', () => {
   const usage = shell('"$NODE" "$QUIET" "$MAIN" registry serve --listen 127.0.0.1:0 --data /nowhere --log-level loud')
   expect([usage.status, usage.stderr]).toEqual([
     2,
-    expect.stringContaining('Cannot use --log-level: "loud" is not a level'),
+    expect.stringContaining('--log-level is one of debug, info, warn, error, not "loud"'),
   ])
 })
 

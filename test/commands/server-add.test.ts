@@ -67,10 +67,14 @@ test('a static network plan is sent with a new server, changed, and taken away; 
   const plan = file('plan.yaml', 'mac: 52:54:00:12:34:56\naddresses: [192.0.2.17/24]\n')
   const network = { mac: '52:54:00:12:34:56', addresses: ['192.0.2.17/24'], gateway: null, dns: [] }
   const bmc = ['--bmc', 'https://192.0.2.7', '--username', 'root', '--password-file', '-']
-  await runCommand(add, ['SN1', ...bmc, '--network', plan], env, 'hush\n')
+  await runCommand(add, ['SN1', ...bmc, '--network', plan, '--verify-tls', 'yes'], env, 'hush\n')
   await runCommand(set, ['SN1', '--network', plan], env)
   await runCommand(set, ['SN1', '--no-network', '--vendor', ''], env)
-  expect(bodies).toMatchObject([{ network, bmc_password: 'hush' }, { network }, { network: null, vendor: null }])
+  expect(bodies).toMatchObject([
+    { network, bmc_password: 'hush', verify_tls: true },
+    { network },
+    { network: null, vendor: null },
+  ])
   const both = await runCommand(set, ['SN1', '--no-network', '--network', plan], env)
   expect(both.error).toMatchObject({ code: 'usage' })
 })
