@@ -24,7 +24,7 @@ import { runPaths } from './paths.ts'
 import type { ProgressReporter } from './progress.ts'
 import type { Screen } from './screen.ts'
 import { checkTarget } from './target.ts'
-import { checkSeal, jobOf, readTask, recipeOf, salvageJob, storeTask, trustedKeys } from './task.ts'
+import { checkSeal, jobOf, readJob, readTask, recipeOf, storeTask, trustedKeys } from './task.ts'
 
 export interface DispatchOptions {
   readonly runDirectory: string
@@ -72,7 +72,8 @@ export async function dispatch(options: DispatchOptions, deps: DispatchDeps, sig
     await writeDispatcherState(paths, state(exit.code, error)).catch((cause: unknown) => deps.say(errorText(cause)))
     // The report needs the network that the medium describes.
     if (options.start && known.job) await applyNetwork(known.job.network, deps, signal).catch(tell(deps))
-    if (options.start) await deps.screen(failureNotice(failureText(error), exit, known.job))
+    const why = `${failureText(error)} (exit code ${exit.code})`
+    if (options.start) await deps.screen(failureNotice(why, exit, known.job))
     return exit.code
   }
 }
@@ -120,13 +121,10 @@ async function obtain(
   known.protectedDevices = await protectedDevices(medium.device, deps)
 
   const again = (error: unknown) => isAppError(error, 'medium-unreadable')
-  const files = await retry(() => readTask(medium), deps.mediumReads, again, signal).catch(async (error: unknown) => {
-    // A sector that cannot be read must not keep the controller from being told so.
-    const job = await salvageJob(medium)
-    if (job === undefined) throw error
-    await keep(job, paths, known)
-    throw error
-  })
+  const read = (part: typeof readTask) => retry(() => part(medium), deps.mediumReads, again, signal)
+  // First and alone: if the rest cannot be read, or this process is ended meanwhile, the controller is told nevertheless.
+  await keep(await read(readJob), paths, known)
+  const files = await read(readTask)
   const { job_id, attempt, server } = await keep(files, paths, known)
   say(`job ${job_id}, attempt ${attempt}, for server ${server.serial}`)
   say(checkSeal(files, await trustedKeys(deps.trustDirectory)))

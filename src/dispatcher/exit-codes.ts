@@ -64,3 +64,8 @@ export const EXITS: Partial<Record<ErrorCode, Exit>> = {
 export function exitOf(error: unknown): Exit {
   return (isAppError(error) ? EXITS[error.code] : undefined) ?? UNEXPECTED
 }
+
+/** Whether the dispatcher ends so by itself: it has told why. */
+export function isOwnExit(code: number): boolean {
+  return [UNEXPECTED, ...Object.values(EXITS)].some((exit) => exit.code === code)
+}

@@ -14,12 +14,12 @@ export function startNotice(job: JobFile, { task_target: target, oci_url: image 
 }
 
 /** No step begins, for a reason of the dispatcher. */
-export function failureNotice(text: string, exit: Exit, job: JobFile | undefined): Notice {
+export function failureNotice(why: string, { advice }: Exit, job: JobFile | undefined): Notice {
   return {
     title: 'PROVISIONING FAILED: no step was started, nothing was written to any disk',
     job,
-    facts: [['why', `${text} (exit code ${exit.code})`]],
-    advice: exit.advice,
+    facts: [['why', why]],
+    advice,
   }
 }
 

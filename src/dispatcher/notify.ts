@@ -9,10 +9,10 @@ import { retryWithin, withTimeout } from '../shared/time.ts'
 import { VERSION } from '../shared/version.ts'
 import type { DispatcherState } from './dispatcher-state.ts'
 import { readDispatcherState } from './dispatcher-state.ts'
-import { UNEXPECTED } from './exit-codes.ts'
+import { isOwnExit, UNEXPECTED } from './exit-codes.ts'
 import { failedUnit, readUnits } from './failed-unit.ts'
 import { collectText, lastLines, MAX_MESSAGE, postLogs, redact } from './logs.ts'
-import { outcomeNotice, unreachedNotice } from './notices.ts'
+import { failureNotice, outcomeNotice, unreachedNotice } from './notices.ts'
 import type { RunPaths } from './paths.ts'
 import { DISPATCHER_UNIT } from './paths.ts'
 import { isRefusal, post } from './report.ts'
@@ -58,8 +58,8 @@ export async function notify(outcome: Outcome, deps: NotifyDeps, signal: AbortSi
       say(`there is nobody to report to: ${errorText(error)}`)
       return undefined
     })
-  // What the dispatcher has to say is on the screen. Nothing is claimed: it may be started again, with a medium.
-  if (job === undefined) return
+  // Nothing is claimed: the dispatcher may be started again, with a medium.
+  if (job === undefined) return outcome === 'failed' ? showSilentEnd(deps, withTimeout(signal, ASK_MS)) : undefined
   const claimed = await claim(outcome, job, deps, signal)
   if (claimed.status !== outcome) return say(`the outcome is "${claimed.status}" already, "${outcome}" is not sent`)
   if (await isDelivered(claimed, paths)) return say(`"${outcome}" was delivered already`)
@@ -75,6 +75,16 @@ export async function notify(outcome: Outcome, deps: NotifyDeps, signal: AbortSi
   say('delivered')
   // The controller switches the server off meanwhile: a stop is no failure any more.
   if (!logged) await logsAreSent(job, deps, signal).catch(tell(deps, false))
+}
+
+/** A dispatcher that gave up has shown why; one that was killed has not, and the screen is all there is to tell. */
+async function showSilentEnd(deps: NotifyDeps, signal: AbortSignal): Promise<void> {
+  if ((await readDispatcherState(deps.paths)) !== undefined) return
+  const ending = await readEnding(DISPATCHER_UNIT, deps.programs, signal).catch(tell(deps, undefined))
+  if (ending?.result === 'exit-code' && isOwnExit(ending.status)) return
+  const why = ending === undefined ? `${DISPATCHER_UNIT} left no word` : describeEnding(DISPATCHER_UNIT, ending)
+  deps.say(why)
+  await deps.screen(failureNotice(why, UNEXPECTED, undefined))
 }
 
 async function logsAreSent(job: JobFile, deps: NotifyDeps, signal: AbortSignal): Promise<boolean> {

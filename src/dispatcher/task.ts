@@ -23,13 +23,25 @@ export const TRUST_DIRECTORY = '/etc/provisioner/trust'
  * Reads every file in the root of the medium, so that an early eject or a failing BMC cannot hurt later.
  * @throws `medium-unreadable`
  */
-export async function readTask(medium: TaskMedium): Promise<TaskContents> {
+export function readTask(medium: TaskMedium): Promise<TaskContents> {
+  return readFiles(medium, (path) => !path.includes('/'))
+}
+
+/**
+ * Reads whom to report to, alone: what else is on the medium may not be readable, or not in time.
+ * @throws `medium-unreadable`
+ */
+export function readJob(medium: TaskMedium): Promise<TaskContents> {
+  return readFiles(medium, (path) => path === TASK_FILES.job)
+}
+
+async function readFiles(medium: TaskMedium, isWanted: (path: string) => boolean): Promise<TaskContents> {
   try {
     const image = await openIso(medium.readAt, medium.base)
     const files = new Map<string, Uint8Array>()
     let left = MAX_TASK_BYTES
     for (const { path, kind } of await image.list()) {
-      if (kind !== 'file' || path.includes('/')) continue
+      if (kind !== 'file' || !isWanted(path)) continue
       const content = await image.read(path, left)
       left -= content.length
       files.set(path, content)
@@ -39,16 +51,6 @@ export async function readTask(medium: TaskMedium): Promise<TaskContents> {
     throw new AppError('medium-unreadable', `Cannot read the task medium ${medium.label} in ${medium.device}`, {
       cause,
     })
-  }
-}
-
-/** Who to report to, of a medium that cannot be read in whole; undefined when that part is unreadable too. */
-export async function salvageJob(medium: TaskMedium): Promise<TaskContents | undefined> {
-  try {
-    const image = await openIso(medium.readAt, medium.base)
-    return new Map([[TASK_FILES.job, await image.read(TASK_FILES.job, MAX_TASK_BYTES)]])
-  } catch {
-    return undefined
   }
 }
 

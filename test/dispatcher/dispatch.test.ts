@@ -3,9 +3,10 @@ import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import type { DispatchDeps } from '../../src/dispatcher/dispatch.ts'
 import { progressReporter } from '../../src/dispatcher/progress.ts'
+import { AppError } from '../../src/shared/errors.ts'
 import { dispatching } from './dispatching.ts'
 import { JOB, RECIPE, taskImage } from './task-medium.ts'
 
@@ -46,6 +47,18 @@ test('a medium whose recipe cannot be read still says who is to be told', async 
   expect(JSON.parse(await here.run('task/job.json'))).toEqual(JOB)
   expect(await readdir(join(here.at, 'run/task'))).toEqual(['job.json'])
   expect(here.seen[0]).toMatchObject({ job: JOB, advice: expect.stringMatching(/^Retry the job/) })
+})
+
+test('who is to be told is kept before the rest of a slow medium is read: the dispatcher may be ended meanwhile', async () => {
+  const image = await taskImage()
+  const stop = new AbortController()
+  const mediumReads = { firstMs: 3600_000, maxMs: 3600_000, attempts: 2 }
+  const slow = image.subarray(0, image.indexOf(JSON.stringify(RECIPE)))
+  const ended = here.go(slow, { mediumReads, signal: stop.signal })
+  await vi.waitFor(async () => expect(JSON.parse(await here.run('task/job.json'))).toEqual(JOB))
+  stop.abort(new AppError('job-failed', 'stopped by SIGTERM'))
+  expect(await ended).toBe(20)
+  expect(here.seen[0]).toMatchObject({ job: JOB })
 })
 
 test('a second task gets nothing of the first one', async () => {

@@ -7,7 +7,11 @@ import type { Notice } from '../../src/dispatcher/screen.ts'
 import type { Command } from '../../src/shared/exec.ts'
 import { KEYS, type MediumParts, taskImage } from './task-medium.ts'
 
-type Changes = Partial<DispatchDeps> & { readonly start?: boolean; readonly serial?: string }
+interface Changes extends Partial<DispatchDeps> {
+  readonly start?: boolean
+  readonly serial?: string
+  readonly signal?: AbortSignal
+}
 
 /** A machine in a directory, a new one for each test of the file that calls `dispatching()`. */
 export interface Dispatching {
@@ -36,11 +40,11 @@ export function dispatching(): Dispatching {
     ran: [],
     seen: [],
     deps: depsIn('', () => here),
-    async go(medium = {}, { start = true, serial, ...changes } = {}) {
+    async go(medium = {}, { start = true, serial, signal = never, ...changes } = {}) {
       const file = join(here.at, 'task.iso')
       await writeFile(file, Buffer.isBuffer(medium) ? medium : await taskImage(medium))
       const options = { runDirectory: join(here.at, 'run'), medium: file, start, serial }
-      return dispatch(options, { ...here.deps, ...changes }, never)
+      return dispatch(options, { ...here.deps, ...changes }, signal)
     },
     look(changes = {}) {
       const options = { runDirectory: join(here.at, 'run'), medium: undefined, start: true, serial: undefined }

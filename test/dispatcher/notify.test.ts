@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { DispatcherState } from '../../src/dispatcher/dispatcher-state.ts'
 import { NOTIFY_BACKOFF, type NotifyDeps, notify } from '../../src/dispatcher/notify.ts'
 import { runPaths } from '../../src/dispatcher/paths.ts'
+import type { Notice } from '../../src/dispatcher/screen.ts'
 import { AppError } from '../../src/shared/errors.ts'
 import type { Command } from '../../src/shared/exec.ts'
 import type { JobFile } from '../../src/shared/task/job-file.ts'
@@ -247,6 +248,26 @@ test('without a task there is nobody to tell, and that is no error to repeat', a
   expect(posts).toEqual([])
   expect(said.join('\n')).toContain('there is nobody to report to')
 })
+
+test.for<[string, string, boolean, string[]]>([
+  ['was killed', 'Result=signal\nExecMainStatus=9\n', false, ['was killed by SIGKILL']],
+  ['took too long', 'Result=timeout\nTimeoutStartUSec=5min\n', false, ['it took longer than its limit of 5min']],
+  ['could not be started', 'Result=exit-code\nExecMainStatus=127\n', false, ['failed with exit code 127']],
+  ['gave up, and could not even keep why', 'Result=exit-code\nExecMainStatus=17\n', false, []],
+  ['gave up', 'Result=exit-code\nExecMainStatus=10\n', true, []],
+])(
+  'without a task, of a dispatcher that %s the screen says what it did not say itself',
+  async ([, ending, kept, why]) => {
+    await rm(join(at, 'task'), { recursive: true })
+    if (kept) await dispatched({ status: 'failed', exit_code: 10, message: 'Cannot find a task medium' })
+    else await rm(join(at, 'state'), { recursive: true })
+    const seen: Notice[] = []
+    const screen = async (notice: Notice) => void seen.push(notice)
+    await notify('failed', { ...deps, screen, programs: { ...deps.programs, read: async () => ending } }, never)
+    expect(seen.map(({ facts }) => facts[0]?.[1])).toEqual(why.map((words) => expect.stringContaining(words)))
+    for (const { title } of seen) expect(title).toMatch(/FAILED: no step was started/)
+  },
+)
 
 const paths = () => posts.map(({ path }) => path.split('/').at(path.includes('webhook') ? -2 : -1))
 const soon = { pause: async () => undefined }

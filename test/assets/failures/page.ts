@@ -8,7 +8,7 @@ is sent, no later step begins, and the journal of the boot is collected first: \
 
 \`provisioner job show ID\` gives the failed step and its message: one sentence on how the unit ended, then the unit's last
 lines. What is named here is in that message. "none" means that the medium told neither an address nor a secret to report
-with: the controller's job ends by its time limit, and the sentence is on the server's screen and serial console.
+with: the controller's job ends by its time limit, and the server's screen and serial console say why no step was started.
 
 `
 
