@@ -46,8 +46,8 @@ import { holdDirectory, openDatabase } from './store/database.ts'
 import { sqliteJobStore } from './store/jobs.ts'
 import { sqliteKnownBmcs } from './store/known-bmcs.ts'
 import { sqliteLearnedProfiles } from './store/profiles.ts'
-import { sqliteServerRegistry } from './store/server-registry.ts'
-import { sealedSample, sqliteServerStore } from './store/servers.ts'
+import { sealedSample } from './store/sealed-passwords.ts'
+import { sqliteServerStore } from './store/servers.ts'
 import { sqliteTokenStore } from './store/tokens.ts'
 import { sqliteUserStore } from './store/users.ts'
 
@@ -171,7 +171,6 @@ async function serveData(
     streams,
     maintenance: () => images.current?.medium,
     servers,
-    serverRegistry: sqliteServerRegistry(changing.db, keys.seal, changing.commits),
     accounts,
     users,
     tokens,

@@ -3,7 +3,7 @@ import { dataPaths } from '../config.ts'
 import { AppError } from '../shared/errors.ts'
 import { loadKeys, replaceMasterKey } from './keys.ts'
 import { holdDirectory, openDatabase } from './store/database.ts'
-import { resealPasswords, sealedSample } from './store/servers.ts'
+import { resealPasswords, sealedSample } from './store/sealed-passwords.ts'
 
 /**
  * Gives a stopped controller another master key: every stored BMC password is sealed with it. Secrets of jobs are derived

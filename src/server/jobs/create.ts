@@ -8,7 +8,7 @@ import type { JobSecrets, JobStore, ServerStore } from './ports.ts'
 
 export interface CreateDeps {
   readonly jobs: JobStore
-  readonly servers: ServerStore
+  readonly servers: Pick<ServerStore, 'find'>
   readonly secrets: JobSecrets
   readonly clock: Clock
   /** Serial numbers of servers somebody works on by hand, in this process. No job begins on them meanwhile. */

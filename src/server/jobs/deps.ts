@@ -8,7 +8,7 @@ import type { JobRecord } from './record.ts'
 /** What working on jobs needs. */
 export interface WorkerDeps {
   readonly jobs: JobStore
-  readonly servers: ServerStore
+  readonly servers: Pick<ServerStore, 'find'>
   readonly record: JobRecord
   readonly feed: Pick<JobFeed, 'job' | 'listen'>
   readonly connectBmc: ConnectBmc

@@ -43,8 +43,13 @@ export interface VersionedServer {
   readonly etag: string
 }
 
-/** The servers as people manage them. */
-export interface ServerRegistry {
+export interface ServerStore {
+  /** @throws `server-exists` */
+  add(server: Server): Promise<void>
+  find(serial: string): Promise<Server | undefined>
+  /** False when there was none. @throws `job-active` */
+  remove(serial: string): Promise<boolean>
+  /** In the order of their serial numbers. */
   page(page: ServerPage): Promise<readonly ListedServer[]>
   current(serial: string): Promise<VersionedServer | undefined>
   /**
@@ -159,14 +164,6 @@ export interface JobFilter {
 
 /** Entries that a history gives at a time. */
 export const HISTORY_PAGE = 1000
-
-export interface ServerStore {
-  /** @throws `server-exists` */
-  add(server: Server): Promise<void>
-  find(serial: string): Promise<Server | undefined>
-  /** False when there was none. @throws `job-active` */
-  remove(serial: string): Promise<boolean>
-}
 
 /** What only the controller's keys can make; the same job gives the same again, after a restart too. */
 export interface JobSecrets {

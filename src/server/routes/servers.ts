@@ -6,15 +6,14 @@ import { EMPTY, json, jsonBody } from '../http/endpoint.ts'
 import type { Handlers } from '../http/mount.ts'
 import type { FromSchema } from '../http/schema.ts'
 import { listOf, record } from '../http/schema.ts'
-import type { ListedServer, Server, ServerChange, ServerRegistry, ServerStore } from '../jobs/ports.ts'
+import type { ListedServer, Server, ServerChange, ServerStore } from '../jobs/ports.ts'
 import { PAGE_QUERY, PAGE_SIZE, SERVER, SERVER_DETAIL } from './schemas.ts'
 import { NEW_SERVER, SERVER_CHANGE } from './server-schemas.ts'
 import type { KnownBmc } from './views.ts'
 import { serverDetailView, serverView } from './views.ts'
 
 export interface ServerRouteDeps {
-  readonly servers: Pick<ServerStore, 'add' | 'remove'>
-  readonly serverRegistry: ServerRegistry
+  readonly servers: Omit<ServerStore, 'find'>
   readonly clock: Clock
   /** @throws `request-invalid` when there is no such simulated BMC */
   checkBmc(url: string): void
@@ -83,7 +82,7 @@ export const SERVER_ENDPOINTS = {
 
 /** A BMC's password is written here and never read back. */
 export function serverHandlers(deps: ServerRouteDeps): Handlers<typeof SERVER_ENDPOINTS> {
-  const { servers, serverRegistry, clock, checkBmc, knownBmc } = deps
+  const { servers, clock, checkBmc, knownBmc } = deps
 
   return {
     async createServer({ c, body, reply }) {
@@ -108,13 +107,13 @@ export function serverHandlers(deps: ServerRouteDeps): Handlers<typeof SERVER_EN
 
     async listServers({ query: { cursor, limit = PAGE_SIZE, ...filter }, reply }) {
       const after = keyOf(cursor)
-      const found = await serverRegistry.page({ ...filter, limit: limit + 1, ...(after !== undefined && { after }) })
+      const found = await servers.page({ ...filter, limit: limit + 1, ...(after !== undefined && { after }) })
       const { items, next } = pageOf(found, limit, (server) => server.serial)
       return reply(200, { servers: items.map(serverView), next })
     },
 
     async getServer({ c, params, reply }) {
-      const { server, etag } = found(params.serial, await serverRegistry.current(params.serial))
+      const { server, etag } = found(params.serial, await servers.current(params.serial))
       c.header('etag', etag)
       return reply(200, serverDetailView(server, await knownBmc(server.serial)))
     },
@@ -123,9 +122,7 @@ export function serverHandlers(deps: ServerRouteDeps): Handlers<typeof SERVER_EN
       const change = changeOf(body)
       if (change.url !== undefined) checkBmc(change.url)
       const expected = headers['if-match'] === '*' ? undefined : headers['if-match']
-      const changed = await serverRegistry.change(serial, expected, change, (current) =>
-        assertOwnSecret(current, change),
-      )
+      const changed = await servers.change(serial, expected, change, (current) => assertOwnSecret(current, change))
       const { server, etag } = found(serial, changed)
       c.header('etag', etag)
       return reply(200, serverView(server))

@@ -17,7 +17,7 @@ import { mortalStore } from './mortal-store.ts'
 
 export interface LifeOptions {
   readonly jobs: JobStore
-  readonly servers: ServerStore
+  readonly servers: Pick<ServerStore, 'find'>
   readonly bmcUrl: string
   readonly mortal: Mortal
   readonly cut: Cut

@@ -3,7 +3,6 @@ import type { KnownBmcs } from '../../../src/server/jobs/bmc-ports.ts'
 import type { ServerStore } from '../../../src/server/jobs/ports.ts'
 import { openDatabase } from '../../../src/server/store/database.ts'
 import { sqliteKnownBmcs } from '../../../src/server/store/known-bmcs.ts'
-import { sqliteServerRegistry } from '../../../src/server/store/server-registry.ts'
 import { sqliteServerStore } from '../../../src/server/store/servers.ts'
 import { PLAIN_SEAL } from '../support/with-worker.ts'
 
@@ -17,8 +16,7 @@ beforeEach(async () => {
   const db = openDatabase(':memory:')
   known = sqliteKnownBmcs(db, { now: () => now })
   servers = sqliteServerStore(db, PLAIN_SEAL)
-  const registry = sqliteServerRegistry(db, PLAIN_SEAL)
-  change = (bmc) => registry.change('SN1', undefined, bmc, () => undefined)
+  change = (bmc) => servers.change('SN1', undefined, bmc, () => undefined)
   const bmc = { url: 'https://192.0.2.7', username: 'root', password: 'x', verifyTls: false }
   await servers.add({ serial: 'SN1', uuid: null, bmc, vendor: null, network: null, createdAt: now })
 })

@@ -23,7 +23,6 @@ import { checkSimulation } from '../../../src/server/simulated.ts'
 import { sqliteAuditStore } from '../../../src/server/store/audit.ts'
 import { openDatabase } from '../../../src/server/store/database.ts'
 import { sqliteJobStore } from '../../../src/server/store/jobs.ts'
-import { sqliteServerRegistry } from '../../../src/server/store/server-registry.ts'
 import { sqliteServerStore } from '../../../src/server/store/servers.ts'
 import { systemClock } from '../../../src/shared/time.ts'
 import { planOf } from '../../isobuilder/image-bytes.ts'
@@ -88,7 +87,6 @@ export async function openApi(): Promise<Api> {
     streams,
     maintenance: () => maintenance,
     servers,
-    serverRegistry: sqliteServerRegistry(db, PLAIN_SEAL),
     accounts,
     users,
     tokens,
