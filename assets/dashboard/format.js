@@ -17,12 +17,13 @@ export function bytes(count) {
   return `${(count / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${UNITS[power]}`
 }
 
-/** `48 %, 52.0 MiB of 108.0 MiB, 9.1 MiB/s, 6 s left`; undefined when nothing is counted. */
-export function amount({ bytes: done, total_bytes: total, rate, eta_seconds: left }) {
+/** `48 %, 52.0 MiB of 108.0 MiB, 9.1 MiB/s, 6 s left, unpacking`; undefined when nothing is counted. */
+export function amount({ bytes: done, total_bytes: total, rate, eta_seconds: left, message: phase }) {
   if (done === null || total === null || total === 0) return undefined
   const parts = [`${Math.floor((100 * Math.min(done, total)) / total)} %`, `${bytes(done)} of ${bytes(total)}`]
   if (rate) parts.push(`${bytes(rate)}/s`)
   if (left !== null) parts.push(`${duration(left)} left`)
+  if (phase !== null) parts.push(phase)
   return parts.join(', ')
 }
 

@@ -28,13 +28,14 @@ async function main(): Promise<void> {
     title: undefined,
     platform: undefined,
   }
-  const meter = { add: () => {}, summary: () => '' }
+  const meter = { add: () => {} }
   using intake = takeIn(repository, layer, content === undefined ? undefined : parseDigest(content), meter, signal)
   if (what === 'disk') {
     const image = await openDiskImage(intake, layer.size)
     const disk = { path: to, bytes: Number.MAX_SAFE_INTEGER, zeroOut: undefined }
     const memory = { directory: '/tmp', bytes: 0 }
-    await writeImage({ image, intake, disk, checkTable: () => {}, memory, forget: undefined }, signal)
+    const startMeter = () => meter
+    await writeImage({ image, intake, disk, checkTable: () => {}, memory, startMeter, forget: undefined }, signal)
     return
   }
   const run = programs(console.log)

@@ -66,7 +66,7 @@ function eventLine({ at, type, message }: EventView, events: readonly EventView[
   return `${seconds.toFixed(1).padStart(7)} s  ${type.padEnd(7)} ${printable(message.split('\n')[0] ?? '')}`
 }
 
-/** One line such as `booting: the server has read 34 % of the root image, 12 MiB/s` or `running:image-linux [#####-----] 48 % 52 MiB of 108 MiB, 9.1 MiB/s, 6 s left`. */
+/** One line such as `booting: the server has read 34 % of the root image, 12 MiB/s` or `running:image-linux [#####-----] 48 % 52 MiB of 108 MiB, 9.1 MiB/s, 6 s left, unpacking`. */
 export function progressLine(job: JobView, columns: number): string {
   const name = job.phase ?? job.status
   const { progress } = job
@@ -78,5 +78,6 @@ export function progressLine(job: JobView, columns: number): string {
   const left = progress.eta_seconds === null ? '' : `, ${duration(progress.eta_seconds)} left`
   const rate = progress.rate ? `, ${formatBytes(progress.rate)}/s` : ''
   const amount = `${formatBytes(progress.bytes)} of ${formatBytes(progress.total_bytes)}`
-  return `${name} ${progressBar(progress.bytes, progress.total_bytes, columns, 70)} ${amount}${rate}${left}`
+  const phase = progress.message === null ? '' : `, ${printable(progress.message)}`
+  return `${name} ${progressBar(progress.bytes, progress.total_bytes, columns, 70)} ${amount}${rate}${left}${phase}`
 }

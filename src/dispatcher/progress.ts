@@ -1,9 +1,12 @@
 import { AppError, errorText } from '../shared/errors.ts'
 import type { JobFile, ProgressReport } from '../shared/task/job-file.ts'
-import { retryWithin, withTimeout } from '../shared/time.ts'
+import { every, retryWithin, withTimeout } from '../shared/time.ts'
 import { isRefusal, postProgress } from './report.ts'
 
-/** Tells the controller how far a step is. Nothing here ever fails or delays the step, but `announce`. */
+/**
+ * Tells the controller how far a step is, and until `flush` that it still runs: what was told last is repeated when nothing new comes.
+ * Nothing here ever fails or delays the step, but `announce`.
+ */
 export interface ProgressReporter {
   /** A sentence; every one is sent. */
   message(text: string): void
@@ -12,13 +15,15 @@ export interface ProgressReporter {
    * @throws `controller-unreachable` after two minutes, `job-transition` when the controller does not run the job any more
    */
   announce(text: string): Promise<void>
-  /** Bytes read of the artifact; at most one a second is sent. */
-  bytes(done: number, total: number): void
-  /** Waits for what is under way, at most five seconds. */
+  /** How much of a phase of the step is done; at most one a second is sent, and always the last. */
+  bytes(done: number, total: number | undefined, phase: string): void
+  /** The end: waits for what is under way, at most five seconds. */
   flush(): Promise<void>
 }
 
 const PACE_MS = 1000
+/** Far below the time after which a controller calls a maintenance OS silent. */
+const BEAT_MS = 10_000
 /** What a step may lose to a controller that does not answer. */
 const PATIENCE_MS = 5000
 /** A controller that is being started again is back by then. */
@@ -27,6 +32,7 @@ const ANNOUNCE_MS = 120_000
 interface ReporterOptions {
   readonly announceMs?: number
   readonly patienceMs?: number
+  readonly every?: typeof every
   /** Keeps what is reported on this machine as well, for whom the controller is out of reach. */
   readonly keep?: (progress: ProgressReport) => Promise<void>
 }
@@ -36,10 +42,13 @@ export function progressReporter(
   step: string,
   say: (line: string) => void,
   signal: AbortSignal,
-  { announceMs = ANNOUNCE_MS, patienceMs = PATIENCE_MS, keep }: ReporterOptions = {},
+  options: ReporterOptions = {},
 ): ProgressReporter {
+  const { announceMs = ANNOUNCE_MS, patienceMs = PATIENCE_MS, keep } = options
   let queue: Promise<void> = Promise.resolve()
   let busy = false
+  let last: ProgressReport | undefined
+  let isNew = false
   let sentAt = Number.NEGATIVE_INFINITY
   const complained = new Set<string>()
 
@@ -60,18 +69,41 @@ export function progressReporter(
       })
   }
 
+  const beat = (options.every ?? every)(BEAT_MS, () => {
+    if (last !== undefined && !isNew && !busy) send(last)
+    isNew = false
+  })
+
+  function tell(progress: ProgressReport): void {
+    last = progress
+    isNew = true
+  }
+
   return {
-    message: (message) => send({ step, message }),
+    message(message) {
+      tell({ step, message })
+      send({ step, message })
+    },
     async announce(message) {
       await queue
-      await announceEvent(job, { step, message, event: true }, announceMs, signal)
+      // The controller knows an event that comes twice by what was told last, so nothing is told in between.
+      busy = true
+      await announceEvent(job, { step, message, event: true }, announceMs, signal).finally(() => {
+        busy = false
+      })
+      tell({ step, message })
     },
-    bytes(done, total) {
-      if (busy || performance.now() - sentAt < PACE_MS) return
+    bytes(done, total, phase) {
+      const progress = { step, bytes: done, ...(total !== undefined && { total_bytes: total }), message: phase }
+      tell(progress)
+      if (done !== total && (busy || performance.now() - sentAt < PACE_MS)) return
       sentAt = performance.now()
-      send({ step, bytes: done, total_bytes: total })
+      send(progress)
     },
-    flush: () => queue,
+    flush() {
+      beat[Symbol.dispose]()
+      return queue
+    },
   }
 }
 

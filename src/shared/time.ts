@@ -16,6 +16,12 @@ export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   })
 }
 
+/** Runs `action` every `ms` milliseconds until it is disposed of; keeps no process alive. */
+export function every(ms: number, action: () => void): Disposable {
+  const timer = setInterval(action, ms).unref()
+  return { [Symbol.dispose]: () => clearInterval(timer) }
+}
+
 /** Its failure is for the one who waits for it, later or never; until then it is no unhandled one. */
 export function seenLater<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => undefined)

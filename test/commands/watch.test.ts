@@ -172,4 +172,6 @@ test('a step shows its bar, its rate and the time that is left', () => {
   expect(progressLine(job, 80)).toBe(
     'running:image-linux [#####-----] 50 % 48.0 MiB of 96.0 MiB, 1.0 MiB/s, 3 min left',
   )
+  const readBack = { ...job, progress: { ...progress, eta_seconds: null, message: 'reading back' } }
+  expect(progressLine(readBack, 80)).toMatch(/48\.0 MiB of 96\.0 MiB, 1\.0 MiB\/s, reading back$/)
 })

@@ -82,9 +82,54 @@ test('what a step tells is kept on this machine too, although the controller is 
   }
   const job = { ...JOB, controller: { url: 'http://127.0.0.1:9', ca_pem: null } }
   const reporter = progressReporter(job, 'image-linux', () => undefined, stop.signal, { keep })
-  reporter.bytes(10, 100)
+  reporter.bytes(10, 100, 'unpacking')
   await reporter.flush()
-  expect(kept).toEqual([{ step: 'image-linux', bytes: 10, total_bytes: 100 }])
+  expect(kept).toEqual([{ step: 'image-linux', bytes: 10, total_bytes: 100, message: 'unpacking' }])
+})
+
+/** A reporter whose beat comes when the test says so. */
+function beating() {
+  const beats: (() => void)[] = []
+  const every = (_ms: number, action: () => void) => {
+    beats.push(action)
+    return { [Symbol.dispose]: () => void beats.pop() }
+  }
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const job = { ...JOB, controller: { url, ca_pem: null } }
+  const reporter = progressReporter(job, 'image-disk', () => undefined, never, { every })
+  return { reporter, beats }
+}
+
+const writing = (bytes: number) => ({ step: 'image-disk', bytes, total_bytes: 100, message: 'writing' })
+
+test('the last bytes of a phase are told, however soon they follow', async () => {
+  const { reporter } = beating()
+  for (const done of [10, 50, 100]) reporter.bytes(done, 100, 'writing')
+  await reporter.flush()
+  expect(posts).toEqual([writing(10), writing(100)])
+})
+
+test('while a step runs and has nothing new to tell, what it told last is told again', async () => {
+  const { reporter, beats } = beating()
+  const [beat = () => {}] = beats
+  beat()
+  for (const done of [10, 20]) reporter.bytes(done, 100, 'writing')
+  await reporter.flush()
+  expect(beats).toEqual([])
+  beat()
+  expect(posts).toEqual([writing(10)])
+  beat()
+  await reporter.flush()
+  expect(posts).toEqual([writing(10), writing(20)])
+})
+
+test('an announcement is repeated as a sentence, never as an event', async () => {
+  const { reporter, beats } = beating()
+  await reporter.announce(ERASING)
+  for (let beat = 1; beat <= 2; beat++) beats[0]?.()
+  await reporter.flush()
+  const told = { step: 'image-disk', message: ERASING }
+  expect(posts).toEqual([{ ...told, event: true }, told])
 })
 
 test('progress that cannot be told is said once, with what the last try met', async () => {

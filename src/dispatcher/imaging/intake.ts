@@ -27,7 +27,7 @@ export function takeIn(
   repository: Repository,
   layer: Descriptor,
   content: Digest | undefined,
-  meter: Meter,
+  meter: Pick<Meter, 'add'>,
   signal: AbortSignal,
 ): Intake {
   const threads: (Digester & Disposable)[] = []

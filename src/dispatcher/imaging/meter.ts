@@ -1,10 +1,12 @@
 import { formatBytes } from '../../shared/byte-size.ts'
 import type { ProgressReporter } from '../progress.ts'
 
-/** Counts what has passed, tells the controller, and now and then the person in front of the screen. */
+/** Counts what has passed in one phase of a step, tells the controller, and now and then the person in front of the screen. */
 export interface Meter {
   add(bytes: number): void
-  /** `90 MiB in 3.0 s, 30 MiB/s` */
+  /** The time counts from here: what was done since the first bytes was no part of the phase. */
+  restart(): void
+  /** `90 MiB in 3.0 s, 30 MiB/s`, up to the last bytes. */
   summary(): string
 }
 
@@ -20,15 +22,17 @@ export interface MeterDeps {
 }
 
 export function startMeter(what: string, total: number, { say, progress, now }: MeterDeps): Meter {
-  const began = now()
-  const samples = [{ at: began, done: 0 }]
+  let began = now()
+  let samples = [{ at: began, done: 0 }]
   let done = 0
+  let addedAt = began
   let saidAt = began
   return {
     add(bytes) {
       done += bytes
-      progress.bytes(done, total)
+      progress.bytes(done, total, what)
       const at = now()
+      addedAt = at
       if (at - saidAt < SAY_EVERY_MS) return
       saidAt = at
       samples.push({ at, done })
@@ -36,8 +40,13 @@ export function startMeter(what: string, total: number, { say, progress, now }: 
       const [first] = samples
       say(progressLine(what, done, total, first === undefined ? 0 : ((done - first.done) * 1000) / (at - first.at)))
     },
+    restart() {
+      began = now()
+      saidAt = began
+      samples = [{ at: began, done }]
+    },
     summary() {
-      const seconds = Math.max(0.001, (now() - began) / 1000)
+      const seconds = Math.max(0.001, (addedAt - began) / 1000)
       return `${formatBytes(done)} in ${seconds.toFixed(1)} s, ${formatBytes(done / seconds)}/s`
     },
   }

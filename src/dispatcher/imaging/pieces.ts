@@ -1,5 +1,14 @@
+import type { Meter } from './meter.ts'
+
 /** A part of a disk's content, in order: bytes, or how many zeros. */
 export type Piece = Uint8Array | { readonly zeros: number }
+
+export async function* counted(pieces: AsyncIterable<Piece>, meter: Pick<Meter, 'add'>): AsyncGenerator<Piece> {
+  for await (const piece of pieces) {
+    meter.add('zeros' in piece ? piece.zeros : piece.length)
+    yield piece
+  }
+}
 
 /** The first `length` bytes, or all where there are fewer; what follows is not read. */
 export async function headOf(pieces: AsyncIterable<Piece>, length: number): Promise<Buffer> {

@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises'
 import type { Digester } from '../../oci/blob.ts'
 import { AppError } from '../../shared/errors.ts'
+import type { Meter } from './meter.ts'
 import type { DiskArea } from './write-disk.ts'
 
 const STEP = 1 << 20
@@ -10,6 +11,7 @@ export async function readBack(
   { path, start }: Pick<DiskArea, 'path' | 'start'>,
   bytes: number,
   digester: Digester,
+  meter: Pick<Meter, 'add'>,
   signal: AbortSignal,
 ): Promise<string> {
   const file = await open(path, 'r')
@@ -21,6 +23,7 @@ export async function readBack(
       if (bytesRead === 0) throw new Error(`it ends at byte ${start + at}`)
       await digester.update(buffer.subarray(0, bytesRead))
       at += bytesRead
+      meter.add(bytesRead)
     }
     return await digester.digest()
   } catch (cause) {

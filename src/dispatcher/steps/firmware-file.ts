@@ -64,7 +64,7 @@ async function download(path: string, context: StepContext): Promise<FirmwareFil
     hash.update(chunk)
     verifier.update(chunk)
     await writeAt(file, chunk, size - chunk.length)
-    progress.bytes(size, total ?? size)
+    progress.bytes(size, total, 'downloading')
   }
   signal.throwIfAborted()
   const sha256 = hash.digest('hex')

@@ -47,8 +47,10 @@ export const imageDisk: Step = {
         ? () => programs.run({ argv: ['blockdev', '--flushbufs', disk.path] }, signal)
         : undefined
     const memory = await spoolMemory(paths.root)
+    meter.restart()
     const request = {
       ...{ image, intake, disk: target, memory, forget },
+      startMeter: (what: string, total: number) => startMeter(what, total, context),
       checkTable: (table: TableFacts) => checkTable(table, place),
     }
     const { bytes, zeroedBytes, digest } = await writeImage(request, signal)

@@ -8,7 +8,7 @@ import { decompressed } from '../../shared/decompress.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { Command, Programs } from '../../shared/exec.ts'
 import { type Intake, takeIn } from '../imaging/intake.ts'
-import { type Meter, startMeter } from '../imaging/meter.ts'
+import { startMeter } from '../imaging/meter.ts'
 import { writtenBehind } from '../imaging/written-behind.ts'
 import type { OpenedArtifact } from './artifact.ts'
 import { artifactFacts, openArtifact } from './artifact.ts'
@@ -31,15 +31,13 @@ export const imageLinux: Step = {
     // Here and not first: the registry may have taken minutes, and what has the disk's name by now is emptied.
     const disk = await findPreparedDisk(context)
     const mounts = planMounts(disk, layoutDisk(recipe, disk.bytes), NEW_ROOT)
-    const meter = startMeter('unpacking', layer.size, context)
     await withMounts(mounts, NEW_ROOT, programs, signal, async () => {
       const directories = mounts.map(({ directory }) => directory)
       await programs.run(planEmpty(directories), signal)
-      await unpack(opened, layer, meter, context)
+      await unpack(opened, layer, context)
       await checkRoot(NEW_ROOT)
       await placeFiles(NEW_ROOT, recipe.files ?? [])
     })
-    say(meter.summary())
     return { ...artifactFacts(recipe, opened), layer: layer.digest, bytes: layer.size }
   },
 }
@@ -61,12 +59,14 @@ export function planEmpty(directories: readonly string[]): Command {
   return { argv: ['find', ...(directories as [string]), '-xdev', '-mindepth', '1', '!', '-type', 'd', '-delete'] }
 }
 
-async function unpack(opened: OpenedArtifact, layer: Descriptor, meter: Meter, context: StepContext): Promise<void> {
-  const { programs, signal } = context
+async function unpack(opened: OpenedArtifact, layer: Descriptor, context: StepContext): Promise<void> {
+  const { programs, say, signal } = context
   const { repository, artifact } = opened
   const content = await contentDigest(repository, artifact, layer, signal)
+  const meter = startMeter('unpacking', layer.size, context)
   using intake = takeIn(repository, layer, content, meter, signal)
   await unpackInto(NEW_ROOT, intake, programs, signal)
+  say(meter.summary())
 }
 
 /** What tar has written counts for nothing before every byte of the archive was right. @throws `digest-mismatch`, `program-failed` */

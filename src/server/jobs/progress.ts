@@ -11,28 +11,42 @@ export interface StepReport {
 const MAX_MESSAGE = 1024
 /** A rate follows the last ten seconds or so: it neither jumps with every report nor lags behind a link that broke. */
 const SMOOTHING_SECONDS = 10
+/** A step that moves reports each second, one that stands still repeats itself within twenty (src/dispatcher/progress.ts). */
+const LATE_SECONDS = 20
+
+/** Longer than any step may run is no estimate. */
+const MAX_ETA_SECONDS = 24 * 3600
 
 /** The progress after a report, with its rate in bytes per second, smoothed over time. Pure. */
 export function progressAfter(before: Progress | null, report: StepReport, at: Date): Progress {
   const bytes = report.bytes ?? null
+  const message = report.message?.slice(0, MAX_MESSAGE) ?? null
+  const isSame = before?.step === report.step && before.message === message
   return {
     step: report.step,
     bytes,
     totalBytes: report.total_bytes ?? null,
-    rate: rateAfter(before?.step === report.step ? before : null, bytes, at),
-    message: report.message?.slice(0, MAX_MESSAGE) ?? null,
+    rate: rateAfter(isSame ? before : null, bytes, at),
+    message,
     at,
   }
 }
 
-/** Seconds until the step has read all; null when nobody can tell. */
+/** The rate as it is `now`: no report at all is no byte, once the next one is late. */
+export function rateAt({ rate, at }: Pick<Progress, 'rate' | 'at'>, now: Date): number | null {
+  const late = (now.getTime() - at.getTime()) / 1000 - LATE_SECONDS
+  return rate === null || late <= 0 ? rate : rate * Math.exp(-late / SMOOTHING_SECONDS)
+}
+
+/** Seconds until the phase has done all; null when nobody can tell. */
 export function etaSeconds({
   bytes,
   totalBytes,
   rate,
 }: Pick<Progress, 'bytes' | 'totalBytes' | 'rate'>): number | null {
   if (bytes === null || totalBytes === null || rate === null || rate <= 0) return null
-  return Math.max(0, Math.ceil((totalBytes - bytes) / rate))
+  const seconds = Math.max(0, Math.ceil((totalBytes - bytes) / rate))
+  return seconds > MAX_ETA_SECONDS ? null : seconds
 }
 
 function rateAfter(before: Progress | null, bytes: number | null, at: Date): number | null {

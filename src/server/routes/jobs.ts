@@ -104,7 +104,7 @@ export const JOB_ENDPOINTS = {
 
 /** Create, list, show, cancel, retry, events, logs (docs/contracts.md section 2). */
 export function jobHandlers(deps: JobRouteDeps): Handlers<typeof JOB_ENDPOINTS> {
-  const { jobs } = deps
+  const { jobs, clock } = deps
 
   async function find(id: string): Promise<Job> {
     const job = await jobs.find(id)
@@ -126,12 +126,12 @@ export function jobHandlers(deps: JobRouteDeps): Handlers<typeof JOB_ENDPOINTS> 
       const before = keyOf(cursor)
       const found = await jobs.list({ ...filter, limit: limit + 1, ...(before !== undefined && { before }) })
       const { items, next } = pageOf(found, limit, (job) => job.id)
-      return reply(200, { jobs: items.map(jobView), next })
+      return reply(200, { jobs: items.map((job) => jobView(job, clock.now())), next })
     },
 
     async getJob({ params, reply }) {
       const job = await find(params.id)
-      return reply(200, { ...jobView(job), events: (await wholeHistory(job.id, jobs)).map(eventView) })
+      return reply(200, { ...jobView(job, clock.now()), events: (await wholeHistory(job.id, jobs)).map(eventView) })
     },
 
     async getLogs({ c, params, query, reply }) {

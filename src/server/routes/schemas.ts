@@ -44,8 +44,8 @@ export const PROGRESS = record('Progress', {
   bytes: COUNT_OR_NULL,
   total_bytes: COUNT_OR_NULL,
   rate: { type: ['number', 'null'], description: 'bytes per second, smoothed over some ten seconds' },
-  eta_seconds: { type: ['integer', 'null'], minimum: 0, description: 'seconds until all is read, at that rate' },
-  message: TEXT_OR_NULL,
+  eta_seconds: { type: ['integer', 'null'], minimum: 0, description: 'seconds until the phase is done, at that rate' },
+  message: { ...TEXT_OR_NULL, description: 'a sentence, or the phase of the step that is counted' },
   at: TIME,
 })
 

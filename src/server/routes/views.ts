@@ -2,7 +2,7 @@ import type { FromSchema } from '../http/schema.ts'
 import type { BmcKind, LearnedProfile } from '../jobs/bmc-ports.ts'
 import type { JobSummary } from '../jobs/machine.ts'
 import type { HistoryEntry, ListedServer } from '../jobs/ports.ts'
-import { etaSeconds } from '../jobs/progress.ts'
+import { etaSeconds, rateAt } from '../jobs/progress.ts'
 import type { AUDIT_ENTRY, TOKEN, USER } from './account-schemas.ts'
 import type { DIAGNOSIS, EVENT, JOB, JOB_WITH_EVENTS, SERVER, SERVER_DETAIL } from './schemas.ts'
 
@@ -25,7 +25,9 @@ export interface KnownBmc extends BmcKind {
   readonly profile: (Omit<LearnedProfile, 'insert'> & { readonly payload: readonly string[] | null }) | undefined
 }
 
-export function jobView(job: JobSummary): JobView {
+/** @param now whoever asks later than the job has changed says when */
+export function jobView(job: JobSummary, now: Date = job.updatedAt): JobView {
+  const rate = job.progress && rateAt(job.progress, now)
   return {
     job_id: job.id,
     server_serial: job.serverSerial,
@@ -44,8 +46,8 @@ export function jobView(job: JobSummary): JobView {
       step: job.progress.step,
       bytes: job.progress.bytes,
       total_bytes: job.progress.totalBytes,
-      rate: job.progress.rate === null ? null : Math.round(job.progress.rate),
-      eta_seconds: etaSeconds(job.progress),
+      rate: rate === null ? null : Math.round(rate),
+      eta_seconds: etaSeconds({ ...job.progress, rate }),
       message: job.progress.message,
       at: job.progress.at.toISOString(),
     },

@@ -61,12 +61,13 @@ export function jobUrl(file: JobFile, what: 'progress' | 'logs'): string {
 /** The header that proves a post comes from the maintenance OS of this job. */
 export const SECRET_HEADER = 'x-webhook-secret'
 
-/** Body of `POST /api/v1/jobs/{id}/progress`. `bytes` counts what was read of the artifact. */
+/** Body of `POST /api/v1/jobs/{id}/progress`. `bytes` counts what a phase of the step has done. */
 export interface ProgressReport {
   /** Step name without suffix (`image-linux`), or `provision-dispatcher`. */
   readonly step: string
   readonly bytes?: number
   readonly total_bytes?: number
+  /** A sentence, or beside `bytes` the name of the phase. */
   readonly message?: string
   /** The message stays in the events of the job. */
   readonly event?: true

@@ -46,7 +46,26 @@ test('progress is told with rate and estimate, at most every ten seconds', () =>
     'writing: 1000 MiB of 4.0 GiB (24 %), 100 MiB/s, 31 s left',
     'writing: 2.0 GiB of 4.0 GiB (48 %), 100 MiB/s, 21 s left',
   ])
+  // The disk's flush and what is read back are no part of it.
+  now = 500_000
   expect(meter.summary()).toBe('2.0 GiB in 20.0 s, 100 MiB/s')
+})
+
+test('what is done between the first look and the writing takes no time of the stream', () => {
+  let now = 0
+  const said: string[] = []
+  const meter = startMeter('writing', GIB, {
+    say: (line) => said.push(line),
+    progress: { bytes: () => undefined },
+    now: () => now,
+  })
+  meter.add(24 * 1024 ** 2)
+  now = 120_000
+  meter.restart()
+  now = 130_000
+  meter.add(1000 * 1024 ** 2)
+  expect(said).toEqual(['writing: 1.0 GiB of 1.0 GiB (100 %), 100 MiB/s, 0 s left'])
+  expect(meter.summary()).toBe('1.0 GiB in 10.0 s, 102 MiB/s')
 })
 
 test('a standstill gives no estimate', () => {

@@ -79,11 +79,20 @@ test('zeros at the end are zeros, also where nobody can zero a range', async () 
 test('the digest that is read back is that of what was written', async () => {
   using written = hashThread('sha256')
   using read = hashThread('sha256')
+  let counted = 0
+  const meter = {
+    add(bytes: number) {
+      counted += bytes
+    },
+  }
   const content = randomBytes(5 * MIB + 13)
   await writeDisk(area([], 2 * MIB), list([content, { zeros: 6 * MIB }]), written, never)
   const expected = sha256(Buffer.concat([content, Buffer.alloc(6 * MIB)]))
   expect(`sha256:${await written.digest()}`).toBe(expected)
-  expect(`sha256:${await readBack({ path, start: 2 * MIB }, content.length + 6 * MIB, read, never)}`).toBe(expected)
+  expect(`sha256:${await readBack({ path, start: 2 * MIB }, content.length + 6 * MIB, read, meter, never)}`).toBe(
+    expected,
+  )
+  expect(counted).toBe(content.length + 6 * MIB)
   expect(readFileSync(path)[2 * MIB - 1]).toBe(0xa5)
 })
 

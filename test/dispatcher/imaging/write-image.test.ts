@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { TableFacts } from '../../../src/dispatcher/imaging/partition-table.ts'
-import { writeImage } from '../../../src/dispatcher/imaging/write-image.ts'
+import { type WriteRequest, writeImage } from '../../../src/dispatcher/imaging/write-image.ts'
 import { gptDisk } from './disk-bytes.ts'
 import { qcow2File } from './qcow2-bytes.ts'
 
@@ -21,7 +21,7 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true }))
 
 /** Writes a qcow2 of `disk` onto the file, as onto a disk of which `checkTable` knows the sectors. */
-function write(disk: Buffer, checkTable: (table: TableFacts) => void) {
+function write(disk: Buffer, checkTable: (table: TableFacts) => void, change: Partial<WriteRequest> = {}) {
   const file = qcow2File(disk)
   async function* content() {
     yield file
@@ -33,7 +33,9 @@ function write(disk: Buffer, checkTable: (table: TableFacts) => void) {
     disk: { path, bytes: OLD.length, zeroOut: undefined },
     checkTable,
     memory: { directory, bytes: 0 },
+    startMeter: () => ({ add: () => undefined }),
     forget: undefined,
+    ...change,
   }
   return writeImage(request, new AbortController().signal)
 }
@@ -56,4 +58,21 @@ test('the table inside a qcow2 is looked at before anything is converted', async
 test('a qcow2 of something that is no whole disk is never converted', async () => {
   await expect(write(randomBytes(MIB).fill(0, 0, 8192), () => undefined)).rejects.toThrow('it has no partition table')
   expect(readFileSync(path).subarray(0, MIB).equals(OLD.subarray(0, MIB))).toBe(true)
+})
+
+test('what reads no byte of the artifact is a phase with a meter of its own, each counted to its end', async () => {
+  const disk = gptDisk(4 * MIB, randomBytes(MIB))
+  const phases: { what: string; total: number; done: number }[] = []
+  const startMeter = (what: string, total: number) => {
+    const phase = { what, total, done: 0 }
+    phases.push(phase)
+    const add = (bytes: number) => {
+      phase.done += bytes
+    }
+    return { add }
+  }
+  await write(disk, () => undefined, { startMeter, forget: async () => undefined })
+  expect(phases.map(({ what }) => what)).toEqual(['reading back', 'converting', 'reading back'])
+  for (const { total, done } of phases) expect(done).toBe(total)
+  expect(phases[1]?.total).toBe(disk.length)
 })

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import type { Progress } from '../../../src/server/jobs/machine.ts'
-import { etaSeconds, progressAfter } from '../../../src/server/jobs/progress.ts'
+import { etaSeconds, progressAfter, rateAt } from '../../../src/server/jobs/progress.ts'
+import { jobView } from '../../../src/server/routes/views.ts'
+import { sampleJob } from '../support/sample-job.ts'
 
 const at = (seconds: number) => new Date(seconds * 1000)
 const report = (bytes: number) => ({ step: 'image-linux', bytes, total_bytes: 1000 })
@@ -32,8 +34,19 @@ test('a rate is of one step, and of bytes that only grow', () => {
     rate: null,
     step: 'image-disk',
   })
+  expect(progressAfter(after([20, 20]), { ...report(60), message: 'reading back' }, at(9)).rate).toBeNull()
   expect(progressAfter(after([20, 20]), report(1), at(9)).rate).toBeNull()
   expect(progressAfter(after([20, 20]), report(40), at(2)).rate).toBe(20)
+})
+
+test('a rate fades while nothing is heard, and the estimate with it', () => {
+  const progress = { ...after(Array(10).fill(20)), updatedAt: at(10) }
+  expect(rateAt(progress, at(29))).toBe(progress.rate)
+  expect(rateAt(progress, at(60))).toBeLessThan(1)
+  const shown = (seconds: number) => jobView(sampleJob({ progress }), at(seconds)).progress
+  expect(shown(20)).toMatchObject({ rate: 20, eta_seconds: 40 })
+  expect(shown(40)).toMatchObject({ rate: 7, eta_seconds: 109 })
+  expect(shown(310)).toMatchObject({ rate: 0, eta_seconds: null })
 })
 
 test('nobody guesses when a step that stands still will end', () => {
