@@ -5,6 +5,7 @@ import { dirname } from 'node:path'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { syncDirectory } from '../shared/files.ts'
+import { absent } from '../shared/system-error.ts'
 
 const CHUNK_BYTES = 1 << 20
 
@@ -52,9 +53,7 @@ export interface CopyOptions {
 
 /** The hash of a file; undefined when there is none. */
 export async function hashOf(path: string, algorithm: 'sha256' | 'sha512', signal: AbortSignal) {
-  const present = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error
-  })
+  const present = await stat(path).catch(absent)
   if (present === undefined) return undefined
   const hash = createHash(algorithm)
   await pipeline(createReadStream(path, { highWaterMark: CHUNK_BYTES }), hash, { signal })

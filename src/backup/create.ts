@@ -7,7 +7,7 @@ import type { Digest } from '../shared/digest.ts'
 import { digestAlgorithm, parseDigest } from '../shared/digest.ts'
 import { AppError } from '../shared/errors.ts'
 import { syncDirectory, writeFileAtomic } from '../shared/files.ts'
-import { cannot } from '../shared/system-error.ts'
+import { absent, cannot } from '../shared/system-error.ts'
 import type { Clock } from '../shared/time.ts'
 import { VERSION } from '../shared/version.ts'
 import { copyHashed, hashOf, settle } from './copy.ts'
@@ -120,10 +120,7 @@ function snapshotDatabase(from: string, to: string): void {
 
 /** Every regular file below `from`, one level deep is all there is. A controller without TLS has no such directory. */
 async function copyTree(from: string, to: string, signal: AbortSignal): Promise<void> {
-  const names = await readdir(from).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error
-    return []
-  })
+  const names = (await readdir(from).catch(absent)) ?? []
   for (const name of names.filter((each) => !each.endsWith('.partial'))) {
     await copyHashed(join(from, name), join(to, name), { signal })
   }

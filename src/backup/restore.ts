@@ -6,7 +6,7 @@ import { digestAlgorithm } from '../shared/digest.ts'
 import { AppError } from '../shared/errors.ts'
 import type { Owner } from '../shared/files.ts'
 import { syncDirectory } from '../shared/files.ts'
-import { cannot } from '../shared/system-error.ts'
+import { absent, cannot } from '../shared/system-error.ts'
 import type { Clock } from '../shared/time.ts'
 import { copyHashed } from './copy.ts'
 import { blobsOf } from './create.ts'
@@ -86,9 +86,7 @@ function expecting(hash: string, what: string): (found: string) => void {
 
 /** Undefined when it is not there. @throws `config-invalid` when something is in it */
 async function emptyDirectory(path: string): Promise<Owner | undefined> {
-  const present = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error
-  })
+  const present = await stat(path).catch(absent)
   if (present === undefined) return undefined
   if (!present.isDirectory() || (await readdir(path)).length > 0)
     throw new AppError(

@@ -10,6 +10,7 @@ import { directoryFiles, directoryTarget } from '../oci/layout/directory.ts'
 import { layoutSource } from '../oci/layout/layout-source.ts'
 import type { Location } from '../oci/location.ts'
 import { sourceName, targetTag } from '../oci/location.ts'
+import { hostArchitecture } from '../oci/manifest.ts'
 import { remoteSource } from '../oci/remote-source.ts'
 import { remoteTarget, UPLOAD_POLICY } from '../oci/remote-target.ts'
 import { formatBytes } from '../shared/byte-size.ts'
@@ -32,7 +33,7 @@ export async function runTransfer(invocation: Invocation, transfer: Transfer): P
   try {
     await using source = await openSource(invocation, clients, transfer)
     const { target } = transfer
-    const platform = invocation.text('platform') ?? (target.kind === 'file' ? hostPlatform() : undefined)
+    const platform = invocation.text('platform') ?? (target.kind === 'file' ? `linux/${hostArchitecture()}` : undefined)
     const options = { referrers: transfer.referrers && target.kind !== 'file', platform }
     const plan = await planCopy(source.content, source.reference, options, invocation.signal)
     const progress = transferProgress(invocation.io, plan.blobs)
@@ -132,10 +133,4 @@ function report(
   const already = present + mounted > 0 ? `, ${present + mounted} were there` : ''
   const where = target.kind === 'registry' ? `${target.reference.host}/${target.reference.repository}` : target.path
   invocation.io.err(`${where}: ${stored} blobs, ${formatBytes(bytes)} copied${already}\n`)
-}
-
-/** image-spec "Image Index", `platform`: the names of Go. */
-function hostPlatform(): string {
-  const names: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' }
-  return `linux/${names[process.arch] ?? process.arch}`
 }

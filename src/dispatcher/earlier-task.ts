@@ -1,6 +1,7 @@
 import { mkdir, readdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AppError } from '../shared/errors.ts'
+import { hasCode } from '../shared/system-error.ts'
 import type { JobFile } from '../shared/task/job-file.ts'
 import type { RunPaths } from './paths.ts'
 import { jobOf, loadTask } from './task.ts'
@@ -23,7 +24,7 @@ export async function setAside(paths: RunPaths, earlier: JobFile | undefined, jo
     const place = join(paths.earlier, String((await readdir(paths.earlier)).length))
     await rename(paths.state, place)
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return
+    if (hasCode(cause, 'ENOENT')) return
     throw new AppError('outputs-unwritable', `Cannot put aside ${paths.state}`, { cause })
   }
 }

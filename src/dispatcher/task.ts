@@ -8,6 +8,7 @@ import { writeFileAtomic } from '../shared/files.ts'
 import { parseRecipe } from '../shared/recipe/parse.ts'
 import type { Recipe } from '../shared/recipe/schema.ts'
 import { recipeValidator } from '../shared/recipe/validator.ts'
+import { hasCode } from '../shared/system-error.ts'
 import { recipeSchemaText } from '../shared/task/contents.ts'
 import type { JobFile } from '../shared/task/job-file.ts'
 import { MAX_TASK_BYTES, TASK_FILES } from '../shared/task/job-file.ts'
@@ -89,7 +90,7 @@ export async function trustedKeys(directory: string): Promise<KeyObject[]> {
     return await Promise.all(files.map((name) => trustedKey(join(directory, name))))
   } catch (error) {
     if (isAppError(error)) throw error
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
+    if (hasCode(error, 'ENOENT')) return []
     throw new AppError('signature-invalid', `Cannot read the trusted keys in ${directory}`, { cause: error })
   }
 }

@@ -1,9 +1,9 @@
 import type { BlobDescriptor, ContentSource } from '../oci/content.ts'
+import { checkedContent } from '../oci/digester.ts'
 import { choosePlatform, parseManifest } from '../oci/manifest.ts'
 import type { TarMember } from '../oci/tar/tar-read.ts'
 import { readTar } from '../oci/tar/tar-read.ts'
 import { decompressed } from '../shared/decompress.ts'
-import { hashFor } from '../shared/digest.ts'
 import { AppError } from '../shared/errors.ts'
 import type { RootImage } from './root-image.ts'
 import type { Inode } from './root-tree.ts'
@@ -75,16 +75,5 @@ async function* layerMembers(
   signal: AbortSignal,
 ): AsyncGenerator<TarMember> {
   const bytes = source.blob(blob, 0, signal)
-  yield* readTar(decompressed(check ? checked(bytes, blob) : bytes), `the layer ${blob.digest}`)
-}
-
-async function* checked(bytes: AsyncIterable<Uint8Array>, blob: BlobDescriptor): AsyncGenerator<Uint8Array> {
-  const hash = hashFor(blob.digest)
-  for await (const chunk of bytes) {
-    hash.update(chunk)
-    yield chunk
-  }
-  const actual = hash.digest('hex')
-  if (blob.digest.endsWith(`:${actual}`)) return
-  throw new AppError('digest-mismatch', `Cannot use the layer ${blob.digest}: its content has ${actual}`)
+  yield* readTar(decompressed(check ? checkedContent(bytes, blob.digest) : bytes), `the layer ${blob.digest}`)
 }

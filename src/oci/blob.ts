@@ -1,10 +1,10 @@
 import { arriving } from '../shared/arriving.ts'
-import type { Digest } from '../shared/digest.ts'
-import { hashFor } from '../shared/digest.ts'
 import { AppError } from '../shared/errors.ts'
 import type { HttpAnswer } from '../shared/http-client.ts'
 import type { Backoff } from '../shared/time.ts'
 import { retry, sleep } from '../shared/time.ts'
+import type { Digester } from './digester.ts'
+import { digesterFor } from './digester.ts'
 import type { Descriptor } from './manifest.ts'
 import type { Repository } from './registry.ts'
 import { isTransient } from './registry.ts'
@@ -19,20 +19,6 @@ export interface BlobPolicy {
 
 /** About four minutes for a connection that cannot be opened. */
 export const BLOB_POLICY: BlobPolicy = { backoff: { firstMs: 1000, maxMs: 30_000, attempts: 8 }, fruitless: 5 }
-
-/** Where the digest of the bytes is made. */
-export interface Digester {
-  /** The bytes may be used again when it resolves. */
-  update(bytes: Uint8Array): Promise<void> | void
-  /** Lower-case hex, once all bytes were given. */
-  digest(): Promise<string> | string
-}
-
-/** On the calling thread. */
-export function digesterFor(digest: Digest): Digester {
-  const hash = hashFor(digest)
-  return { update: (bytes) => void hash.update(bytes), digest: () => hash.digest('hex') }
-}
 
 /**
  * The bytes of a blob (distribution-spec end-2), continued by `Range` where a connection breaks. The digest is checked

@@ -1,3 +1,4 @@
+import { arch } from 'node:os'
 import type { Digest } from '../shared/digest.ts'
 import { isDigest } from '../shared/digest.ts'
 import { AppError } from '../shared/errors.ts'
@@ -45,6 +46,12 @@ export function parseManifest(text: string): Manifest {
     config: typeof asObject(config)['digest'] === 'string' ? parseDescriptor(config) : undefined,
     layers: layers.map(parseDescriptor),
   }
+}
+
+/** This machine's architecture, as image indexes name it: by the names of Go (image-spec "Image Index", `platform`). */
+export function hostArchitecture(): string {
+  const names: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' }
+  return names[arch()] ?? arch()
 }
 
 /** The manifest of an index for a platform; a lone manifest without a platform is taken as it is. */

@@ -5,6 +5,7 @@ import { dirname } from 'node:path'
 import { hashFor } from '../shared/digest.ts'
 import { AppError } from '../shared/errors.ts'
 import { writeAt } from '../shared/file-at.ts'
+import { absent } from '../shared/system-error.ts'
 import type { BlobDescriptor, BlobOutcome, ReadFrom } from './content.ts'
 import { gather } from './gather.ts'
 
@@ -58,10 +59,6 @@ export async function storeBlob(
 /** Bytes; undefined when there is no such file. */
 export async function sizeOf(path: string): Promise<number | undefined> {
   return (await stat(path).catch(absent))?.size
-}
-
-export function absent(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOENT') throw error
 }
 
 async function isContent(path: string, { digest }: BlobDescriptor, signal: AbortSignal): Promise<boolean> {

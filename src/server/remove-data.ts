@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readdir, rm } from 'node:fs/promises'
 import { dataPaths } from '../config.ts'
+import { hasCode } from '../shared/system-error.ts'
 import { holdDirectory } from './store/database.ts'
 
 /** Removes a data directory that no controller uses. @throws `config-invalid` when one runs on it */
@@ -11,7 +12,7 @@ export async function removeData(path: string): Promise<void> {
     await rm(path, { recursive: true, force: true })
   } catch (error) {
     // rmdir(2): a mount point can only be emptied; whoever mounted it takes it away.
-    const emptied = (error as NodeJS.ErrnoException).code === 'EBUSY' && (await readdir(path)).length === 0
+    const emptied = hasCode(error, 'EBUSY') && (await readdir(path)).length === 0
     if (!emptied) throw error
   } finally {
     held.close()

@@ -89,6 +89,10 @@ export interface Problem {
   readonly message: string
 }
 
+export function problem(path: string, code: string, message: string): Problem {
+  return { path, code, message }
+}
+
 export interface AppErrorOptions extends ErrorOptions {
   /** Facts for the log, and for programs by a reader that types them (`bmcRefusal`). Never secrets. */
   readonly facts?: Readonly<Record<string, unknown>>

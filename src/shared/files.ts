@@ -1,6 +1,7 @@
 import { access, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { AppError } from './errors.ts'
+import { hasCode } from './system-error.ts'
 
 export interface Owner {
   readonly uid: number
@@ -55,7 +56,7 @@ export async function readPrivateFile(path: string, forbidden = 0o077): Promise<
     }
     return await readFile(path)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    if (hasCode(error, 'ENOENT')) return undefined
     throw error
   }
 }

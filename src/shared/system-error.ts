@@ -11,3 +11,13 @@ export function cannot(code: ErrorCode, what: string): (cause: unknown) => never
     throw cause
   }
 }
+
+/** Whether the operating system said so, such as `EBUSY` (errno(3)). */
+export function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
+}
+
+/** For `.catch()`: what is not there is undefined. */
+export function absent(error: unknown): undefined {
+  if (!hasCode(error, 'ENOENT')) throw error
+}

@@ -5,6 +5,7 @@ import { isIP } from 'node:net'
 import { join } from 'node:path'
 import * as x509 from '@peculiar/x509'
 import { readPrivateFile, writeFileAtomic } from './files.ts'
+import { hasCode } from './system-error.ts'
 import type { Clock } from './time.ts'
 
 /** PEM texts. `ca` is what clients must trust; undefined when a public CA signed, whom they trust already. */
@@ -135,7 +136,7 @@ async function readPair(cert: string, key: string): Promise<{ cert: string; key:
     const secret = await readPrivateFile(key)
     return secret && { cert: await readFile(cert, 'utf8'), key: secret.toString('utf8') }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    if (hasCode(error, 'ENOENT')) return undefined
     throw error
   }
 }

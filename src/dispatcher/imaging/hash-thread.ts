@@ -1,4 +1,4 @@
-import type { Digester } from '../../oci/blob.ts'
+import type { Digester } from '../../oci/digester.ts'
 import { startThread } from '../../shared/thread.ts'
 
 /** Large enough that a message costs nothing beside it. */

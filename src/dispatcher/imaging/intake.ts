@@ -1,12 +1,12 @@
-import type { Digester } from '../../oci/blob.ts'
 import { BLOB_POLICY, streamBlob } from '../../oci/blob.ts'
+import type { Digester } from '../../oci/digester.ts'
+import { checkedContent } from '../../oci/digester.ts'
 import type { Descriptor } from '../../oci/manifest.ts'
 import type { Repository } from '../../oci/registry.ts'
 import type { Digest } from '../../shared/digest.ts'
 import { digestAlgorithm } from '../../shared/digest.ts'
 import { AppError } from '../../shared/errors.ts'
 import { hashThread } from './hash-thread.ts'
-import { checkedContent } from './hashed.ts'
 import type { Meter } from './meter.ts'
 
 /** What is being taken in of an artifact. */

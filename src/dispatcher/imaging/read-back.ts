@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises'
-import type { Digester } from '../../oci/blob.ts'
+import type { Digester } from '../../oci/digester.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { Meter } from './meter.ts'
 import type { DiskArea } from './write-disk.ts'

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
-import type { Digester } from '../../oci/blob.ts'
+import type { Digester } from '../../oci/digester.ts'
 import { formatBytes } from '../../shared/byte-size.ts'
 import { giveBack } from '../../shared/chunk-memory.ts'
 import type { DiskOutput } from '../../shared/disk-output.ts'

@@ -1,4 +1,4 @@
-import type { Digester } from '../../oci/blob.ts'
+import type { Digester } from '../../oci/digester.ts'
 import { AppError } from '../../shared/errors.ts'
 import { type DiskImage, tableOf } from './disk-image.ts'
 import { hashThread } from './hash-thread.ts'

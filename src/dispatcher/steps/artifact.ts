@@ -1,4 +1,4 @@
-import { arch } from 'node:os'
+import { hostArchitecture } from '../../oci/manifest.ts'
 import type { Artifact } from '../../oci/pull.ts'
 import { resolveArtifact } from '../../oci/pull.ts'
 import type { RegistryAccess, Repository } from '../../oci/registry.ts'
@@ -47,7 +47,7 @@ export async function openArtifact({
   const { verify, oci_url: url } = recipe
   const reference = parseOciReference(url ?? '')
   const repository = openRepository(reference, accessFor(reference, job))
-  const artifact = await resolveArtifact(repository, architecture(), verify?.digest, signal)
+  const artifact = await resolveArtifact(repository, hostArchitecture(), verify?.digest, signal)
   if (verify?.public_key === undefined) return { repository, artifact, signed: undefined }
   const signed = await requireSignature(repository, artifact, parseSigningKey(verify.public_key), signal)
   say(`${signed} is signed by the key of the recipe`)
@@ -57,9 +57,4 @@ export async function openArtifact({
 /** What a step's result says of where the bytes came from. */
 export function artifactFacts(recipe: Recipe, { artifact, signed }: OpenedArtifact) {
   return { oci_url: recipe.oci_url, manifest: artifact.digest, ...(signed !== undefined && { signed }) }
-}
-
-/** `GOARCH`, as image indexes name it. */
-export function architecture(): string {
-  return arch() === 'x64' ? 'amd64' : arch()
 }

@@ -1,6 +1,7 @@
 import { createHash, createVerify } from 'node:crypto'
 import { open, rm } from 'node:fs/promises'
 import { streamBlob } from '../../oci/blob.ts'
+import { hostArchitecture } from '../../oci/manifest.ts'
 import { resolveArtifact } from '../../oci/pull.ts'
 import { openRepository } from '../../oci/registry.ts'
 import { formatBytes } from '../../shared/byte-size.ts'
@@ -11,7 +12,7 @@ import { parseOciReference } from '../../shared/oci-reference.ts'
 import type { Recipe } from '../../shared/recipe/schema.ts'
 import { retry } from '../../shared/time.ts'
 import { connectionsTo } from '../connections.ts'
-import { accessFor, architecture } from './artifact.ts'
+import { accessFor } from './artifact.ts'
 import type { StepContext } from './step.ts'
 
 /** It lies in memory. The largest bundles of vendors are below this. */
@@ -118,7 +119,7 @@ async function openDownload({ recipe, job, signal }: StepContext): Promise<Downl
   }
   const reference = parseOciReference(url)
   const repository = openRepository(reference, accessFor(reference, job))
-  const { layers } = await resolveArtifact(repository, architecture(), undefined, signal)
+  const { layers } = await resolveArtifact(repository, hostArchitecture(), undefined, signal)
   const [layer] = layers
   if (layer === undefined || layers.length > 1) {
     throw new AppError('step-failed', `Cannot use ${url}: it has ${layers.length} files, and one is needed`)

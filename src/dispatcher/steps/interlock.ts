@@ -4,6 +4,7 @@ import { AppError } from '../../shared/errors.ts'
 import type { Command } from '../../shared/exec.ts'
 import { readAt } from '../../shared/file-at.ts'
 import { writeFileAtomic } from '../../shared/files.ts'
+import { hasCode } from '../../shared/system-error.ts'
 import { retry } from '../../shared/time.ts'
 import type { Disk } from './disk.ts'
 import { describeDisk, findDisk } from './disk.ts'
@@ -69,7 +70,7 @@ const IDLE_WAIT = { firstMs: 250, maxMs: 1000, attempts: 5 }
  */
 export async function checkIdle(disk: Disk, read: Read, signal: AbortSignal): Promise<void> {
   const claim = async () => (await open(disk.path, constants.O_RDONLY | constants.O_EXCL)).close()
-  const isBusy = (error: unknown) => error instanceof Error && 'code' in error && error.code === 'EBUSY'
+  const isBusy = (error: unknown) => hasCode(error, 'EBUSY')
   await retry(claim, IDLE_WAIT, isBusy, signal).catch(async (cause: unknown) => {
     signal.throwIfAborted()
     if (!isBusy(cause)) throw new AppError('step-failed', `Cannot open ${describeDisk(disk)}`, { cause })

@@ -1,6 +1,7 @@
 import { lstat, mkdir, realpath, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { AppError } from '../../shared/errors.ts'
+import { hasCode } from '../../shared/system-error.ts'
 
 /**
  * Where a file of the new system is to be written, its directory made. Links in the image are meant for the system that
@@ -13,8 +14,8 @@ export async function placeIn(root: string, path: string): Promise<string> {
   let directory = inside
   for (const name of dirname(path).split('/')) {
     const next = join(directory, name)
-    await mkdir(next, { mode: 0o755 }).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error
+    await mkdir(next, { mode: 0o755 }).catch((error: unknown) => {
+      if (!hasCode(error, 'EEXIST')) throw error
     })
     directory = await realpath(next).catch(() => '/')
     if (directory === inside || directory.startsWith(`${inside}/`)) continue

@@ -18,11 +18,9 @@ export interface EspFile {
   readonly copyOf?: string
 }
 
-const NAMES = { x64: 'x64', arm64: 'aa64' } as const
-
 /** systemd's boot program as distributions package it (bootctl(1)). */
 export function bootProgram(machine: string): string {
-  return `usr/lib/systemd/boot/efi/systemd-boot${machine === 'arm64' ? NAMES.arm64 : NAMES.x64}.efi`
+  return `usr/lib/systemd/boot/efi/systemd-boot${machine === 'arm64' ? 'aa64' : 'x64'}.efi`
 }
 
 /** Where kernels and their initramfs lie: kernel-install's place, and those of Debian and of Fedora. */

@@ -5,6 +5,7 @@ import { writeFileAtomic } from '../../shared/files.ts'
 import type { Logger } from '../../shared/log.ts'
 import type { LoginThrottle } from '../../shared/passwords/login-throttle.ts'
 import { createLoginThrottle } from '../../shared/passwords/login-throttle.ts'
+import { absent } from '../../shared/system-error.ts'
 import type { Clock } from '../../shared/time.ts'
 import type { Handler } from '../call.ts'
 import { parsePolicyText } from '../policy.ts'
@@ -89,10 +90,7 @@ const KEY_BYTES = 32
 
 async function tokenKey(root: string): Promise<Uint8Array> {
   const path = join(root, 'token.key')
-  const found = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined
-    throw error
-  })
+  const found = await readFile(path).catch(absent)
   // Another length is no key of ours; tokens signed with it were never valid.
   if (found?.length === KEY_BYTES) return found
   const made = randomBytes(KEY_BYTES)

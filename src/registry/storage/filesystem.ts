@@ -2,6 +2,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { readAt } from '../../shared/file-at.ts'
+import { absent } from '../../shared/system-error.ts'
 import { OciError } from '../errors.ts'
 import { blobPath, shardDigest, shardPath, shardPaths, uploadPath, uploadsPath } from './paths.ts'
 import type { BlobReader, BlobStore, ListedBlob, UploadStore, UploadWriter } from './storage.ts'
@@ -148,8 +149,4 @@ async function openOr(path: string, flags: string, missing: () => Error): Promis
 
 async function sizeOf(path: string): Promise<number | undefined> {
   return (await stat(path).catch(absent))?.size
-}
-
-function absent(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOENT') throw error
 }

@@ -1,5 +1,5 @@
 import type { Problem } from '../errors.ts'
-import { errorText } from '../errors.ts'
+import { errorText, problem } from '../errors.ts'
 import { parseSigningKey } from '../signing-key.ts'
 import type { InstalledFile, Recipe } from './schema.ts'
 
@@ -40,8 +40,4 @@ function checkFile(file: InstalledFile, at: string): Problem[] {
 
 export function fileContent({ content, content_base64: base64 }: InstalledFile): Buffer {
   return base64 === undefined ? Buffer.from(content ?? '') : Buffer.from(base64, 'base64')
-}
-
-function problem(path: string, code: string, message: string): Problem {
-  return { path, code, message }
 }

@@ -1,4 +1,5 @@
 import type { Problem } from '../errors.ts'
+import { problem } from '../errors.ts'
 import { ESP_TYPE, isConfigDrive, isEsp, mountpointsOf } from './roles.ts'
 import type { Partition, Recipe } from './schema.ts'
 
@@ -113,8 +114,4 @@ function checkBootable(layout: readonly Partition[]): Problem[] {
     problems.push(problem('/partition_layout', 'esp', text))
   }
   return problems
-}
-
-function problem(path: string, code: string, message: string): Problem {
-  return { path, code, message }
 }

@@ -1,6 +1,6 @@
 import { parseByteSize } from '../byte-size.ts'
 import type { Problem } from '../errors.ts'
-import { errorText } from '../errors.ts'
+import { errorText, problem } from '../errors.ts'
 import { firstPart, pointerPart } from '../json-pointer.ts'
 import { parseOciReference } from '../oci-reference.ts'
 import { checkFirmware } from './rules-firmware.ts'
@@ -71,8 +71,4 @@ function checkTexts(recipe: Recipe): Problem[] {
   return (Object.keys(BYTE_LIMITS) as (keyof typeof BYTE_LIMITS)[])
     .filter((field) => Buffer.byteLength(recipe[field] ?? '') > BYTE_LIMITS[field])
     .map((field) => problem(`/${field}`, 'size', `is larger than ${BYTE_LIMITS[field]} bytes`))
-}
-
-function problem(path: string, code: string, message: string): Problem {
-  return { path, code, message }
 }
