@@ -248,7 +248,7 @@ async function serveData(
       tookOver: metrics.tookOver,
     }
     pruning = pruneEnded({ jobs, keepDays: live.keepDays, clock, log }, either)
-    await runWorker(WORKER, live.slots, deps, signal)
+    await runWorker(WORKER, live.conversations, deps, signal)
   } finally {
     over.abort()
     await Promise.all([renewing, pruning])

@@ -2,13 +2,13 @@ import type { ServeConfig } from '../config.ts'
 import type { Logger } from '../shared/log.ts'
 import type { Reloading } from '../shared/reload.ts'
 import { budgetsWith } from './jobs/budgets.ts'
+import type { Conversations } from './jobs/conversations.ts'
+import { createConversations } from './jobs/conversations.ts'
 import type { Budgets } from './jobs/ports.ts'
-import type { Slots } from './jobs/slots.ts'
-import { createSlots } from './jobs/slots.ts'
 
 /** Settings that are taken over on SIGHUP; what has begun keeps what it began with. */
 export interface LiveSettings {
-  readonly slots: Slots
+  readonly conversations: Conversations
   budgetsNow(): Budgets
   keepDays(): number
   /** What takes them over. The registry itself reads its policy again. */
@@ -20,18 +20,18 @@ export function liveSettings(
   log: Logger,
   exchangeImage: (path: string | undefined) => Promise<void>,
 ): LiveSettings {
-  const slots = createSlots(config.workers)
+  const conversations = createConversations(config.workers)
   let budgets = budgetsWith(config.budgets)
   let { keepJobs } = config
   return {
-    slots,
+    conversations,
     budgetsNow: () => budgets,
     keepDays: () => keepJobs,
     apply: {
       logLevel(level) {
         log.level = level
       },
-      workers: slots.resize,
+      workers: conversations.resize,
       budgets(minutes) {
         budgets = budgetsWith(minutes)
       },

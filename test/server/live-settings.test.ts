@@ -21,7 +21,7 @@ test('workers, budgets, the life of jobs and the image are taken over, and what 
     dataDir: '/other',
   }
   const after = await reload(first, { read: async () => next, apply: live.apply, always: ['maintenanceIso'], log })
-  expect([live.slots.limit, live.keepDays(), exchanged]).toEqual([9, 30, ['b.iso']])
+  expect([live.conversations.limit, live.keepDays(), exchanged]).toEqual([9, 30, ['b.iso']])
   expect(live.budgetsNow()).toEqual({ ...BUDGETS, cleanupMs: 120_000 })
   // Whoever holds them keeps what it began with.
   expect(before.webhookMs).toBe(3_600_000)

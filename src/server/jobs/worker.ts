@@ -3,11 +3,11 @@ import type { Backoff } from '../../shared/time.ts'
 import { sleep } from '../../shared/time.ts'
 import { PATIENCE } from './bmc-session.ts'
 import { cleanUp } from './cleanup.ts'
+import type { Conversations } from './conversations.ts'
 import type { HeldDeps, WorkerDeps } from './deps.ts'
 import type { Job } from './machine.ts'
 import { hasEnded, isTouched } from './machine.ts'
 import { bootMaintenance, needsBmc, StepFailure } from './provision.ts'
-import type { Slots } from './slots.ts'
 import type { TenureTimes } from './tenure.ts'
 import { beginTenure } from './tenure.ts'
 import type { Vigil } from './vigil.ts'
@@ -39,19 +39,19 @@ const PACE_MS = 50
 /** One worker at its work. */
 interface Work<D = HeldDeps> {
   readonly deps: D
-  readonly slots: Slots
+  readonly conversations: Conversations
   readonly vigil: Vigil
   /** Jobs that are being provisioned here. */
   readonly open: Set<string>
 }
 
 /**
- * Works on jobs until `signal` aborts, then waits until each has let go. `slots` limits the BMCs that are talked
+ * Works on jobs until `signal` aborts, then waits until each has let go. `conversations` limits the BMCs that are talked
  * to at the same time, not the servers that install themselves. A store that cannot write stops nothing for good.
  */
 export async function runWorker(
   worker: string,
-  slots: Slots,
+  conversations: Conversations,
   deps: WorkerDeps,
   signal: AbortSignal,
   times: WorkerTimes = WORKER_TIMES,
@@ -65,7 +65,7 @@ export async function runWorker(
       await sleep(times.idleMs, signal).catch(() => undefined)
       continue
     }
-    await serveTenure(worker, slots, deps, signal, times)
+    await serveTenure(worker, conversations, deps, signal, times)
   }
   await deps.jobs
     .releaseAll(worker)
@@ -74,7 +74,7 @@ export async function runWorker(
 
 async function serveTenure(
   worker: string,
-  slots: Slots,
+  conversations: Conversations,
   deps: WorkerDeps,
   signal: AbortSignal,
   times: WorkerTimes,
@@ -97,13 +97,13 @@ async function serveTenure(
   while (!going.aborted) {
     deps.turned?.()
     // As many as can be begun soon; the others keep their place in the store.
-    const room = Math.min(LEASED_AT_ONCE, 2 * slots.limit - (held.size - vigil.waiting()))
+    const room = Math.min(LEASED_AT_ONCE, 2 * conversations.limit - (held.size - vigil.waiting()))
     const leased = await deps.jobs.lease(worker, room).catch((error: unknown) => {
       deps.log.error({ err: error }, 'no job can be leased')
       return []
     })
     for (const job of leased) {
-      const working = workHeld(job, { deps: mine, slots, vigil, open }, times.againMs, going)
+      const working = workHeld(job, { deps: mine, conversations, vigil, open }, times.againMs, going)
       held.set(
         job.id,
         working.finally(() => held.delete(job.id)),
@@ -141,20 +141,20 @@ async function workHeld(
 
 /** One job from wherever it stands to `complete`. */
 async function workOn(leased: Job, work: Work, signal: AbortSignal): Promise<void> {
-  const { deps, slots } = work
+  const { deps, conversations } = work
   let job = leased
   if (!hasEnded(job)) job = await provision(job, work, signal)
   if (job.status !== 'succeeded' && job.status !== 'failed') return
   const ended = job
   const clean = () => cleanUp(ended, deps, signal)
-  await (isTouched(ended) ? slots.use('first', signal, clean) : clean())
+  await (isTouched(ended) ? conversations.use('first', signal, clean) : clean())
   const { outcome, failedStep } = await deps.record.apply(job.id, { type: 'cleaned-up' })
   deps.log.info({ outcome, failedStep }, 'job complete')
 }
 
 /** Gives the job when it has ended, whoever ended it: the report, an operator, time, or what the BMC refused. */
 async function provision(job: Job, work: Work, signal: AbortSignal): Promise<Job> {
-  const { deps, slots, vigil, open } = work
+  const { deps, conversations, vigil, open } = work
   const ended = new AbortController()
   const unlisten = deps.feed.listen(job.id, (happening) => {
     if (happening.kind === 'job' && hasEnded(happening.job)) ended.abort(new Error('the job ended'))
@@ -162,7 +162,7 @@ async function provision(job: Job, work: Work, signal: AbortSignal): Promise<Job
   const going = AbortSignal.any([signal, ended.signal])
   open.add(job.id)
   try {
-    if (needsBmc(job)) await slots.use('next', going, () => converse(job, deps, going))
+    if (needsBmc(job)) await conversations.use('next', going, () => converse(job, deps, going))
     return await vigil.outcome(job.id, deps.budgets, signal)
   } catch (error) {
     signal.throwIfAborted()

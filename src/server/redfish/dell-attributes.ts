@@ -20,7 +20,7 @@ export async function readDellAttributes(
 }
 
 /** Seen to take 55 s. */
-const ATTACH_SLOTS_MS = 2
+const ATTACH_SLOT_TIMES = 2
 
 /**
  * Waits until the medium in a slot of an iDRAC is attached: from 6.00 on the slot shows it at once, and a server that starts
@@ -41,6 +41,6 @@ export async function waitUntilAttached(
       return undefined
     })
   const read = async () => at((await attributes())?.body, 'Attributes', `RFS.${slotId}.MediaAttachState`)
-  const polling = { everyMs: pollMs, limitMs: ATTACH_SLOTS_MS * slotMs }
+  const polling = { everyMs: pollMs, limitMs: ATTACH_SLOT_TIMES * slotMs }
   await pollUntil(read, (state) => state === undefined || state === 'Attached', polling, signal)
 }

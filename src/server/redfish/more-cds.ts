@@ -12,7 +12,7 @@ import type { Timing } from './timing.ts'
 /** What a BMC can have at most; two would do, and other numbers are for hard disks. */
 const CDS = 4
 /** The BMC restarts its virtual media for it; python-redfish-lenovo waits 180 s. */
-const RESTART_SLOTS_MS = 3
+const RESTART_SLOT_TIMES = 3
 /** It is busy with something, and may take it another time. */
 const PASSES = /ActionInProgress$/
 
@@ -47,7 +47,7 @@ export async function askForMoreCds(
     return read()
   }
   await note(`the BMC is told to have ${CDS} virtual CDs, so that it takes two media`)
-  const slots = await pollUntil(read, areEnough, { everyMs: pollMs, limitMs: RESTART_SLOTS_MS * slotMs }, signal)
+  const slots = await pollUntil(read, areEnough, { everyMs: pollMs, limitMs: RESTART_SLOT_TIMES * slotMs }, signal)
   // It takes longer, and tells nothing of its kind.
   if (slots.length === 0)
     throw new AppError(

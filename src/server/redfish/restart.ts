@@ -9,7 +9,7 @@ import type { Timing } from './timing.ts'
 const RESET_TYPES = ['GracefulRestart', 'ForceRestart']
 
 /** An iDRAC takes three to five minutes. */
-const BACK_SLOTS_MS = 6
+const BACK_SLOT_TIMES = 6
 
 /**
  * Manager.Reset: waits until the BMC has gone, and until it answers again. It lists no system for some time then, which
@@ -32,7 +32,7 @@ export async function restartBmc(
   const answers = () => client.answers(signal)
   // One that was never seen away has restarted between two looks, or takes its time.
   await pollUntil(answers, (is) => !is, { everyMs: pollMs, limitMs: slotMs }, signal)
-  if (await pollUntil(answers, (is) => is, { everyMs: pollMs, limitMs: BACK_SLOTS_MS * slotMs }, signal)) return
+  if (await pollUntil(answers, (is) => is, { everyMs: pollMs, limitMs: BACK_SLOT_TIMES * slotMs }, signal)) return
   throw new AppError('redfish-unreachable', 'Cannot restart the BMC: it did not come back')
 }
 

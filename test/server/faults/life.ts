@@ -1,12 +1,12 @@
 import { pino } from 'pino'
 import { PATIENCE } from '../../../src/server/jobs/bmc-session.ts'
 import { BUDGETS } from '../../../src/server/jobs/budgets.ts'
+import { createConversations } from '../../../src/server/jobs/conversations.ts'
 import { createJobFeed } from '../../../src/server/jobs/feed.ts'
 import type { Job } from '../../../src/server/jobs/machine.ts'
 import type { EntryType, JobStore, ServerStore } from '../../../src/server/jobs/ports.ts'
 import type { JobRecord } from '../../../src/server/jobs/record.ts'
 import { jobRecord } from '../../../src/server/jobs/record.ts'
-import { createSlots } from '../../../src/server/jobs/slots.ts'
 import { runWorker } from '../../../src/server/jobs/worker.ts'
 import { bmcConnector } from '../../../src/server/redfish/bmc.ts'
 import { QUICK } from '../../simulators/simulated.ts'
@@ -75,7 +75,7 @@ export async function startLife({ jobs, servers, bmcUrl, mortal, cut, worker, sk
     note: (id: string, type: EntryType, message: string) => store.note(id, { type, message }, clock.now()),
   }
   const stop = new AbortController()
-  const ended = runWorker(worker, createSlots(4), deps, stop.signal, TIMES)
+  const ended = runWorker(worker, createConversations(4), deps, stop.signal, TIMES)
   return {
     mortal,
     record,

@@ -2,14 +2,13 @@ import type { DatabaseSync } from 'node:sqlite'
 import { pino } from 'pino'
 import { PATIENCE } from '../../../src/server/jobs/bmc-session.ts'
 import { BUDGETS } from '../../../src/server/jobs/budgets.ts'
+import { createConversations } from '../../../src/server/jobs/conversations.ts'
 import { createJob } from '../../../src/server/jobs/create.ts'
 import { createJobFeed } from '../../../src/server/jobs/feed.ts'
 import type { Job } from '../../../src/server/jobs/machine.ts'
 import type { Budgets, EntryType, JobSecrets, JobStore } from '../../../src/server/jobs/ports.ts'
 import type { JobRecord } from '../../../src/server/jobs/record.ts'
 import { jobRecord } from '../../../src/server/jobs/record.ts'
-import type { Slots } from '../../../src/server/jobs/slots.ts'
-import { createSlots } from '../../../src/server/jobs/slots.ts'
 import type { WorkerTimes } from '../../../src/server/jobs/worker.ts'
 import { runWorker, WORKER_TIMES } from '../../../src/server/jobs/worker.ts'
 import { openDatabase } from '../../../src/server/store/database.ts'
@@ -38,7 +37,7 @@ export interface Core {
     budgets?: Partial<Budgets>,
     times?: Partial<WorkerTimes>,
     conversations?: number,
-  ): { kill(): void; readonly slots: Slots; readonly ended: Promise<void> }
+  ): { kill(): void; readonly ended: Promise<void> }
   until(id: string, condition: (job: Job) => boolean): Promise<Job>
   close(): void
 }
@@ -119,9 +118,14 @@ export async function openCore(path: string): Promise<Core> {
     run(budgets = {}, times = {}, conversations = 4) {
       const stop = new AbortController()
       const all = { ...BUDGETS, lateStartMs: 0, ...budgets }
-      const slots = createSlots(conversations)
-      const ended = runWorker('w', slots, { ...deps, budgetsNow: () => all }, stop.signal, { ...QUICK_TIMES, ...times })
-      return { kill: () => stop.abort(), slots, ended }
+      const ended = runWorker(
+        'w',
+        createConversations(conversations),
+        { ...deps, budgetsNow: () => all },
+        stop.signal,
+        { ...QUICK_TIMES, ...times },
+      )
+      return { kill: () => stop.abort(), ended }
     },
     async until(id, condition) {
       for (let tries = 0; tries < 1000; tries++) {

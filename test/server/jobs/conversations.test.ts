@@ -1,15 +1,15 @@
 import { expect, test } from 'vitest'
-import { createSlots } from '../../../src/server/jobs/slots.ts'
+import { createConversations } from '../../../src/server/jobs/conversations.ts'
 import { sleep } from '../../../src/shared/time.ts'
 
 const { signal } = new AbortController()
 
 test('with more room those that wait begin at once; with less nothing is ended, and nothing begins until there is room', async () => {
-  const slots = createSlots(1)
+  const conversations = createConversations(1)
   const ends: (() => void)[] = []
   let begun = 0
   const ended = Array.from({ length: 5 }, () =>
-    slots.use('next', signal, () => {
+    conversations.use('next', signal, () => {
       begun++
       return new Promise<void>((resolve) => ends.push(resolve))
     }),
@@ -20,10 +20,10 @@ test('with more room those that wait begin at once; with less nothing is ended, 
   }
   await sleep(0)
   expect(begun).toBe(1)
-  slots.resize(3)
+  conversations.resize(3)
   await sleep(0)
-  expect([begun, slots.limit]).toEqual([3, 3])
-  slots.resize(1)
+  expect([begun, conversations.limit]).toEqual([3, 3])
+  conversations.resize(1)
   await end()
   await end()
   expect(begun).toBe(3)

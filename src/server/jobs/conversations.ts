@@ -1,13 +1,13 @@
 /** Conversations with BMCs that go on at the same time. Waiting for a server to install itself takes none. */
-export interface Slots {
+export interface Conversations {
   readonly limit: number
   /** Another limit: those that wait begin at once when there is more room; nothing that goes on is ended when there is less. */
   resize(limit: number): void
-  /** Runs `action` when there is room; `first` overtakes those that wait for a slot to begin something new. */
+  /** Runs `action` when there is room; `first` overtakes those that wait for room to begin something new. */
   use<T>(order: 'first' | 'next', signal: AbortSignal, action: () => Promise<T>): Promise<T>
 }
 
-export function createSlots(limit: number): Slots {
+export function createConversations(limit: number): Conversations {
   const waiting = { first: new Set<() => void>(), next: new Set<() => void>() }
   let room = limit
   let used = 0
