@@ -7,7 +7,7 @@ import type { Recipe } from '../shared/recipe/schema.ts'
 import type { JobFile } from '../shared/task/job-file.ts'
 import type { TaskContents } from '../shared/task/seal.ts'
 import type { Backoff, Clock } from '../shared/time.ts'
-import { retry } from '../shared/time.ts'
+import { retry, withTimeout } from '../shared/time.ts'
 import type { DeviceRoots } from './block-devices.ts'
 import { mountedDevices } from './block-devices.ts'
 import type { DispatcherState, Known } from './dispatcher-state.ts'
@@ -25,6 +25,7 @@ import type { ProgressReporter } from './progress.ts'
 import type { Screen } from './screen.ts'
 import { checkTarget } from './target.ts'
 import { checkSeal, jobOf, readJob, readTask, recipeOf, storeTask, trustedKeys } from './task.ts'
+import { mendClock } from './wall-clock.ts'
 
 export interface DispatchOptions {
   readonly runDirectory: string
@@ -101,9 +102,18 @@ async function proceed(
   await applyNetwork(job.network, deps, signal)
   const reporter = deps.progress(job, 'provision-dispatcher', signal)
   reporter.message(`starting ${recipe.task_target}`)
+  const told = known.clockNote === undefined ? undefined : tellOfClock(known.clockNote, job, deps, signal)
   await handOver(recipe.task_target, deps, signal)
   await deps.screen(startNotice(job, recipe))
-  await reporter.flush()
+  await Promise.all([reporter.flush(), told])
+}
+
+/** The network may still be coming up; the steps are not kept waiting longer for something they do not need. */
+const CLOCK_EVENT_MS = 30_000
+
+async function tellOfClock(note: string, job: JobFile, deps: DispatchDeps, signal: AbortSignal): Promise<void> {
+  const reporter = deps.progress(job, 'provision-dispatcher', withTimeout(signal, CLOCK_EVENT_MS))
+  await reporter.announce(note).catch(tell(deps))
 }
 
 /** From the medium to a recipe that may be run here. Fills `known` as it goes. */
@@ -130,6 +140,8 @@ async function obtain(
   say(checkSeal(files, await trustedKeys(deps.trustDirectory)))
   if (options.start) checkIdentity(server, await readIdentity(deps.devices.sys))
   else if (options.serial !== undefined) checkIdentity(server, { serial: options.serial, uuid: undefined })
+  if (options.start) known.clockNote = await mendClock(job_id, deps.clock, deps.programs, signal)
+  if (known.clockNote !== undefined) say(known.clockNote)
 
   const { recipe, schemaId } = await recipeOf(files)
   known.recipe = recipe

@@ -27,6 +27,8 @@ export interface Known {
   job?: JobFile
   recipe?: Recipe
   schemaId?: string
+  /** What was wrong with the clock of this server. */
+  clockNote?: string | undefined
   protectedDevices: string[]
 }
 

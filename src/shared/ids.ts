@@ -11,6 +11,12 @@ export function newJobId(now: Date, random: Uint8Array = randomBytes(10)): strin
   return base32(bytes)
 }
 
+/** When a job was made, by its id; undefined for an id of another kind. */
+export function jobIdTime(id: string): Date | undefined {
+  const time = /^[0-7][0-9A-Z]{25}$/.test(id) ? [...id.slice(0, 10)].map((digit) => ALPHABET.indexOf(digit)) : [-1]
+  return time.includes(-1) ? undefined : new Date(time.reduce((sum, digit) => sum * 32 + digit, 0))
+}
+
 /** A secret that needs no storage: the same key and purpose give the same text, and nobody without the key can tell it. */
 export function deriveSecret(key: Uint8Array, purpose: string): string {
   return base32(createHmac('sha256', key).update(purpose).digest().subarray(0, 20)).toLowerCase()
