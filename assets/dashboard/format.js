@@ -10,14 +10,17 @@ export function ago(time, now) {
   return `${duration((now - Date.parse(time)) / 1000)} ago`
 }
 
-const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
-
+/** As the program prints a size: `1.5 GiB`, `92.0 MiB`, `108 MiB`, `512 B`. */
 export function bytes(count) {
-  const power = count < 1 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log2(count) / 10))
-  return `${(count / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${UNITS[power]}`
+  let value = count
+  for (const unit of ['B', 'KiB', 'MiB', 'GiB']) {
+    if (value < 1024) return `${unit === 'B' || value >= 100 ? Math.round(value) : value.toFixed(1)} ${unit}`
+    value /= 1024
+  }
+  return `${value.toFixed(1)} TiB`
 }
 
-/** `48 %, 52.0 MiB of 108.0 MiB, 9.1 MiB/s, 6 s left, unpacking`; undefined when nothing is counted. */
+/** `48 %, 52.0 MiB of 108 MiB, 9.1 MiB/s, 6 s left, unpacking`; undefined when nothing is counted. */
 export function amount({ bytes: done, total_bytes: total, rate, eta_seconds: left, message: phase }) {
   if (done === null || total === null || total === 0) return undefined
   const parts = [`${Math.floor((100 * Math.min(done, total)) / total)} %`, `${bytes(done)} of ${bytes(total)}`]
@@ -27,19 +30,10 @@ export function amount({ bytes: done, total_bytes: total, rate, eta_seconds: lef
   return parts.join(', ')
 }
 
-/** What a job took for each of its phases, as `provisioner job show` counts: the last one still runs. */
+/** What a job took for each of its spans, as `provisioner job show` counts: the last one still runs. */
 export function spans(events, now) {
-  const marks = events
-    .filter(
-      ({ type, message }) =>
-        type === 'phase' || (type === 'status' && /^(queued|succeeded|failed|cancelled|complete)/.test(message)),
-    )
-    .map(({ type, message, at }) => ({ name: type === 'phase' ? message : statusName(message), at: Date.parse(at) }))
+  const marks = events.flatMap(({ span, at }) => (span === null ? [] : [{ name: span, at: Date.parse(at) }]))
   return marks
     .map(({ name, at }, index) => ({ name, seconds: Math.max(0, ((marks[index + 1]?.at ?? now) - at) / 1000) }))
     .filter(({ name }) => name !== 'complete')
-}
-
-function statusName(message) {
-  return message === 'queued' || message === 'complete' ? message : 'cleaning-up'
 }

@@ -13,12 +13,7 @@ export function spansOf(events: readonly EventView[]): Span[] {
   const first = events[0]
   if (first === undefined) return []
   const origin = Date.parse(first.at)
-  const marks = events
-    .filter(
-      ({ type, message }) =>
-        type === 'phase' || (type === 'status' && /^(queued|succeeded|failed|cancelled|complete)/.test(message)),
-    )
-    .map(({ type, message, at }) => ({ name: type === 'phase' ? message : statusName(message), at: Date.parse(at) }))
+  const marks = events.flatMap(({ span, at }) => (span === null ? [] : [{ name: span, at: Date.parse(at) }]))
   return marks.flatMap((mark, index) => {
     if (mark.name === 'complete') return []
     const next = marks[index + 1]
@@ -39,9 +34,4 @@ export function timelineText(spans: readonly Span[], columns: number): string {
     return `${startSeconds.toFixed(1).padStart(8)}  ${name.padEnd(22)} ${took.padStart(9)}  ${bar}`
   })
   return `${['  at (s)  phase                       took', ...lines].join('\n')}\n`
-}
-
-/** A failed job cleans up after its failure: the span is named by what happens in it. */
-function statusName(message: string): string {
-  return message === 'queued' || message === 'complete' ? message : 'cleaning-up'
 }

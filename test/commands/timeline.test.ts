@@ -1,26 +1,29 @@
 import { expect, test } from 'vitest'
 import { spansOf, timelineText } from '../../src/commands/timeline.ts'
 import { progressLine } from '../../src/commands/watch.ts'
-import { jobView } from '../../src/server/routes/views.ts'
+import type { EntryType } from '../../src/server/jobs/ports.ts'
+import { eventView, jobView } from '../../src/server/routes/views.ts'
 import { sampleJob } from '../server/support/sample-job.ts'
 
-const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString()
-
-const EVENTS = [
-  { seq: 1, at: at(0), type: 'status', message: 'queued' },
-  { seq: 2, at: at(1), type: 'status', message: 'provisioning' },
-  { seq: 3, at: at(1), type: 'phase', message: 'mounting' },
-  { seq: 4, at: at(3), type: 'phase', message: 'booting' },
-  { seq: 5, at: at(4), type: 'media', message: 'maintenance.iso is being read' },
-  { seq: 6, at: at(20), type: 'phase', message: 'running:partition' },
-  { seq: 7, at: at(25), type: 'status', message: 'failed in partition.service: no such disk' },
-  { seq: 8, at: at(30), type: 'status', message: 'complete' },
+const TOLD: readonly (readonly [number, EntryType, string])[] = [
+  [0, 'status', 'queued'],
+  [1, 'status', 'provisioning'],
+  [2, 'phase', 'mounting'],
+  [3, 'phase', 'booting'],
+  [4, 'media', 'maintenance.iso is being read'],
+  [20, 'phase', 'running:partition'],
+  [25, 'status', 'failed in partition.service: no such disk'],
+  [30, 'status', 'complete'],
 ]
+const EVENTS = TOLD.map(([second, type, message], index) =>
+  eventView({ seq: index + 1, at: new Date(Date.UTC(2026, 0, 1, 0, 0, second)), type, message }),
+)
 
 test('each phase lasts until the next begins, the last until the job is complete', () => {
   expect(spansOf(EVENTS)).toEqual([
     { name: 'queued', startSeconds: 0, seconds: 1 },
-    { name: 'mounting', startSeconds: 1, seconds: 2 },
+    { name: 'preparing', startSeconds: 1, seconds: 1 },
+    { name: 'mounting', startSeconds: 2, seconds: 1 },
     { name: 'booting', startSeconds: 3, seconds: 17 },
     { name: 'running:partition', startSeconds: 20, seconds: 5 },
     { name: 'cleaning-up', startSeconds: 25, seconds: 5 },
@@ -35,7 +38,7 @@ test('a phase that still runs has no length yet, and no events give no phases', 
 test('the timeline fits the width it is given', () => {
   const lines = timelineText(spansOf(EVENTS), 80).trimEnd().split('\n')
   expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80)
-  expect(lines[3]).toMatch(/^ {5}3\.0 {2}booting +17\.0 s +█+$/)
+  expect(lines[4]).toMatch(/^ {5}3\.0 {2}booting +17\.0 s +█+$/)
 })
 
 test('progress is shown with its share, rate and the time left', () => {

@@ -23,7 +23,7 @@ function jobWith(change: Partial<JobView>): JobView {
     created_at: AT,
     last_update: AT,
     progress: null,
-    events: [{ seq: 1, at: AT, type: 'status', message: 'queued' }],
+    events: [{ seq: 1, at: AT, type: 'status', span: 'queued', message: 'queued' }],
     ...change,
   }
 }
@@ -114,7 +114,7 @@ test('with JSON, standard output is the job and nothing else', async () => {
 
 test('a pipe gets whole lines without anything for a terminal, whatever a BMC or a server has said', async () => {
   const said = 'Evil \u001b]0;title\u0007\u001b[2J\rMachine'
-  const events = [{ seq: 1, at: AT, type: 'bmc', message: said }]
+  const events = [{ seq: 1, at: AT, type: 'bmc', span: null, message: said }]
   const { controller } = answering([jobWith({ outcome: 'failed', message: said, events })])
   const { io, out, err } = screen()
   await watchJob('01K', controller, io, never)
@@ -128,7 +128,11 @@ test('an id leads nowhere but to a job', async () => {
   expect(asked).toEqual(['/jobs/..%2Fservers'])
 })
 
-const entry = (seq: number, message: string): Sent => ['entry', { seq, at: AT, type: 'phase', message }, String(seq)]
+const entry = (seq: number, message: string): Sent => [
+  'entry',
+  { seq, at: AT, type: 'phase', span: message, message },
+  String(seq),
+]
 const runs = jobWith({ status: 'provisioning', phase: 'booting', outcome: null })
 
 test('a stream that breaks is taken up where it was: each event is shown once', async () => {

@@ -1,5 +1,6 @@
 import { AppError } from '../../shared/errors.ts'
 import type { Clock } from '../../shared/time.ts'
+import { statusMessage } from './history.ts'
 import type { Job, JobEvent, JobPhase, Progress } from './machine.ts'
 import { applyEvent, enterPhase } from './machine.ts'
 import type { JobStore, NewEntry } from './ports.ts'
@@ -65,7 +66,7 @@ export function jobRecord(store: JobStore, clock: Clock, changed: (job: Job) => 
     async apply(id, event) {
       const job = await change(id, (before, now) => ({
         job: applyEvent(before, event, now),
-        entry: { type: 'status', message: describe(event) },
+        entry: { type: 'status', message: statusMessage(event) },
       }))
       const late = lateWord(job, event)
       if (late !== undefined) await store.noteOnce(id, { type: 'note', message: late }, clock.now())
@@ -123,21 +124,4 @@ function lateWord({ outcome }: Job, { type }: JobEvent): string | undefined {
   if (type === 'reported-failure' && outcome !== 'failed')
     return 'the maintenance OS reported a failure after the job had ended'
   return undefined
-}
-
-function describe(event: JobEvent): string {
-  switch (event.type) {
-    case 'claimed':
-      return 'provisioning'
-    case 'reported-success':
-      return 'succeeded'
-    case 'reported-failure':
-    case 'broke':
-    case 'timed-out':
-      return `failed in ${event.failedStep}${event.message === null ? '' : `: ${event.message}`}`
-    case 'cancelled':
-      return 'cancelled'
-    case 'cleaned-up':
-      return 'complete'
-  }
 }

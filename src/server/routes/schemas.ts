@@ -53,6 +53,10 @@ export const EVENT = record('Event', {
   seq: { type: 'integer', minimum: 1 },
   at: TIME,
   type: { type: 'string', description: `one of ${ENTRY_TYPES.join(', ')}` },
+  span: {
+    type: ['string', 'null'],
+    description: 'the part of the job that begins with it: queued, a phase, or complete, which is the end of the last',
+  },
   message: TEXT,
 })
 

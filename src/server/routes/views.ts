@@ -1,5 +1,6 @@
 import type { FromSchema } from '../http/schema.ts'
 import type { BmcKind, LearnedProfile } from '../jobs/bmc-ports.ts'
+import { spanOf } from '../jobs/history.ts'
 import type { JobSummary } from '../jobs/machine.ts'
 import type { HistoryEntry, ListedServer } from '../jobs/ports.ts'
 import { etaSeconds, rateAt } from '../jobs/progress.ts'
@@ -55,7 +56,8 @@ export function jobView(job: JobSummary, now: Date = job.updatedAt): JobView {
 }
 
 export function eventView(entry: HistoryEntry): EventView {
-  return { seq: entry.seq, at: entry.at.toISOString(), type: entry.type, message: entry.message }
+  const { seq, at, type, message } = entry
+  return { seq, at: at.toISOString(), type, span: spanOf(entry), message }
 }
 
 export function serverView(server: ListedServer): ServerView {

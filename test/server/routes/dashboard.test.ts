@@ -1,8 +1,10 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { duration } from '../../../src/commands/human-time.ts'
 import { spansOf } from '../../../src/commands/timeline.ts'
-import type { EventView } from '../../../src/server/routes/views.ts'
+import { eventView } from '../../../src/server/routes/views.ts'
 import { assetNames } from '../../../src/shared/assets.ts'
+import { formatBytes } from '../../../src/shared/byte-size.ts'
 import type { Api } from '../support/api-in-process.ts'
 import { openApi } from '../support/api-in-process.ts'
 
@@ -56,6 +58,12 @@ test('it has no script or style in itself, and what it names is served with the 
   }
 })
 
+test('the scripts import each other and look for elements, so the tests below do look', async () => {
+  const all = (await Promise.all(SCRIPTS.map(textOf))).join('')
+  expect([...all.matchAll(/from '([^']+)'/g)].length).toBeGreaterThan(5)
+  expect([...all.matchAll(/byId\('([^']+)'\)/g)].length).toBeGreaterThan(5)
+})
+
 test.for(SCRIPTS)('%s imports what is there, and never makes HTML of a text', async (path) => {
   const script = await textOf(path)
   for (const [, name] of script.matchAll(/from '([^']+)'/g)) expect(SCRIPTS).toContain(`/dashboard/${name?.slice(2)}`)
@@ -76,9 +84,11 @@ test.for(['/dashboard/other.js', '/dashboard/index.html', '/dashboard/..%2f..%2f
   },
 )
 
+const format = () => import(join(import.meta.dirname, '../../../assets/dashboard/format.js'))
+
 test('the timeline of the page is that of the command line', async () => {
-  const { spans } = await import(join(import.meta.dirname, '../../../assets/dashboard/format.js'))
-  const at = (seconds: number) => new Date(Date.UTC(2026, 0, 2) + seconds * 1000).toISOString()
+  const { spans } = await format()
+  const at = (seconds: number) => new Date(Date.UTC(2026, 0, 2) + seconds * 1000)
   const told = [
     ['status', 'queued'],
     ['status', 'provisioning'],
@@ -88,9 +98,16 @@ test('the timeline of the page is that of the command line', async () => {
     ['status', 'failed in partition.service: no disk'],
     ['status', 'complete'],
   ] as const
-  const events: EventView[] = told.map(([type, message], index) => ({ seq: index + 1, at: at(index), type, message }))
+  const events = told.map(([type, message], index) => eventView({ seq: index + 1, at: at(index), type, message }))
   const expected = spansOf(events).map(({ name, seconds }) => ({ name, seconds }))
-  expect(spans(events, Date.parse(at(99)))).toEqual(expected)
+  expect(expected).toHaveLength(5)
+  expect(spans(events, at(99).getTime())).toEqual(expected)
   const running = events.slice(0, 5)
-  expect(spans(running, Date.parse(at(14))).at(-1)).toEqual({ name: 'running:image-linux', seconds: 10 })
+  expect(spans(running, at(14).getTime()).at(-1)).toEqual({ name: 'running:image-linux', seconds: 10 })
+})
+
+test('sizes and times of the page are those of the command line', async () => {
+  const { bytes, duration: words } = await format()
+  for (let count = 0; count < 2 ** 45; count = count * 3 + 7) expect(bytes(count)).toBe(formatBytes(count))
+  for (let seconds = -1; seconds < 1e8; seconds = seconds * 1.7 + 3) expect(words(seconds)).toBe(duration(seconds))
 })
