@@ -1,9 +1,9 @@
 import { AppError } from '../../shared/errors.ts'
-import { isOk, refused } from './answer.ts'
+import { must } from './answer.ts'
 import type { BootMethodPart } from './boot-method.ts'
 import type { RedfishClient, Resource } from './client.ts'
 import { readDellAttributes } from './dell-attributes.ts'
-import type { Discovery } from './discover.ts'
+import { type Discovery, ofManagers } from './discover.ts'
 import { at } from './json.ts'
 
 /** The virtual drive; the standard's `Cd` means the physical one before firmware 6 (dell/iDRAC-Redfish-Scripting#90). */
@@ -25,16 +25,15 @@ const IMPORT = {
 /** Dell's own way to start the virtual CD once: a configuration with `ServerBoot.1`, imported by a job. */
 export function dellImport(client: RedfishClient, discovery: Discovery): BootMethodPart {
   function action(): string {
-    const found = discovery.managers.find(({ importConfiguration }) => importConfiguration !== undefined)
-    if (found?.importConfiguration !== undefined) return found.importConfiguration
+    const found = ofManagers(discovery, 'importConfiguration')
+    if (found !== undefined) return found
     throw new AppError('redfish-unsupported', 'Cannot set the boot override: the iDRAC imports no configuration')
   }
 
   return {
     ...serverBoot(client, discovery),
     async arm(signal) {
-      const answer = await client.post(action(), IMPORT, signal)
-      if (!isOk(answer)) throw refused('set the boot override by a configuration job', answer)
+      must('set the boot override by a configuration job', await client.post(action(), IMPORT, signal))
       return VIRTUAL_CD
     },
     async describe() {
@@ -54,8 +53,7 @@ export function dellAttributes(client: RedfishClient, discovery: Discovery): Boo
         throw new AppError('redfish-unsupported', 'Cannot set the boot override: the iDRAC shows no attributes')
       }
       const change = { Attributes: { [BOOT_ONCE]: 'Enabled', [FIRST_DEVICE]: VIRTUAL_CD } }
-      const answer = await client.patch(resource, change, signal)
-      if (!isOk(answer)) throw refused('set the boot override by attributes', answer)
+      must('set the boot override by attributes', await client.patch(resource, change, signal))
       return VIRTUAL_CD
     },
     describe: async () => `${VIRTUAL_CD}, by attributes`,
@@ -72,8 +70,8 @@ function serverBoot(client: RedfishClient, discovery: Discovery): Pick<BootMetho
       const resource = await readDellAttributes(client, discovery, signal)
       if (resource === undefined || !isSet(resource)) return
       // Never BootOnce, which would make the device the first one for good.
-      const answer = await client.patch(resource, { Attributes: { [FIRST_DEVICE]: 'Normal' } }, signal)
-      if (!isOk(answer)) throw refused('clear the boot override', answer)
+      const change = { Attributes: { [FIRST_DEVICE]: 'Normal' } }
+      must('clear the boot override', await client.patch(resource, change, signal))
     },
   }
 }

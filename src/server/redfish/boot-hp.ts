@@ -1,5 +1,5 @@
 import { AppError } from '../../shared/errors.ts'
-import { isOk, refused } from './answer.ts'
+import { must } from './answer.ts'
 import type { BootMethodPart } from './boot-method.ts'
 import type { RedfishClient } from './client.ts'
 import { type Discovery, readSlots } from './discover.ts'
@@ -23,8 +23,7 @@ export function hpSlot(client: RedfishClient, discovery: Discovery): BootMethodP
         throw new AppError('redfish-answer', 'Cannot set the boot override: no CD slot holds a medium')
       }
       const body = { Oem: { [brandOf(slot)]: { BootOnNextServerReset: true } } }
-      const answer = await client.patch(slot.resource, body, signal)
-      if (!isOk(answer)) throw refused(`boot from slot ${slot.id}`, answer)
+      must(`boot from slot ${slot.id}`, await client.patch(slot.resource, body, signal))
       return 'BootOnNextServerReset'
     },
     describe: async () => 'BootOnNextServerReset of the CD slot',

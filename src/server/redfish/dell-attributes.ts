@@ -1,7 +1,7 @@
 import { isAppError } from '../../shared/errors.ts'
 import { bmcRefusal } from '../jobs/bmc-refusal.ts'
 import type { RedfishClient, Resource } from './client.ts'
-import type { Discovery } from './discover.ts'
+import { type Discovery, ofManagers } from './discover.ts'
 import { at } from './json.ts'
 import { pollUntil } from './polling.ts'
 import type { Timing } from './timing.ts'
@@ -9,11 +9,12 @@ import type { Timing } from './timing.ts'
 /** The attributes of the iDRAC itself; `undefined` where there are none. */
 export async function readDellAttributes(
   client: RedfishClient,
-  { managers, quirks }: Discovery,
+  discovery: Discovery,
   signal: AbortSignal,
 ): Promise<Resource | undefined> {
-  const linked = managers.find((manager) => manager.attributes !== undefined)?.attributes
+  const linked = ofManagers(discovery, 'attributes')
   if (linked !== undefined) return client.find(linked, signal)
+  const { managers, quirks } = discovery
   const [manager] = managers
   if (quirks.attributesBeside === undefined || manager === undefined) return undefined
   return client.find(`${manager.path}/${quirks.attributesBeside}`, signal)

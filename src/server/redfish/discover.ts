@@ -94,6 +94,11 @@ export async function readSlots(
   return collection === undefined ? [] : quirks.hiddenSlots.map((id) => hiddenSlot(`${collection}/${id}`))
 }
 
+/** Of the first manager that has it. */
+export function ofManagers<K extends keyof Manager>({ managers }: Discovery, name: K): Manager[K] | undefined {
+  return managers.find((manager) => manager[name] !== undefined)?.[name]
+}
+
 /** A slot that is there only with a medium in it. The one place where a path is built: there is no link to follow. */
 function hiddenSlot(path: string): Slot {
   const Actions = {

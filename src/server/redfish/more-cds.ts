@@ -1,7 +1,7 @@
 import { AppError, isAppError } from '../../shared/errors.ts'
 import { answerText, isOk } from './answer.ts'
 import type { RedfishClient } from './client.ts'
-import { type Discovery, readSlots } from './discover.ts'
+import { type Discovery, ofManagers, readSlots } from './discover.ts'
 import type { Learning } from './learning.ts'
 import { hasMessage } from './messages.ts'
 import { pollUntil } from './polling.ts'
@@ -18,7 +18,11 @@ const PASSES = /ActionInProgress$/
 
 /** A BMC with one virtual CD that can be told to have more (AMI: ConfigureCDInstance), unless that was in vain before. */
 export function canHaveMoreCds(slots: readonly Slot[], discovery: Discovery, learning: Learning): boolean {
-  return targetOf(discovery) !== undefined && learning.profile().refusesMoreCds !== true && !areEnough(slots)
+  return (
+    ofManagers(discovery, 'configureCds') !== undefined &&
+    learning.profile().refusesMoreCds !== true &&
+    !areEnough(slots)
+  )
 }
 
 /**
@@ -40,7 +44,7 @@ export async function askForMoreCds(
         throw error
       return []
     })
-  const answer = await client.post(targetOf(discovery) ?? '', { CDInstance: CDS }, signal)
+  const answer = await client.post(ofManagers(discovery, 'configureCds') ?? '', { CDInstance: CDS }, signal)
   if (!isOk(answer)) {
     await note(`the BMC does not take the order for ${CDS} virtual CDs: ${answerText(answer)}`)
     if (!hasMessage(answer.messages, PASSES)) await learning.keep({ refusesMoreCds: true })
@@ -56,10 +60,6 @@ export async function askForMoreCds(
     )
   await learning.keep(areEnough(slots) ? { bootSlot: null, taskSlot: null } : { refusesMoreCds: true })
   return slots
-}
-
-function targetOf({ managers }: Discovery): string | undefined {
-  return managers.find((manager) => manager.configureCds !== undefined)?.configureCds
 }
 
 function areEnough(slots: readonly Slot[]): boolean {

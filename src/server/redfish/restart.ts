@@ -1,7 +1,7 @@
 import { AppError, isAppError } from '../../shared/errors.ts'
-import { isOk, refused } from './answer.ts'
+import { must } from './answer.ts'
 import type { RedfishClient } from './client.ts'
-import type { Discovery } from './discover.ts'
+import { type Discovery, ofManagers } from './discover.ts'
 import { pollUntil } from './polling.ts'
 import type { Timing } from './timing.ts'
 
@@ -18,11 +18,11 @@ const BACK_SLOT_TIMES = 6
  */
 export async function restartBmc(
   client: RedfishClient,
-  { managers }: Discovery,
+  discovery: Discovery,
   { pollMs, slotMs }: Timing,
   signal: AbortSignal,
 ): Promise<void> {
-  const reset = managers.find((manager) => manager.reset !== undefined)?.reset
+  const reset = ofManagers(discovery, 'reset')
   const allowed = reset?.allowable('ResetType')
   const type = RESET_TYPES.find((each) => allowed === undefined || allowed.includes(each))
   if (reset === undefined || type === undefined)
@@ -39,8 +39,7 @@ export async function restartBmc(
 /** A BMC that goes at once answers nothing. */
 async function order(client: RedfishClient, target: string, type: string, signal: AbortSignal): Promise<void> {
   try {
-    const answer = await client.post(target, { ResetType: type }, signal)
-    if (!isOk(answer)) throw refused('restart the BMC', answer)
+    must('restart the BMC', await client.post(target, { ResetType: type }, signal))
   } catch (error) {
     if (!isAppError(error, 'redfish-unreachable')) throw error
   }

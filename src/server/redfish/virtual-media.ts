@@ -4,7 +4,7 @@ import type { MediaUrls, MediumUrl, OnMount, RedfishStep } from '../jobs/bmc-por
 import { bmcRefusal, refusal, refusalWith } from '../jobs/bmc-refusal.ts'
 import { must } from './answer.ts'
 import type { RedfishClient } from './client.ts'
-import { type Discovery, readSlots } from './discover.ts'
+import { type Discovery, ofManagers, readSlots } from './discover.ts'
 import { createDrive } from './drive.ts'
 import { keepInserted } from './eject-policy.ts'
 import type { Learning } from './learning.ts'
@@ -178,8 +178,8 @@ function taskSlots(slots: readonly Slot[], boot: Slot): readonly Slot[] {
  * AMI MegaRAC ships with virtual media off. False when there is nothing to switch.
  * @throws `redfish-answer` when it is refused
  */
-async function switchOn(client: RedfishClient, { managers }: Discovery, signal: AbortSignal): Promise<boolean> {
-  const target = managers.find((manager) => manager.enableMedia !== undefined)?.enableMedia
+async function switchOn(client: RedfishClient, discovery: Discovery, signal: AbortSignal): Promise<boolean> {
+  const target = ofManagers(discovery, 'enableMedia')
   if (target === undefined) return false
   must('switch virtual media on', await client.post(target, { RMediaState: 'Enable' }, signal))
   return true
