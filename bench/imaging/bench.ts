@@ -12,8 +12,8 @@ import { ZSTD_ASSET } from '../../build/native-addon-plugin.ts'
 import { makeExecutable } from '../../build/sea.ts'
 import { planUnpack } from '../../src/dispatcher/steps/image-linux.ts'
 import { hashFor, sha256 } from '../../src/shared/digest.ts'
-import { zstdCompressor } from '../../src/shared/zstd.ts'
 import { labScratch } from '../../test/lab/cache.ts'
+import { zstdCompressor } from '../../test/shared/zstd-compressor.ts'
 import { treeTar } from './content.ts'
 import type { Measured } from './measure.ts'
 import { best, measure } from './measure.ts'
@@ -49,7 +49,7 @@ async function serve(blobs: readonly Blob[]) {
 async function compressed(directory: string, name: string, content: AsyncIterable<Uint8Array>): Promise<Blob> {
   const path = join(directory, name)
   const inside = hashFor(sha256(''))
-  await pipeline(hashed(content, inside), await zstdCompressor(3), createWriteStream(path))
+  await pipeline(hashed(content, inside), zstdCompressor(3), createWriteStream(path))
   const hash = hashFor(sha256(''))
   for await (const chunk of createReadStream(path)) hash.update(chunk)
   const [digest, contentDigest] = [hash, inside].map((each) => `sha256:${each.digest('hex')}`)

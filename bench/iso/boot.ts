@@ -1,8 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { writeIso } from '../../src/isobuilder/image-file.ts'
-import { planIso } from '../../src/isobuilder/plan.ts'
+import { createIso } from '../../src/isobuilder/image-file.ts'
 import { fileMedium, planMedium } from '../../src/server/media/medium.ts'
 import { TASK_LABEL_PREFIX } from '../../src/shared/task/job-file.ts'
 import { executable, ROOT } from '../../test/build/executable.ts'
@@ -24,13 +23,11 @@ const never = new AbortController().signal
 export async function benchBoot(directory: string): Promise<void> {
   const parts = { executable: await executable(), assets: join(ROOT, 'assets'), trustKey: (await labTrust()).publicPem }
   const image = await maintenanceIso(parts)
-  const task = planIso(taskEntries('BENCH'), { label: LABEL })
-  if (!task.ok) throw new Error(JSON.stringify(task.problems))
   const taskFile = join(directory, 'task.iso')
-  await writeIso(task.plan, taskFile, never)
+  const task = await createIso(taskEntries('BENCH'), { label: LABEL }, taskFile, never)
   const local = [pathToFileURL(image).href, pathToFileURL(taskFile).href]
   await using medium = await fileMedium(image, never)
-  const served = [await serveMedium(medium), await serveMedium(planMedium(task.plan))]
+  const served = [await serveMedium(medium), await serveMedium(planMedium(task))]
   const [overHttp, fromFile]: [number[], number[]] = [[], []]
   try {
     for (let round = 0; round < ROUNDS; round++) {

@@ -58,7 +58,7 @@ export function screens(devices: DeviceRoots, say: (line: string) => void): Scre
  * Every console of the kernel (`tty0 ttyS0`): /dev/console, where units write, is the last one alone, and whoever looks at
  * the other would see nothing (kernel documentation, serial-console).
  */
-export async function consolePaths({ sys, dev }: DeviceRoots): Promise<string[]> {
+async function consolePaths({ sys, dev }: DeviceRoots): Promise<string[]> {
   const active = (await readText(join(sys, 'class/tty/console/active'))) ?? ''
   return active.split(/\s+/).flatMap((name) => (/^[A-Za-z]+[0-9]*$/.test(name) ? [join(dev, name)] : []))
 }

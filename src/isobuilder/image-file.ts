@@ -20,11 +20,6 @@ import type { Segment } from './segments.ts'
 import { fileSource } from './source.ts'
 import type { Entry } from './tree.ts'
 
-/** Writes a planned image to `path`, which appears only when the image is complete and on the disk. */
-export function writeIso(plan: IsoPlan, path: string, signal: AbortSignal): Promise<void> {
-  return appearing(path, (file) => writeImage(plan, file, signal))
-}
-
 /**
  * Writes an image of files that were not all read yet, each read once: a draft is written without their digests, and then
  * the few sectors over it that follow from them, the identity of the volume. Where things lie follows from sizes alone.

@@ -57,7 +57,7 @@ export async function answerChallenge(
 }
 
 /** RFC 7617: UTF-8, base64. */
-export function basicHeader({ username, password }: Credentials): string {
+function basicHeader({ username, password }: Credentials): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
 }
 

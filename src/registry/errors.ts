@@ -7,7 +7,7 @@ import type { Exchange } from './exchange.ts'
  * distribution-spec "Error Codes", code-1 … code-14, with the statuses of its endpoint table. The rows below the line are
  * not in the specification, which allows further codes: the first two are distribution's, the others ours.
  */
-export const OCI_ERRORS = {
+const OCI_ERRORS = {
   BLOB_UNKNOWN: { status: 404, message: 'blob unknown to registry' },
   BLOB_UPLOAD_INVALID: { status: 400, message: 'blob upload invalid' },
   BLOB_UPLOAD_UNKNOWN: { status: 404, message: 'blob upload unknown to registry' },

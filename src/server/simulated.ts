@@ -6,7 +6,7 @@ import { type Simulator, startSimulator } from '../simulators/simulator.ts'
 import type { BmcAddress } from './jobs/bmc-ports.ts'
 
 /** A server whose BMC address begins so has a simulated BMC in this process: `simulate:idrac9+no-licence`. */
-export const SIMULATE = 'simulate:'
+const SIMULATE = 'simulate:'
 
 /** Milliseconds between two things that a simulated maintenance OS does, so that a person can watch. */
 const STEP_MS = 700

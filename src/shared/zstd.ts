@@ -1,11 +1,4 @@
-import type { Transform } from 'node:stream'
 import { zstdBinding } from './zstd-binding.ts'
-
-/** Compresses into one zstd frame with a content checksum. `level` is 1 (fast) to 19 (small). */
-export async function zstdCompressor(level: number): Promise<Transform> {
-  const { CompressStream } = await import('zstd-napi')
-  return new CompressStream({ compressionLevel: level, checksumFlag: true })
-}
 
 /** A piece of a known size that was compressed by itself, in one frame or several. @throws when it is another size */
 export async function zstdBlockDecompressor(): Promise<(block: Uint8Array, size: number) => Buffer> {

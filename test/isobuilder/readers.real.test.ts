@@ -2,10 +2,10 @@ import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { writeIso } from '../../src/isobuilder/image-file.ts'
+import { createIso } from '../../src/isobuilder/image-file.ts'
 import type { Entry } from '../../src/isobuilder/tree.ts'
 import { mustInTools } from '../lab/programs.ts'
-import { file, planOf } from './image-bytes.ts'
+import { file } from './image-bytes.ts'
 
 /** What every reader must show, 7z too, which takes the names of Joliet. */
 const TREE: readonly Entry[] = [
@@ -40,11 +40,8 @@ let binds: { host: string; inside: string }[]
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'readers-'))
   binds = [{ host: directory, inside: '/media' }]
-  await writeIso(
-    planOf([...TREE, ...ROCK_RIDGE], 'TASK_READERS'),
-    join(directory, 'a.iso'),
-    new AbortController().signal,
-  )
+  const never = new AbortController().signal
+  await createIso([...TREE, ...ROCK_RIDGE], { label: 'TASK_READERS' }, join(directory, 'a.iso'), never)
 })
 
 afterAll(() => rm(directory, { recursive: true, force: true }))
@@ -139,7 +136,7 @@ test('blkid sees the label, as udev does', async () => {
 
 test('65,535 directories, as many as can be numbered, are planned, and bsdtar finds each', async () => {
   const directories = Array.from({ length: 65_534 }, (_, index): Entry => ({ path: `d${index}`, directory: true }))
-  await writeIso(planOf(directories), join(directory, 'wide.iso'), new AbortController().signal)
+  await createIso(directories, { label: 'WIDE' }, join(directory, 'wide.iso'), new AbortController().signal)
   const listed = await mustInTools(['bsdtar', '-tf', 'wide.iso'], { binds, cwd: '/media' })
   expect(listed.trim().split('\n')).toHaveLength(65_535)
 })

@@ -4,8 +4,8 @@ import { pipeline } from 'node:stream/promises'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { giveBack } from '../../src/shared/chunk-memory.ts'
-import { zstdCompressor } from '../../src/shared/zstd.ts'
 import { zstdDecompressed } from '../../src/shared/zstd-decompress.ts'
+import { zstdCompressor } from './zstd-compressor.ts'
 
 /** Magic, frame header without checksum, one raw last block of five bytes (RFC 8878 3.1.1). */
 const HELLO = Buffer.from('28b52ffd' + '0058' + '290000' + '68656c6c6f', 'hex')
@@ -46,7 +46,7 @@ test.for([
 test('what was compressed comes back, whatever it is', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 4096 }), { maxLength: 8 }), async (chunks) => {
-      const packed = await through(await zstdCompressor(3), ...chunks)
+      const packed = await through(zstdCompressor(3), ...chunks)
       expect(await unpacked(packed)).toEqual(Buffer.concat(chunks))
     }),
     { numRuns: 10 },
@@ -55,7 +55,7 @@ test('what was compressed comes back, whatever it is', async () => {
 
 test('blocks that are given back are filled again, and are empty for whoever looks at them later', async () => {
   const content = Buffer.alloc((12 << 20) + 5, 'some text that is no multiple of a block')
-  const packed = await through(await zstdCompressor(1), content)
+  const packed = await through(zstdCompressor(1), content)
   let at = 0
   for await (const block of zstdDecompressed(Readable.from([packed]))) {
     expect(content.subarray(at, at + block.length).equals(block)).toBe(true)
@@ -67,21 +67,21 @@ test('blocks that are given back are filled again, and are empty for whoever loo
 })
 
 test('a reader that leaves early ends the thread and the source', async () => {
-  const packed = await through(await zstdCompressor(1), Buffer.alloc(8 << 20, 1))
+  const packed = await through(zstdCompressor(1), Buffer.alloc(8 << 20, 1))
   const source = Readable.from([packed, Buffer.from(packed)])
   for await (const _block of zstdDecompressed(source)) break
   expect(source.destroyed).toBe(true)
 })
 
 test('readers that leave while the thread is at work end no process', async () => {
-  const packed = await through(await zstdCompressor(1), Buffer.alloc(8 << 20, 1))
+  const packed = await through(zstdCompressor(1), Buffer.alloc(8 << 20, 1))
   for (let reader = 0; reader < 20; reader++) {
     for await (const _block of zstdDecompressed(Readable.from([Buffer.from(packed)]))) break
   }
 })
 
 test('a changed byte in the content is noticed by the checksum', async () => {
-  const packed = await through(await zstdCompressor(1), Buffer.from('0123456789abcdef'))
+  const packed = await through(zstdCompressor(1), Buffer.from('0123456789abcdef'))
   packed[packed.length - 8] = 0x00
   await expect(unpacked(packed)).rejects.toThrow()
 })

@@ -27,7 +27,7 @@ export function kernelsOfConfig(config: string): MenuKernel[] {
 }
 
 /** The kernel of one entry; undefined when it is for something else. */
-export function kernelOfEntry(text: string): MenuKernel | undefined {
+function kernelOfEntry(text: string): MenuKernel | undefined {
   const values = (key: string) =>
     [...text.matchAll(new RegExp(`^${key}[ \\t]+(.*)$`, 'gm'))].map(([, value = '']) => value)
   const [kernel] = values('linux').flatMap(pathsOf)

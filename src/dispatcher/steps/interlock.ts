@@ -68,7 +68,7 @@ const IDLE_WAIT = { firstMs: 250, maxMs: 1000, attempts: 5 }
  * it would leave the old partitions in the kernel, and whatever holds them writing. O_EXCL without O_CREAT asks for that
  * (open(2)).
  */
-export async function checkIdle(disk: Disk, read: Read, signal: AbortSignal): Promise<void> {
+async function checkIdle(disk: Disk, read: Read, signal: AbortSignal): Promise<void> {
   const claim = async () => (await open(disk.path, constants.O_RDONLY | constants.O_EXCL)).close()
   const isBusy = (error: unknown) => hasCode(error, 'EBUSY')
   await retry(claim, IDLE_WAIT, isBusy, signal).catch(async (cause: unknown) => {
@@ -101,7 +101,7 @@ async function listed(disk: Disk, read: Read): Promise<readonly Row[]> {
 const EMPTY_BYTES = 1024 * 1024
 
 /** @throws `disk-refused` with what was found */
-export async function checkEmpty(disk: Disk, old: readonly string[], read: Read): Promise<void> {
+async function checkEmpty(disk: Disk, old: readonly string[], read: Read): Promise<void> {
   const found = await read({ argv: ['wipefs', '--noheadings', '--output', 'TYPE,OFFSET', disk.path] })
   const signatures = found.split('\n').flatMap((line) => {
     const [type, offset] = line.trim().split(/\s+/)

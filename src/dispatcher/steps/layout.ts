@@ -40,7 +40,7 @@ export function wantsConfigDrive(recipe: Recipe): boolean {
 }
 
 /** The partitions of the recipe, and a NoCloud drive at the end when there is something for it and no place yet. */
-export function partitionsOf(recipe: Recipe): readonly Partition[] {
+function partitionsOf(recipe: Recipe): readonly Partition[] {
   const layout = recipe.partition_layout ?? []
   return wantsConfigDrive(recipe) && !layout.some(isConfigDrive) ? [...layout, CONFIG_DRIVE] : layout
 }

@@ -10,7 +10,7 @@ import type { StepContext } from './step.ts'
 export const FIRMWARE = '/sys/firmware/efi'
 
 /** Name of our entry in the firmware's boot menu; entries of that name are ours to replace. */
-export const BOOT_ENTRY = 'Installed by provisioner'
+const BOOT_ENTRY = 'Installed by provisioner'
 
 /** What firmware starts of an ESP without being told (UEFI 2.10 section 3.5.1.1). */
 export function removableLoader(machine: string): string {

@@ -36,7 +36,7 @@ const INITRAMFS = [
 ]
 
 /** Every kernel that has its modules. @throws `step-failed` when there is none, or one cannot be started */
-export async function findKernels(root: string): Promise<InstalledKernel[]> {
+async function findKernels(root: string): Promise<InstalledKernel[]> {
   const versions = await readdir(join(root, 'usr/lib/modules')).catch(() => [])
   const kernels: InstalledKernel[] = []
   for (const version of versions.sort()) {
@@ -56,7 +56,7 @@ export async function findKernels(root: string): Promise<InstalledKernel[]> {
  * What systemd-boot needs on the ESP: itself at the removable path and at its own, and an entry of type 1 with copies of
  * kernel and initramfs for each kernel (Boot Loader Specification, "Type #1"; systemd-boot(7)).
  */
-export function planSystemdBoot(
+function planSystemdBoot(
   kernels: readonly InstalledKernel[],
   { token, title, commandLine, machine }: { token: string; title: string; commandLine: string; machine: string },
 ): EspFile[] {

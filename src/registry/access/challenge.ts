@@ -30,12 +30,12 @@ export function challenge(
   return `Bearer ${fields.join(',')}`
 }
 
-export function usesBearer({ scheme, rules }: LoadedPolicy): boolean {
+function usesBearer({ scheme, rules }: LoadedPolicy): boolean {
   return scheme === 'bearer' || (scheme === 'auto' && hasAnonymous(rules))
 }
 
 /** The registry by name: its host and port. */
-export function serviceOf(base: string): string {
+function serviceOf(base: string): string {
   return base.replace(/^https?:\/\//, '')
 }
 

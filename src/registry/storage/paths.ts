@@ -14,7 +14,7 @@ import { digestAlgorithm, isDigest } from '../../shared/digest.ts'
  * are made at the start, so that a commit has one directory to sync.
  */
 
-export const ALGORITHMS = ['sha256', 'sha512'] as const
+const ALGORITHMS = ['sha256', 'sha512'] as const
 
 export function databasePath(root: string): string {
   return join(root, 'registry.sqlite')

@@ -12,7 +12,7 @@ export interface Credentials {
 }
 
 /** Reads Bearer, or Basic (RFC 7617): a user and password, or any name and a token. */
-export function credentialsOf(header: string | undefined): Credentials | undefined {
+function credentialsOf(header: string | undefined): Credentials | undefined {
   const [scheme, value] = header?.split(' ', 2) ?? []
   if (value === undefined) return undefined
   if (/^bearer$/i.test(scheme ?? '')) return { username: undefined, password: value }

@@ -1,7 +1,7 @@
 import { AppError } from '../../shared/errors.ts'
 
 /** Where a page ended, as a text that clients only hand back. */
-export function cursorOf(key: string): string {
+function cursorOf(key: string): string {
   return Buffer.from(key).toString('base64url')
 }
 

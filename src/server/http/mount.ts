@@ -70,7 +70,7 @@ export function mount<T extends Endpoints>(app: Hono, table: T, handlers: Handle
 }
 
 /** `/jobs/{id}` is hono's `/jobs/:id`. */
-export function honoPath(path: string): string {
+function honoPath(path: string): string {
   return path.replace(/\{([a-z_]+)\}/g, ':$1')
 }
 

@@ -2,7 +2,7 @@ import type { Region, RegionKind } from '../../isobuilder/regions.ts'
 import { formatBytes } from '../../shared/byte-size.ts'
 
 /** How far a server has come that boots from a medium of ours, as seen from what it reads. In this order. */
-export const STAGES = ['header', 'boot-record', 'esp', 'kernel', 'root', 'task'] as const
+const STAGES = ['header', 'boot-record', 'esp', 'kernel', 'root', 'task'] as const
 export type Stage = (typeof STAGES)[number]
 
 /** Bytes that were handed out, and when. */
@@ -48,7 +48,7 @@ const KERNEL_BYTES = 512 * 1024
 const ROOT_BLOCKS = (1024 * 1024) / BLOCK
 const WINDOW_MS = 2_000
 /** Reads come every few milliseconds while a server loads; a firmware menu or a self-test takes less than this. */
-export const STALL_MS = 60_000
+const STALL_MS = 60_000
 
 export function mediaMap(regions: readonly Region[]): MediaMap {
   const rootBefore: number[] = []

@@ -78,7 +78,7 @@ export function createPower(client: RedfishClient, { system, quirks }: Discovery
  * On or off for whoever asks.
  * @throws `redfish-answer` when the BMC does not tell
  */
-export function powerStateOf(system: System): PowerState {
+function powerStateOf(system: System): PowerState {
   const state = readState(system)
   if (state !== undefined) return state
   throw new AppError('redfish-answer', `Cannot read the power state: it is ${system.powerState ?? 'not told'}`, {

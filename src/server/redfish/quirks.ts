@@ -69,7 +69,7 @@ interface QuirkRow {
 }
 
 /** First match wins. */
-export const QUIRKS: readonly QuirkRow[] = [
+const QUIRKS: readonly QuirkRow[] = [
   {
     match: /^dell/i,
     bmc: /^1[3-6]G\b.* [1-5]\.\d/,

@@ -20,7 +20,7 @@ export interface RetryRow {
 const ANY = ['GET', 'POST', 'PATCH', 'DELETE']
 
 /** First match wins. What is not here is not sent again: a POST may have been done although its answer says no. */
-export const RETRIES: readonly RetryRow[] = [
+const RETRIES: readonly RetryRow[] = [
   {
     methods: ANY,
     message: /SYS518$/,

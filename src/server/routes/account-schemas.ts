@@ -7,7 +7,7 @@ const TIME_OR_NULL = { ...TIME, type: ['string', 'null'] } as const
 export const ROLE = { enum: ROLES } as const
 
 /** In a path, a header and a log without being quoted. */
-export const USER_NAME = {
+const USER_NAME = {
   type: 'string',
   pattern: '^[a-z0-9][a-z0-9._-]{0,63}$',
   description: 'up to 64 lower-case letters, digits, ".", "_" and "-"',

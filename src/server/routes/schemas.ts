@@ -115,7 +115,7 @@ export const SERVER = record('Server', {
   created_at: TIME,
 })
 
-export const LEARNED = record('LearnedProfile', {
+const LEARNED = record('LearnedProfile', {
   payload: {
     type: ['array', 'null'],
     items: TEXT,
@@ -126,7 +126,7 @@ export const LEARNED = record('LearnedProfile', {
   boot_target: TEXT_OR_NULL,
 })
 
-export const KNOWN_BMC = record('KnownBmc', {
+const KNOWN_BMC = record('KnownBmc', {
   model: TEXT,
   firmware: TEXT,
   seen_at: TIME,
@@ -138,7 +138,7 @@ export const SERVER_DETAIL = record('ServerDetail', {
   known_bmc: { ...KNOWN_BMC, type: ['object', 'null'], description: 'null until the BMC was asked' },
 })
 
-export const FINDING = record('Finding', {
+const FINDING = record('Finding', {
   check: TEXT,
   state: { enum: ['ok', 'warning', 'failed', 'skipped'] },
   message: TEXT,
