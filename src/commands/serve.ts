@@ -39,9 +39,7 @@ export const serve: Command = {
         const nobody = unreachable(config)
         if (nobody !== undefined) log.warn(nobody)
         void manager.ready()
-        if (caFingerprint !== undefined)
-          io.err(`CA fingerprint (SHA-256): ${caFingerprint}
-`)
+        if (caFingerprint !== undefined) io.err(`CA fingerprint (SHA-256): ${caFingerprint}\n`)
         if (adminToken !== undefined) io.err(`First admin token (shown only now): ${adminToken}\n`)
       },
       signal,

@@ -71,7 +71,7 @@ function serverTable(servers: readonly ServerView[]): string {
   return servers.length === 0 ? '' : textTable(['SERIAL', 'BMC', 'ACCOUNT', 'VENDOR'], rows)
 }
 
-export function serverText(server: ServerDetailView): string {
+function serverText(server: ServerDetailView): string {
   const { serial, bmc, vendor, uuid, network, created_at: created, known_bmc: known } = server
   const addresses = network === null ? 'DHCP' : `${network.addresses.join(', ')} on ${network.mac}`
   return `serial   ${serial}

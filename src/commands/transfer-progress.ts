@@ -1,8 +1,9 @@
 import type { BlobDescriptor, BlobOutcome } from '../oci/content.ts'
 import type { CopyObserver } from '../oci/copy.ts'
 import { formatBytes } from '../shared/byte-size.ts'
+import { duration } from '../shared/duration.ts'
 import type { Io } from './command.ts'
-import { duration } from './human-time.ts'
+import { ERASE } from './paint.ts'
 import { progressBar } from './progress-bar.ts'
 
 /** A redrawn line is read by a person: ten times a second is enough. */
@@ -25,7 +26,7 @@ export function transferProgress(io: Io, blobs: readonly BlobDescriptor[]): Copy
   function draw(): void {
     if (!io.interactive || performance.now() - drawn < REDRAW_MS) return
     drawn = performance.now()
-    io.err(`\r\u001b[2K${transferLine(transferred + settled, total, transferred, drawn - started, io.columns)}`)
+    io.err(`${ERASE}${transferLine(transferred + settled, total, transferred, drawn - started, io.columns)}`)
   }
 
   return {
@@ -39,7 +40,7 @@ export function transferProgress(io: Io, blobs: readonly BlobDescriptor[]): Copy
       draw()
     },
     end() {
-      if (io.interactive) io.err('\r\u001b[2K')
+      if (io.interactive) io.err(ERASE)
     },
   }
 }

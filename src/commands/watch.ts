@@ -1,10 +1,10 @@
 import type { Controller } from '../client/controller.ts'
 import type { EventView, JobView } from '../server/routes/views.ts'
 import { formatBytes } from '../shared/byte-size.ts'
+import { duration } from '../shared/duration.ts'
 import type { Io } from './command.ts'
 import { followJob } from './follow-job.ts'
-import { duration } from './human-time.ts'
-import { paint } from './paint.ts'
+import { ERASE, paint } from './paint.ts'
 import { printable } from './printable.ts'
 import { progressBar } from './progress-bar.ts'
 import { spansOf, timelineText } from './timeline.ts'
@@ -42,9 +42,6 @@ export async function watchJob(
   if (output === 'text') io.out(summary(last, events, io))
   return last.outcome === 'success' ? 0 : 1
 }
-
-/** Back to the first column, and the line is empty (ECMA-48 EL). */
-const ERASE = '\r\u001b[2K'
 
 /** What remains to be said when the job is over; a failure begins with the unit and its last log lines. */
 function summary(job: JobView, events: readonly EventView[], io: Io): string {

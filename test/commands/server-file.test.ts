@@ -88,7 +88,9 @@ test('every mistake of every row is named at once', async () => {
     'serial,bmc,username,password_file,colour\nSN1,https://192.0.2.7,,none.password,red\nSN1,,root,bmc.password,\n'
   const error = await readServerFile(file('servers.csv', csv)).catch((cause: unknown) => cause)
   expect(error).toMatchObject({ code: 'request-invalid' })
-  expect((error as { problems: { path: string }[] }).problems.map(({ path }) => path)).toEqual([
+  const { problems } = error as { problems: { path: string; message: string }[] }
+  expect(problems[2]?.message).toMatch(/^Cannot read ".*none\.password": ENOENT/)
+  expect(problems.map(({ path }) => path)).toEqual([
     'line 2 colour',
     'line 2 username',
     'line 2 password_file',

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 import { parseCsv } from '../../src/commands/csv.ts'
-import { ago, duration } from '../../src/commands/human-time.ts'
+import { ago } from '../../src/commands/human-time.ts'
 import { paint } from '../../src/commands/paint.ts'
 import { textTable } from '../../src/commands/text-table.ts'
+import { duration } from '../../src/shared/duration.ts'
 
 test.for([
   [0, '0 s'],

@@ -1,4 +1,5 @@
 import { formatBytes } from '../../shared/byte-size.ts'
+import { duration } from '../../shared/duration.ts'
 import type { ProgressReporter } from '../progress.ts'
 
 /** Counts what has passed in one phase of a step, tells the controller, and now and then the person in front of the screen. */
@@ -52,15 +53,9 @@ export function startMeter(what: string, total: number, { say, progress, now }: 
   }
 }
 
-/** `reading: 1.0 GiB of 4.0 GiB (25 %), 100 MiB/s, 31 s left` */
+/** `reading: 1.0 GiB of 4.0 GiB (25 %), 100 MiB/s, 30 s left` */
 export function progressLine(what: string, done: number, total: number, bytesPerSecond: number): string {
   const percent = total === 0 ? 100 : Math.floor((done / total) * 100)
   const left = bytesPerSecond > 0 ? `, ${duration((total - done) / bytesPerSecond)} left` : ''
   return `${what}: ${formatBytes(done)} of ${formatBytes(total)} (${percent} %), ${formatBytes(bytesPerSecond)}/s${left}`
-}
-
-function duration(seconds: number): string {
-  const whole = Math.round(seconds)
-  if (whole < 60) return `${whole} s`
-  return whole < 3600 ? `${Math.floor(whole / 60)} min ${whole % 60} s` : `${(whole / 3600).toFixed(1)} h`
 }

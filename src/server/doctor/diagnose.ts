@@ -142,7 +142,7 @@ async function tryMedium(bmc: Checkup, deps: DoctorDeps, findings: Finding[], si
     findings.push(licence(findings.at(-1)))
     if (stand === 'in') await look('fetch', findings, signal, () => fetched(test, deps.fetchMs, signal))
     else findings.push(skipped('fetch', 'nothing was inserted'))
-    const within = withTimeout(new AbortController().signal, EJECT_MS)
+    const within = AbortSignal.timeout(EJECT_MS)
     await look('eject', findings, within, async () => {
       if (stand === 'not sent') return skipped('eject', 'nothing was inserted')
       await bmc.eject(within)

@@ -1,4 +1,3 @@
-import { withTimeout } from '../../shared/time.ts'
 import type { Bmc, BmcAddress, BmcFacts, ConnectBmc, LearnedProfiles } from '../jobs/bmc-ports.ts'
 import { type BootOnce, createBootOnce } from './boot-once.ts'
 import { createClient, type RedfishClient } from './client.ts'
@@ -52,7 +51,7 @@ export async function openBmc(
   signal: AbortSignal,
 ): Promise<OpenBmc> {
   const client = createClient(address, timing)
-  const close = () => client.close(withTimeout(new AbortController().signal, CLOSE_MS))
+  const close = () => client.close(AbortSignal.timeout(CLOSE_MS))
   try {
     const discovery = await discover(client, address.serial, signal)
     const learning = await openLearning(profiles, factsOf(discovery))

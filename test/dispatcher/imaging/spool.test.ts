@@ -43,8 +43,8 @@ test('progress is told with rate and estimate, at most every ten seconds', () =>
   }
   expect(posted).toHaveLength(20)
   expect(said).toEqual([
-    'writing: 1000 MiB of 4.0 GiB (24 %), 100 MiB/s, 31 s left',
-    'writing: 2.0 GiB of 4.0 GiB (48 %), 100 MiB/s, 21 s left',
+    'writing: 1000 MiB of 4.0 GiB (24 %), 100 MiB/s, 30 s left',
+    'writing: 2.0 GiB of 4.0 GiB (48 %), 100 MiB/s, 20 s left',
   ])
   // The disk's flush and what is read back are no part of it.
   now = 500_000

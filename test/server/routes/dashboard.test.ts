@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { duration } from '../../../src/commands/human-time.ts'
 import { spansOf } from '../../../src/commands/timeline.ts'
 import { eventView } from '../../../src/server/routes/views.ts'
 import { assetNames } from '../../../src/shared/assets.ts'
 import { formatBytes } from '../../../src/shared/byte-size.ts'
+import { duration } from '../../../src/shared/duration.ts'
 import type { Api } from '../support/api-in-process.ts'
 import { openApi } from '../support/api-in-process.ts'
 
