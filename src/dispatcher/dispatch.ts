@@ -1,58 +1,36 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { AppError, errorText, isAppError } from '../shared/errors.ts'
-import type { Programs } from '../shared/exec.ts'
+import { AppError, errorText } from '../shared/errors.ts'
 import { writeFileAtomic } from '../shared/files.ts'
 import type { Recipe } from '../shared/recipe/schema.ts'
 import type { JobFile } from '../shared/task/job-file.ts'
-import type { TaskContents } from '../shared/task/seal.ts'
-import type { Backoff, Clock } from '../shared/time.ts'
-import { retry, withTimeout } from '../shared/time.ts'
-import type { DeviceRoots } from './block-devices.ts'
-import { mountedDevices } from './block-devices.ts'
+import { withTimeout } from '../shared/time.ts'
 import type { DispatcherState, Known } from './dispatcher-state.ts'
 import { failureText, stateOf, writeDispatcherState } from './dispatcher-state.ts'
-import { checkFreshBoot, earlierJob, setAside } from './earlier-task.ts'
+import { checkFreshBoot } from './earlier-task.ts'
 import { exitOf, HANDED_OVER, UNEXPECTED } from './exit-codes.ts'
-import { checkIdentity, readIdentity } from './host.ts'
 import { materialize, OPTIONAL_OUTPUTS } from './materialize.ts'
-import { findMedium } from './medium.ts'
 import { applyNetwork } from './network.ts'
 import { failureNotice, startNotice } from './notices.ts'
+import type { ObtainDeps, TaskSource } from './obtain.ts'
+import { obtain } from './obtain.ts'
 import type { RunPaths } from './paths.ts'
 import { runPaths } from './paths.ts'
 import type { ProgressReporter } from './progress.ts'
 import type { Screen } from './screen.ts'
 import { checkTarget } from './target.ts'
-import { checkSeal, jobOf, readJob, readTask, recipeOf, storeTask, trustedKeys } from './task.ts'
-import { mendClock } from './wall-clock.ts'
 
-export interface DispatchOptions {
+export interface DispatchOptions extends TaskSource {
   readonly runDirectory: string
-  /** A file or device to read instead of looking for a medium. */
-  readonly medium: string | undefined
-  /** False: write everything, start nothing, need no root rights. */
-  readonly start: boolean
-  /** With `start: false`, the serial number to compare; undefined compares nothing. */
-  readonly serial: string | undefined
 }
 
 /** The machine, as far as the dispatcher touches it. */
-export interface DispatchDeps {
-  readonly say: (line: string) => void
-  readonly clock: Clock
-  readonly programs: Programs
+export interface DispatchDeps extends ObtainDeps {
   readonly isRoot: boolean
-  readonly devices: DeviceRoots
-  readonly mounts: () => Promise<string>
   readonly progress: (job: JobFile, step: string, signal: AbortSignal) => ProgressReporter
   readonly unitDirectories: readonly string[]
-  readonly trustDirectory: string
   readonly networkDirectory: string
   readonly screen: Screen
-  readonly mediumWaitMs: number
-  /** How often the medium is read, and when again. */
-  readonly mediumReads: Backoff
 }
 
 /**
@@ -114,57 +92,6 @@ const CLOCK_EVENT_MS = 30_000
 async function tellOfClock(note: string, job: JobFile, deps: DispatchDeps, signal: AbortSignal): Promise<void> {
   const reporter = deps.progress(job, 'provision-dispatcher', withTimeout(signal, CLOCK_EVENT_MS))
   await reporter.announce(note).catch(tell(deps))
-}
-
-/** From the medium to a recipe that may be run here. Fills `known` as it goes. */
-async function obtain(
-  options: DispatchOptions,
-  deps: DispatchDeps,
-  paths: RunPaths,
-  known: Known,
-  signal: AbortSignal,
-): Promise<void> {
-  const { say } = deps
-  say(options.medium === undefined ? 'looking for the task medium' : `reading the task medium in ${options.medium}`)
-  await using medium = await findMedium(deps.devices, options.medium, deps.mediumWaitMs, signal)
-  say(`found ${medium.label} in ${medium.device}${medium.base === 0 ? '' : `, at byte ${medium.base}`}`)
-  known.protectedDevices = await protectedDevices(medium.device, deps)
-
-  const again = (error: unknown) => isAppError(error, 'medium-unreadable')
-  const read = (part: typeof readTask) => retry(() => part(medium), deps.mediumReads, again, signal)
-  // First and alone: if the rest cannot be read, or this process is ended meanwhile, the controller is told nevertheless.
-  await keep(await read(readJob), paths, known)
-  const files = await read(readTask)
-  const { job_id, attempt, server } = await keep(files, paths, known)
-  say(`job ${job_id}, attempt ${attempt}, for server ${server.serial}`)
-  say(checkSeal(files, await trustedKeys(deps.trustDirectory)))
-  if (options.start) checkIdentity(server, await readIdentity(deps.devices.sys))
-  else if (options.serial !== undefined) checkIdentity(server, { serial: options.serial, uuid: undefined })
-  if (options.start) known.clockNote = await mendClock(job_id, deps.clock, deps.programs, signal)
-  if (known.clockNote !== undefined) say(known.clockNote)
-
-  const { recipe, schemaId } = await recipeOf(files)
-  known.recipe = recipe
-  known.schemaId = schemaId
-  say(`the recipe is valid and asks for ${recipe.task_target}`)
-}
-
-/** Copies the task for the steps, and leaves nothing of another one beside it. */
-async function keep(files: TaskContents, paths: RunPaths, known: Known): Promise<JobFile> {
-  const earlier = await earlierJob(paths)
-  try {
-    await storeTask(paths.task, files)
-  } finally {
-    // Also when it cannot be kept: the network for the report is in it.
-    known.job = jobOf(files)
-  }
-  await setAside(paths, earlier, known.job)
-  return known.job
-}
-
-async function protectedDevices(medium: string, deps: DispatchDeps): Promise<string[]> {
-  const name = medium.split('/').at(-1) ?? ''
-  return [...new Set([name, ...(await mountedDevices(await deps.mounts(), deps.devices.sys))])].sort()
 }
 
 async function makeRunDirectory({ root }: RunPaths): Promise<void> {

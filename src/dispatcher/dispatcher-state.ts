@@ -24,7 +24,7 @@ export interface DispatcherState {
 
 /** What the dispatcher knows so far; a failure tells as much of it as there is. */
 export interface Known {
-  job?: JobFile
+  job?: JobFile | undefined
   recipe?: Recipe
   schemaId?: string
   /** What was wrong with the clock of this server. */

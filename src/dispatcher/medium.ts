@@ -33,7 +33,7 @@ const PROBE_MS = 20_000
 
 /**
  * Looks until a task medium is there, by content and not by name: the order of CD drives is not stable, and some BMCs show
- * an image as a USB disk. `file` is looked at once, and alone.
+ * an image as a USB disk. `file` is looked at once, and alone; devices of `without` are not looked at.
  * @throws `medium-missing`
  */
 export async function findMedium(
@@ -41,7 +41,7 @@ export async function findMedium(
   file: string | undefined,
   waitMs: number,
   signal: AbortSignal,
-  probeMs = PROBE_MS,
+  { probeMs = PROBE_MS, without = [] }: { readonly probeMs?: number; readonly without?: readonly string[] } = {},
 ): Promise<TaskMedium> {
   if (file !== undefined) {
     const medium = await probe(file)
@@ -54,7 +54,7 @@ export async function findMedium(
   try {
     const limit = AbortSignal.any([withTimeout(signal, waitMs), search.signal])
     const scan = async () => {
-      looked = await mediumCandidates(roots)
+      looked = (await mediumCandidates(roots)).filter((device) => !without.includes(device))
       return scanDevices(looked, looks, probeMs, limit)
     }
     const pace = { firstMs: 250, maxMs: 2000, attempts: Number.POSITIVE_INFINITY }

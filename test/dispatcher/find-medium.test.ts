@@ -61,7 +61,7 @@ async function drive(name: string): Promise<string> {
 }
 
 const find = (waitMs = 300, probeMs = 30) =>
-  findMedium(here.deps.devices, undefined, waitMs, new AbortController().signal, probeMs)
+  findMedium(here.deps.devices, undefined, waitMs, new AbortController().signal, { probeMs })
 
 test('a device that does not answer holds up no other for long, and is not asked again before it does', async () => {
   await silentDrive('sr0')
@@ -85,7 +85,7 @@ test('a device that does not answer keeps the process from nothing: it ends', as
   const source = `
     const { findMedium } = await import(${JSON.stringify(MEDIUM)})
     const devices = ${JSON.stringify(here.deps.devices)}
-    await findMedium(devices, undefined, 100, new AbortController().signal, 10).catch(({ code }) => console.log(code))`
+    await findMedium(devices, undefined, 100, new AbortController().signal, { probeMs: 10 }).catch(({ code }) => console.log(code))`
   const argv = ['--disable-warning=ExperimentalWarning', '--input-type=module', '--eval', source]
   const { stdout, signal } = spawnSync(process.execPath, argv, { encoding: 'utf8', timeout: 10_000, killSignal: 9 })
   expect([stdout, signal]).toEqual(['medium-missing\n', null])
