@@ -1,3 +1,4 @@
+import { isFirmwareTarget } from '../../shared/recipe/rules-target.ts'
 import type { Budgets } from './ports.ts'
 
 const MINUTE = 60_000
@@ -16,7 +17,7 @@ export const BUDGETS: Budgets = {
 
 /** The wait for the webhook, from the reset on. */
 export function webhookBudget(taskTarget: string, budgets: Budgets): number {
-  return taskTarget.startsWith('install-') ? budgets.webhookMs : budgets.firmwareMs
+  return isFirmwareTarget(taskTarget) ? budgets.firmwareMs : budgets.webhookMs
 }
 
 /** The budgets with those that an operator set, in minutes: `{ webhook: 180 }`. */

@@ -45,6 +45,11 @@ export const IMAGE_TARGETS = [
   'supermicro-update.target',
 ] as const
 
+/** A server that is switched off in the middle of one of these may be lost. */
+export function isFirmwareTarget(target: string): boolean {
+  return USES[target] === FIRMWARE
+}
+
 /** What a target needs is there, and what nobody would carry out does not look as if somebody did. Pure. */
 export function checkTarget(recipe: Recipe): Problem[] {
   const { task_target: target } = recipe

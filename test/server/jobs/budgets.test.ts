@@ -7,6 +7,9 @@ test('an operator sets single budgets in minutes; the others stay', () => {
   expect(budgets).toEqual({ ...BUDGETS, webhookMs: 10_800_000, firmwareMs: 2_700_000 })
   expect(webhookBudget('install-linux.target', budgets)).toBe(10_800_000)
   expect(webhookBudget('firmware-update.target', budgets)).toBe(2_700_000)
+  expect(webhookBudget('supermicro-update.target', budgets)).toBe(2_700_000)
+  // A target that only the maintenance image of the site knows.
+  expect(webhookBudget('reimage.target', budgets)).toBe(10_800_000)
 })
 
 test('every name that can be set is a budget', () => {
