@@ -129,6 +129,11 @@ export function isBooted(job: Pick<Job, 'phase'>): boolean {
   return job.phase !== null && rank(job.phase) >= rank('booting')
 }
 
+/** The server is started from our media, and the maintenance OS has not been heard of. */
+export function isBooting({ status, phase }: Pick<Job, 'status' | 'phase'>): boolean {
+  return status === 'provisioning' && phase === 'booting'
+}
+
 /** True once something may have been done to the server. What never was touched is nobody's to switch off. */
 export function isTouched(job: Pick<Job, 'phase'>): boolean {
   return job.phase !== null && job.phase !== 'preparing'

@@ -7,8 +7,8 @@ import { mayPass, patientWith, withBmc, withReadyBmc } from './bmc-session.ts'
 import { webhookBudget } from './budgets.ts'
 import type { HeldDeps } from './deps.ts'
 import type { ControllerStep, Job } from './machine.ts'
-import { isBooted } from './machine.ts'
-import type { Budgets, Server } from './ports.ts'
+import { isBooted, isBooting } from './machine.ts'
+import type { Server } from './ports.ts'
 
 /** Of a failure: parts of it are what the BMC says. */
 const MAX_MESSAGE = 8 * 1024
@@ -21,46 +21,47 @@ const MAX_MESSAGE = 8 * 1024
  * controller never reboots a machine in mid-install.
  */
 export async function bootMaintenance(job: Job, server: Server, deps: HeldDeps, signal: AbortSignal): Promise<void> {
-  const { budgets } = deps
-  const stage: Stage = { step: 'iso.build', limit: withTimeout(signal, budgets.mountMs) }
+  const boot: Boot = { job, server, deps, signal, step: 'iso.build', limit: withTimeout(signal, deps.budgets.mountMs) }
   try {
     if (isBooted(job)) {
       if (job.phase !== 'booting') return
-      checkMedia(job, server, deps)
-      enterReset(stage, signal, budgets)
-      await startPatiently(job, server, deps, stage.limit, RESTARTED)
+      checkMedia(boot)
+      enterReset(boot)
+      await startPatiently(boot, RESTARTED)
       return
     }
     deps.media.prepare(job, server)
     const mount = () => {
-      stage.step = 'redfish.discover'
-      return withReadyBmc(job, server, deps, stage.limit, (bmc, facts) =>
-        mountAndStart(job, server, { bmc, facts }, stage, deps, signal),
-      )
+      boot.step = 'redfish.discover'
+      return withReadyBmc(job, server, deps, boot.limit, (bmc, facts) => mountAndStart(boot, bmc, facts))
     }
-    const refusal = await orAfterRestart(job, mount, deps, stage.limit)
-    if (refusal !== undefined) await startPatiently(job, server, deps, stage.limit, refusal)
+    const refusal = await orAfterRestart(job, mount, deps, boot.limit)
+    if (refusal !== undefined) await startPatiently(boot, refusal)
   } catch (error) {
     if (signal.aborted || error instanceof StepFailure) throw error
-    throw new StepFailure(stage.step, explain(error, stage.limit), { cause: error })
+    throw new StepFailure(boot.step, explain(error, boot.limit), { cause: error })
   }
 }
 
-/** What is done now, and until when it has to be done. */
-interface Stage {
+/** One server on its way to the maintenance OS: what is done now, and until when it has to be done. */
+interface Boot {
+  readonly job: Job
+  readonly server: Server
+  readonly deps: HeldDeps
+  readonly signal: AbortSignal
   step: ControllerStep
   limit: AbortSignal
 }
 
 /** Off and on have a time of their own, however long the media took. */
-function enterReset(stage: Stage, signal: AbortSignal, { resetMs }: Budgets): void {
-  stage.step = 'redfish.reset'
-  stage.limit = withTimeout(signal, resetMs)
+function enterReset(boot: Boot): void {
+  boot.step = 'redfish.reset'
+  boot.limit = withTimeout(boot.signal, boot.deps.budgets.resetMs)
 }
 
 /** A server that starts from media is not given the rest of others. */
-function checkMedia(job: Job, server: Server, { media }: HeldDeps): void {
-  if (media.isServed(job, server)) return
+function checkMedia({ job, server, deps }: Boot): void {
+  if (deps.media.isServed(job, server)) return
   throw new StepFailure('iso.serve', 'the server started from media that this controller does not serve any more')
 }
 
@@ -81,56 +82,55 @@ export class StepFailure extends Error {
 }
 
 /** Gives why the server could not be switched on, when that may pass. */
-async function mountAndStart(
-  job: Job,
-  server: Server,
-  { bmc, facts }: { readonly bmc: Bmc; readonly facts: BmcFacts },
-  stage: Stage,
-  deps: HeldDeps,
-  signal: AbortSignal,
-): Promise<Stall | undefined> {
+async function mountAndStart(boot: Boot, bmc: Bmc, facts: BmcFacts): Promise<Stall | undefined> {
+  const { job, server, deps } = boot
   await deps.note(job.id, 'bmc', `${facts.vendor} ${facts.model}, firmware ${facts.firmware}`)
   // Once more: while the BMC was waited for, another image may have taken the place of the one there was.
-  stage.step = 'iso.build'
+  boot.step = 'iso.build'
   const media = deps.media.prepare(job, server)
   // From here on the server is touched. A job that ended meanwhile never gets there.
   const mounting = await deps.record.enter(job.id, 'mounting', media)
   if (mounting.status !== 'provisioning' || mounting.phase !== 'mounting') return
   deps.assertHeld()
   const onStep: OnMount = async (step, note) => {
-    stage.step = step
+    boot.step = step
     if (note !== undefined) await deps.note(job.id, 'bmc', note)
   }
   await bmc
-    .insertMedia(deps.media.urls(job), onStep, stage.limit)
-    .catch((error: unknown) => restartIfStuck(job, bmc, error, deps, stage.limit))
+    .insertMedia(deps.media.urls(job), onStep, boot.limit)
+    .catch((error: unknown) => restartIfStuck(job, bmc, error, deps, boot.limit))
   if (bmc.armsWhenOff) {
-    stage.step = 'redfish.reset'
-    if (!(await switchOff(job, bmc, deps, stage.limit))) return
+    boot.step = 'redfish.reset'
+    if (!(await switchOff(boot, bmc))) return
   }
-  stage.step = 'redfish.boot-override'
-  await bmc.bootOnceFromCd(stage.limit)
-  enterReset(stage, signal, deps.budgets)
-  if (!(await switchOff(job, bmc, deps, stage.limit))) return
-  const booting = await deps.record.starting(job.id, newDeadline(job, deps))
-  if (booting.status !== 'provisioning' || booting.phase !== 'booting') return
-  deps.assertHeld()
+  boot.step = 'redfish.boot-override'
+  await bmc.bootOnceFromCd(boot.limit)
+  enterReset(boot)
+  if (!(await switchOff(boot, bmc))) return
   try {
-    await bmc.powerOn(stage.limit)
+    await orderStart(boot, bmc)
   } catch (error) {
-    if (stage.limit.aborted || !mayYetStart(error)) throw error
+    if (boot.limit.aborted || !mayYetStart(error)) throw error
     await deps.note(job.id, 'note', `the server is not switched on, trying on: ${errorText(error)}`)
     return { isOn: 'the server is on, so the job waits on', isOff: undefined, error }
   }
 }
 
 /** False when whoever else was faster has started the server: it is not switched off under the maintenance OS. */
-async function switchOff(job: Job, bmc: Bmc, deps: HeldDeps, signal: AbortSignal): Promise<boolean> {
+async function switchOff({ job, deps, limit }: Boot, bmc: Bmc): Promise<boolean> {
   const before = await deps.jobs.find(job.id)
   if (before?.status !== 'provisioning' || isBooted(before)) return false
   deps.assertHeld()
-  await bmc.powerOff(signal)
+  await bmc.powerOff(limit)
   return true
+}
+
+/** Nothing when the job ended meanwhile. The wait for its report begins now, however long the controller was away. */
+async function orderStart({ job, deps, limit }: Boot, bmc: Bmc): Promise<void> {
+  const deadline = new Date(deps.clock.now().getTime() + webhookBudget(job.taskTarget, deps.budgets))
+  if (!isBooting(await deps.record.starting(job.id, deadline))) return
+  deps.assertHeld()
+  await bmc.powerOn(limit)
 }
 
 /** Why a server that is to start is looked at once more, and what is noted of how it was found. */
@@ -149,13 +149,8 @@ const RESTARTED: Stall = {
  * Asks the BMC until it answers: a server that works must not be failed, and switched off, because its BMC is busy. Ends
  * as soon as the maintenance OS is heard of.
  */
-async function startPatiently(
-  job: Job,
-  server: Server,
-  deps: HeldDeps,
-  limit: AbortSignal,
-  stall: Stall,
-): Promise<void> {
+async function startPatiently(boot: Boot, stall: Stall): Promise<void> {
+  const { job, server, deps, limit } = boot
   const noted = new Set<string>()
   const note = async (text: string) => {
     if (!noted.has(text)) await deps.note(job.id, 'note', text)
@@ -163,8 +158,12 @@ async function startPatiently(
   }
   const look = async () => {
     const now = await deps.jobs.find(job.id)
-    if (now?.status !== 'provisioning' || now.phase !== 'booting') return
-    await withBmc(server, deps, limit, (bmc) => startUnlessOn(job, bmc, deps, { stall, note }, limit))
+    if (now === undefined || !isBooting(now)) return
+    await withBmc(server, deps, limit, async (bmc) => {
+      if ((await bmc.power(limit)) === 'on') return note(stall.isOn)
+      if (stall.isOff !== undefined) await note(stall.isOff)
+      await orderStart(boot, bmc)
+    })
   }
   const attempt = (number: number) =>
     look().catch(async (error: unknown) => {
@@ -183,26 +182,6 @@ async function startPatiently(
 /** Not when the order itself is refused for good, which is told at once. */
 function mayYetStart(error: unknown): boolean {
   return mayPass(error) && !bmcRefusal(error).isFinal
-}
-
-async function startUnlessOn(
-  job: Job,
-  bmc: Bmc,
-  deps: HeldDeps,
-  { stall, note }: { readonly stall: Stall; note(text: string): Promise<void> },
-  signal: AbortSignal,
-): Promise<void> {
-  if ((await bmc.power(signal)) === 'on') return note(stall.isOn)
-  if (stall.isOff !== undefined) await note(stall.isOff)
-  // The wait begins now, however long the controller was away.
-  const booting = await deps.record.starting(job.id, newDeadline(job, deps))
-  if (booting.status !== 'provisioning' || booting.phase !== 'booting') return
-  deps.assertHeld()
-  await bmc.powerOn(signal)
-}
-
-function newDeadline(job: Job, deps: HeldDeps): Date {
-  return new Date(deps.clock.now().getTime() + webhookBudget(job.taskTarget, deps.budgets))
 }
 
 function explain(error: unknown, limit: AbortSignal): string {

@@ -2,7 +2,7 @@ import { AppError } from '../../shared/errors.ts'
 import type { Clock } from '../../shared/time.ts'
 import { statusMessage } from './history.ts'
 import type { Job, JobEvent, JobPhase, Progress } from './machine.ts'
-import { applyEvent, enterPhase } from './machine.ts'
+import { applyEvent, enterPhase, isBooting } from './machine.ts'
 import type { JobStore, NewEntry } from './ports.ts'
 
 /** Changes jobs by compare-and-set: read, decide, save; read again when somebody else was faster. */
@@ -83,14 +83,11 @@ export function jobRecord(store: JobStore, clock: Clock, changed: (job: Job) => 
       change(id, (job, now) => {
         const next = enterPhase(job, 'booting', now)
         const entry: NewEntry | undefined = next === job ? undefined : { type: 'phase', message: 'booting' }
-        if (next.status !== 'provisioning' || next.phase !== 'booting') return { job }
+        if (!isBooting(next)) return { job }
         return { job: { ...next, deadline, updatedAt: now }, entry, event: START }
       }),
     bootProgress: (id, progress) =>
-      change(id, (job, now) => {
-        const isBooting = job.status === 'provisioning' && job.phase === 'booting'
-        return { job: isBooting ? { ...job, progress, updatedAt: now } : job }
-      }),
+      change(id, (job, now) => ({ job: isBooting(job) ? { ...job, progress, updatedAt: now } : job })),
     silent: (id, since) =>
       change(id, (job, now) => {
         if (job.status !== 'provisioning' || job.silentSince !== null) return { job }
