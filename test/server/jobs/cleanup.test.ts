@@ -32,14 +32,12 @@ test.for([
   ['cancelled', 'facts', { power: 'off', media: undefined, armed: false, starts: 1 }],
   ['cancelled', 'powerOff', { power: 'off', media: undefined, armed: false, starts: 1 }],
 ] as const)('after %s a BMC that fails %s for a while is asked until it does it', async ([outcome, method, left]) => {
-  const { job, worker, before } = await booted()
+  const { job, before } = await booted()
   core.machine.broken.add(method)
   await core.record.apply(job.id, { type: outcome === 'success' ? 'reported-success' : 'cancelled' })
   await core.until(job.id, () => times(method, before) >= 5)
   core.machine.broken.clear()
   const done = await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
   expect(done.outcome).toBe(outcome)
   expect(core.machine).toMatchObject(left)
   expect(core.machine.calls).not.toContain('ejectMedia under a running system')
@@ -47,23 +45,19 @@ test.for([
 })
 
 test('an account that the BMC refuses is not tried until it is locked', async () => {
-  const { job, worker, before } = await booted()
+  const { job, before } = await booted()
   core.machine.broken.add('login')
   await core.record.apply(job.id, { type: 'cancelled' })
   await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
   expect(times('login', before)).toBe(4)
   expect((await notes(job.id)).at(-1)).toBe('cleanup.reset failed: Cannot log in to the fake BMC')
 })
 
 test('media stay in a server that cannot be switched off, and the job says so', async () => {
-  const { job, worker } = await booted(100)
+  const { job } = await booted(100)
   core.machine.broken.add('powerOff')
   await core.record.apply(job.id, { type: 'reported-success' })
   const done = await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
   expect(done.outcome).toBe('success')
   expect(core.machine.calls.filter((call) => call.startsWith('ejectMedia'))).toEqual([])
   expect((await notes(job.id)).at(-1)).toBe('cleanup.reset failed: Cannot do powerOff: the fake BMC refuses')
@@ -72,12 +66,10 @@ test('media stay in a server that cannot be switched off, and the job says so', 
 })
 
 test('a medium that cannot be taken out keeps no installed system off', async () => {
-  const { job, worker } = await booted(100)
+  const { job } = await booted(100)
   core.machine.broken.add('ejectMedia')
   await core.record.apply(job.id, { type: 'reported-success' })
   await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
   expect(core.machine).toMatchObject({ power: 'on', starts: 2, armed: false })
   expect((await notes(job.id)).at(-1)).toBe('cleanup.unmount failed: Cannot do ejectMedia: the fake BMC refuses')
 })
@@ -91,9 +83,7 @@ test('a controller that stops during a cleanup goes on with it after its restart
   await worker.ended
   expect(await core.jobs.find(job.id)).toMatchObject({ status: 'failed' })
   core.machine.broken.clear()
-  const second = core.run()
+  core.run()
   await core.until(job.id, ({ status }) => status === 'complete')
-  second.kill()
-  await second.ended
   expect(core.machine).toMatchObject({ power: 'off', media: undefined })
 })

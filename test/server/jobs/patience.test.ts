@@ -15,8 +15,8 @@ beforeEach(async () => {
   core = await openCore(join(directory, 'controller.db'))
 })
 
-afterEach(() => {
-  core.close()
+afterEach(async () => {
+  await core.close()
   rmSync(directory, { recursive: true })
 })
 
@@ -26,12 +26,10 @@ test('a BMC that has just started and lists no system yet is asked again', async
   core.machine.broken.add('system')
   const job = await core.create()
   core.machine.onBoot = () => void core.record.apply(job.id, { type: 'reported-success' })
-  const worker = core.run()
+  core.run()
   await core.until(job.id, () => core.machine.calls.length >= 3)
   core.machine.broken.clear()
   const done = await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
   expect(done.outcome).toBe('success')
   expect(await messages(job.id)).toContain(
     'the BMC is not ready, trying on: Cannot find the system: the BMC lists none',
@@ -43,10 +41,8 @@ test('a BMC whose virtual media are stuck is restarted once by a job, which then
   core.machine.refusals = 2
   const job = await core.create()
   core.machine.onBoot = () => void core.record.apply(job.id, { type: 'reported-success' })
-  const worker = core.run()
+  core.run()
   const done = await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
   expect(done).toMatchObject({ outcome: 'success' })
   expect(core.machine.calls.slice(0, 8)).toEqual([
     ...['facts', 'insertMedia', 'restart', 'login', 'login', 'facts', 'insertMedia', 'bootOnceFromCd'],
@@ -59,10 +55,8 @@ test('a BMC that goes on refusing the login after its restart fails no mount, bu
   core.machine.broken.add('stuck')
   core.machine.refusals = 100
   const job = await core.create()
-  const worker = core.run({ cleanupMs: 100 })
+  core.run({ cleanupMs: 100 })
   const done = await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
   expect(done).toMatchObject({ outcome: 'failed', failedStep: 'redfish.discover' })
 })
 
@@ -71,22 +65,18 @@ test('a BMC that a controller before this one has restarted, and that is away, i
   const job = await core.create()
   await core.jobs.note(job.id, { type: 'bmc-restart', message: 'restarted' }, new Date())
   core.machine.onBoot = () => void core.record.apply(job.id, { type: 'reported-success' })
-  const worker = core.run({ cleanupMs: 100 })
+  core.run({ cleanupMs: 100 })
   await core.until(job.id, ({ status }) => core.machine.calls.length > 5 || status === 'complete')
   core.machine.broken.clear()
   const done = await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
   expect(done).toMatchObject({ outcome: 'success' })
 })
 
 test('an account that the BMC refuses is tried once by a job', async () => {
   core.machine.broken.add('login')
   const job = await core.create()
-  const worker = core.run()
+  core.run()
   const done = await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
   expect(done).toMatchObject({ outcome: 'failed', failedStep: 'redfish.discover' })
   expect(core.machine.calls).toEqual(['login'])
 })
@@ -98,26 +88,22 @@ test('a BMC that does not answer after a restart does not fail a server that wor
   await core.record.starting(job.id, new Date(Date.now() + 60_000))
   core.machine.power = 'on'
   core.machine.broken.add('facts')
-  const worker = core.run()
+  core.run()
   await core.until(job.id, () => core.machine.calls.includes('facts'))
   core.machine.broken.clear()
   await core.record.apply(job.id, { type: 'reported-success' })
   const done = await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
   expect(done).toMatchObject({ outcome: 'success', failedStep: null })
 })
 
 test('a BMC that is away when it has switched the server on does not fail a server that works', async () => {
   const job = await core.create()
   core.machine.powerOnAnswer = new AppError('redfish-unreachable', 'Cannot reach the fake BMC')
-  const worker = core.run()
+  core.run()
   await core.until(job.id, ({ phase }) => phase === 'booting' && core.machine.power === 'on')
   await core.record.apply(job.id, { type: 'reported-success' })
   core.machine.powerOnAnswer = undefined
   const done = await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
   expect(done).toMatchObject({ outcome: 'success', failedStep: null })
   expect(core.machine.starts).toBe(2)
 })
@@ -127,14 +113,12 @@ test('a BMC that refuses for good to switch on, or dies after it has, fails no j
   core.machine.powerOnAnswer = new AppError('redfish-unsupported', 'Cannot read the fake BMC')
   const progress = { step: 'image-linux', bytes: 1, totalBytes: 2, rate: null, message: null, at: new Date() }
   core.machine.onBoot = () => core.record.progress(job.id, 'running:image-linux', progress).then(() => undefined)
-  const worker = core.run()
+  core.run()
   await core.until(job.id, ({ phase }) => phase === 'running:image-linux')
   await core.until(job.id, () => core.machine.calls.includes('powerOn'))
   core.machine.powerOnAnswer = undefined
   await core.record.apply(job.id, { type: 'reported-success' })
   const done = await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
   expect(done).toMatchObject({ outcome: 'success', failedStep: null })
 })
 
@@ -142,20 +126,16 @@ test('the switch has its own time: media that took all of theirs leave it whole'
   const job = await core.create()
   core.machine.onAfterMs = 300
   core.machine.onBoot = () => void core.record.apply(job.id, { type: 'reported-success' })
-  const worker = core.run({ mountMs: 150 })
+  core.run({ mountMs: 150 })
   const done = await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
   expect(done).toMatchObject({ outcome: 'success', failedStep: null })
 })
 
 test('a server that is not on when the time of the switch is over fails with what its BMC said', async () => {
   const job = await core.create()
   core.machine.broken.add('powerOn')
-  const worker = core.run({ resetMs: 60, cleanupMs: 60 })
+  core.run({ resetMs: 60, cleanupMs: 60 })
   const done = await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
   expect(done).toMatchObject({ outcome: 'failed', failedStep: 'redfish.reset' })
   expect(done.message).toContain('the fake BMC refuses')
   expect(core.machine.calls.filter((call) => call === 'powerOn').length).toBeGreaterThan(1)
@@ -168,10 +148,8 @@ test('an order to switch on that is refused for good fails the job at once', asy
     status: 403,
     isFinal: true,
   })
-  const worker = core.run({ cleanupMs: 60 })
+  core.run({ cleanupMs: 60 })
   const done = await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
   expect(done).toMatchObject({ outcome: 'failed', failedStep: 'redfish.reset' })
   expect(core.machine.calls.filter((call) => call === 'powerOn')).toHaveLength(1)
 })

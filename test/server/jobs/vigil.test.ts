@@ -30,7 +30,7 @@ async function booted() {
 
 test('a maintenance OS that says nothing any more is called silent since its last word, and not when it speaks again', async () => {
   const job = await booted()
-  const worker = core.run({ silenceMs: 100 })
+  core.run({ silenceMs: 100 })
   await core.until(job.id, ({ phase }) => phase === 'booting' && core.machine.power === 'on')
   await core.record.progress(job.id, 'running:image-linux', progress(1))
   const silent = await core.until(job.id, ({ silentSince }) => silentSince !== null)
@@ -38,13 +38,11 @@ test('a maintenance OS that says nothing any more is called silent since its las
   expect(Math.abs(since - (silent.progress?.at.getTime() ?? 0))).toBeLessThan(1_000)
   await core.record.progress(job.id, 'running:image-linux', progress(2))
   expect(await core.jobs.find(job.id)).toMatchObject({ silentSince: null, status: 'provisioning' })
-  worker.kill()
-  await worker.ended
 })
 
 test('progress keeps a job alive beyond its time; silence then ends it, with the last word', async () => {
   const job = await booted()
-  const worker = core.run({ firmwareMs: 400, silenceMs: 300 })
+  core.run({ firmwareMs: 400, silenceMs: 300 })
   await core.until(job.id, ({ phase }) => phase === 'booting' && core.machine.power === 'on')
   for (let bytes = 1; bytes <= 8; bytes++) {
     await core.record.progress(job.id, 'running:image-linux', progress(bytes))
@@ -52,8 +50,6 @@ test('progress keeps a job alive beyond its time; silence then ends it, with the
   }
   expect(await core.jobs.find(job.id)).toMatchObject({ status: 'provisioning' })
   const done = await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
   expect(done).toMatchObject({ outcome: 'timeout', failedStep: 'webhook.wait' })
   expect(done.message).toMatch(/last seen in running:image-linux, 0 min ago \("layer 2 of 3"\)/)
 })
@@ -93,7 +89,7 @@ test('a smaller budget takes no time from a job that has begun, also after a res
 
 test('progress without end does not keep a job alive for ever', async () => {
   const job = await booted()
-  const worker = core.run({ firmwareMs: 100, silenceMs: 60_000 })
+  core.run({ firmwareMs: 100, silenceMs: 60_000 })
   await core.until(job.id, ({ phase }) => phase === 'booting' && core.machine.power === 'on')
   const posting = setInterval(
     () => void core.record.progress(job.id, 'running:image-linux', progress(1)).catch(() => undefined),
@@ -101,19 +97,15 @@ test('progress without end does not keep a job alive for ever', async () => {
   )
   const done = await core.until(job.id, ({ status }) => status === 'complete')
   clearInterval(posting)
-  worker.kill()
-  await worker.ended
   expect(done.outcome).toBe('timeout')
 })
 
 test('many servers install at once with one conversation at a time', async () => {
   const slow = await booted()
-  const worker = core.run({}, {}, 1)
+  core.run({}, {}, 1)
   await core.until(slow.id, ({ phase }) => phase === 'booting' && core.machine.power === 'on')
   core.machine.serial = 'SN2'
   const other = await core.create('SN2')
   await core.until(other.id, ({ phase }) => phase === 'booting')
   expect(await core.jobs.find(slow.id)).toMatchObject({ status: 'provisioning' })
-  worker.kill()
-  await worker.ended
 })

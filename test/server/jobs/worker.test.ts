@@ -13,8 +13,8 @@ beforeEach(async () => {
   core = await openCore(join(directory, 'controller.db'))
 })
 
-afterEach(() => {
-  core.close()
+afterEach(async () => {
+  await core.close()
   rmSync(directory, { recursive: true })
 })
 
@@ -23,10 +23,8 @@ const messages = async (id: string) => (await core.jobs.history(id, 0)).map(({ m
 test('a job boots the maintenance OS once, waits for its report, and leaves the server on without media', async () => {
   const job = await core.create()
   core.machine.onBoot = () => void core.record.apply(job.id, { type: 'reported-success' })
-  const worker = core.run()
+  core.run()
   const done = await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
 
   expect(done).toMatchObject({ outcome: 'success', failedStep: null })
   expect(core.machine).toMatchObject({ power: 'on', media: undefined, armed: false, starts: 2 })
@@ -51,10 +49,8 @@ test('a BMC that takes boot settings while the server is off alone gets them the
   Object.assign(core.machine, { armsWhenOff: true, power: 'on' })
   const job = await core.create()
   core.machine.onBoot = () => void core.record.apply(job.id, { type: 'reported-success' })
-  const worker = core.run()
+  core.run()
   const done = await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
   expect(done.outcome).toBe('success')
   expect(core.machine.starts).toBe(2)
 })
@@ -63,10 +59,8 @@ test('a reported failure keeps its step and its message, and the server stays of
   const job = await core.create()
   const report = { type: 'reported-failure', failedStep: 'partition.service', message: 'no such disk' } as const
   core.machine.onBoot = () => void core.record.apply(job.id, report)
-  const worker = core.run()
+  core.run()
   const done = await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
   expect(done).toMatchObject({ outcome: 'failed', failedStep: 'partition.service', message: 'no such disk' })
   expect(core.machine).toMatchObject({ power: 'off', media: undefined, starts: 1 })
 })
@@ -79,10 +73,8 @@ test.for<[string, string]>([
 ])('when the BMC refuses %s the job fails in %s and is cleaned up', async ([method, step]) => {
   core.machine.broken.add(method)
   const job = await core.create()
-  const worker = core.run({ resetMs: 100, cleanupMs: 100 })
+  core.run({ resetMs: 100, cleanupMs: 100 })
   const done = await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
   expect(done).toMatchObject({ outcome: 'failed', failedStep: step })
   expect(done.message).toContain('the fake BMC refuses')
   expect(core.machine.calls).toContain('ejectMedia')
@@ -95,10 +87,8 @@ test.for<[string, boolean]>([
   core.machine.broken.add('stuck').add('restart')
   const job = await core.create()
   if (before) await core.jobs.note(job.id, { type: 'bmc-restart', message: 'restarted' }, new Date())
-  const worker = core.run({ cleanupMs: 100 })
+  core.run({ cleanupMs: 100 })
   const done = await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
   expect(done).toMatchObject({ outcome: 'failed', failedStep: 'redfish.mount.maintenance' })
   expect(done.message).toContain('the fake BMC is stuck')
   expect(core.machine.calls.filter((call) => call === 'restart')).toHaveLength(before ? 0 : 1)
@@ -106,10 +96,8 @@ test.for<[string, boolean]>([
 
 test('silence ends in a timeout', async () => {
   const job = await core.create()
-  const worker = core.run({ firmwareMs: 0 })
+  core.run({ firmwareMs: 0 })
   const done = await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
   expect(done).toMatchObject({ outcome: 'timeout', failedStep: 'webhook.wait' })
   // What the media know of the boot: how far the server came.
   expect(done.message).toBe('no report came from the maintenance OS: nothing is known')
@@ -117,13 +105,11 @@ test('silence ends in a timeout', async () => {
 
 test('a cancelled job is cleaned up and keeps its outcome when the report comes late', async () => {
   const job = await core.create()
-  const worker = core.run()
+  core.run()
   await core.until(job.id, ({ phase }) => phase === 'booting')
   await core.record.apply(job.id, { type: 'cancelled' })
   const done = await core.until(job.id, ({ status }) => status === 'complete')
   await core.record.apply(job.id, { type: 'reported-success' })
-  worker.kill()
-  await worker.ended
   expect(done).toMatchObject({ outcome: 'cancelled' })
   expect(await core.jobs.find(job.id)).toMatchObject({ outcome: 'cancelled', status: 'complete' })
   expect(core.machine).toMatchObject({ power: 'off', media: undefined })
@@ -144,12 +130,10 @@ test.for(['preparing', 'mounting', 'booting', 'running:image-linux'])(
     first.kill()
     await first.ended
 
-    const second = core.run()
+    core.run()
     await core.until(job.id, () => core.machine.power === 'on' && core.machine.starts === 1)
     await core.record.apply(job.id, { type: 'reported-success' })
     const done = await core.until(job.id, ({ status }) => status === 'complete')
-    second.kill()
-    await second.ended
     expect(done.outcome).toBe('success')
     // Once into the maintenance OS, once into the installed system.
     expect(core.machine.starts).toBe(2)
@@ -163,12 +147,10 @@ test('a server that was off when the controller was killed in "booting" is start
   await core.record.enter(job.id, 'mounting')
   await core.record.starting(job.id, new Date(Date.now() + 60_000))
   core.machine.broken.clear()
-  const worker = core.run()
+  core.run()
   await core.until(job.id, () => core.machine.starts === 1)
   await core.record.apply(job.id, { type: 'reported-success' })
   await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
   expect(core.machine.calls.filter((call) => call === 'insertMedia')).toEqual([])
 })
 
@@ -176,10 +158,8 @@ test('a job that is cancelled before it begins leaves its server alone', async (
   core.machine.power = 'on'
   const job = await core.create()
   await core.record.apply(job.id, { type: 'cancelled' })
-  const worker = core.run()
+  core.run()
   const done = await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
   expect(done).toMatchObject({ outcome: 'cancelled' })
   expect(core.machine).toMatchObject({ power: 'on', calls: [] })
 })
@@ -188,10 +168,8 @@ test('a BMC that belongs to another server is not told to switch it off', async 
   core.machine.power = 'on'
   core.machine.serial = 'SN2'
   const job = await core.create()
-  const worker = core.run()
+  core.run()
   const done = await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
   expect(done).toMatchObject({ outcome: 'failed', failedStep: 'redfish.discover' })
   expect(done.message).toContain('it belongs to server "SN2", not "SN1"')
   expect(core.machine).toMatchObject({ power: 'on', calls: ['facts'] })
@@ -199,13 +177,11 @@ test('a BMC that belongs to another server is not told to switch it off', async 
 
 test('a BMC that belongs to another server by the time of the cleanup is left alone as well', async () => {
   const job = await core.create()
-  const worker = core.run()
+  core.run()
   await core.until(job.id, ({ phase }) => phase === 'booting' && core.machine.power === 'on')
   core.machine.serial = 'SN2'
   await core.record.apply(job.id, { type: 'cancelled' })
   await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
   expect(core.machine.power).toBe('on')
   expect(await messages(job.id)).toContainEqual(expect.stringContaining('cleanup.reset failed: Cannot use this BMC'))
 })
@@ -222,10 +198,8 @@ test('a controller killed while the installed system starts does not switch it o
   expect(await core.jobs.find(job.id)).toMatchObject({ status: 'succeeded' })
   const before = core.machine.calls.length
 
-  const second = core.run()
+  core.run()
   const done = await core.until(job.id, ({ status }) => status === 'complete')
-  second.kill()
-  await second.ended
   expect(done.outcome).toBe('success')
   expect(core.machine.calls.slice(before)).toEqual(['facts', 'powerOn'])
   expect(core.machine).toMatchObject({ power: 'on', starts: 2 })
@@ -237,20 +211,18 @@ test('a report that comes after a controller was away for longer than the deadli
   await core.record.enter(job.id, 'mounting')
   await core.record.starting(job.id, new Date(Date.now() - 60_000))
   core.machine.power = 'on'
-  const worker = core.run()
+  core.run()
   await core.until(job.id, () => core.machine.calls.includes('facts'))
   const progress = { step: 'image-linux', bytes: 1, totalBytes: 2, rate: null, message: null, at: new Date() }
   await core.record.progress(job.id, 'running:image-linux', progress)
   await core.record.apply(job.id, { type: 'reported-success' })
   const done = await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
   expect(done).toMatchObject({ outcome: 'success' })
 })
 
 test('a clock that is set forward neither ends a job nor begins it twice', async () => {
   const job = await core.create()
-  const worker = core.run()
+  core.run()
   await core.until(job.id, ({ phase }) => phase === 'booting' && core.machine.power === 'on')
   core.setClock(3 * 60 * 60_000)
   const leases = core.stored.get('lease') ?? 0
@@ -259,8 +231,6 @@ test('a clock that is set forward neither ends a job nor begins it twice', async
   await core.record.progress(job.id, 'running:image-linux', progress)
   await core.record.apply(job.id, { type: 'reported-success' })
   const done = await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
   expect(done).toMatchObject({ outcome: 'success' })
   expect(await messages(job.id)).not.toContainEqual(expect.stringContaining('the controller was restarted'))
 })
@@ -269,21 +239,17 @@ test.for(['enlist', 'lease', 'beat'])('a store that fails to %s for a while ends
   const job = await core.create()
   core.faults.add(method)
   core.machine.onBoot = () => void core.record.apply(job.id, { type: 'reported-success' })
-  const worker = core.run()
+  core.run()
   await core.until(job.id, () => (core.stored.get(method) ?? 0) > 0)
   core.faults.clear()
   const done = await core.until(job.id, ({ status }) => status === 'complete')
-  worker.kill()
-  await worker.ended
   expect(done.outcome).toBe('success')
 })
 
 test('work that fails at once is not begun again at once', async () => {
   const job = await core.create()
   core.faults.add('save')
-  const worker = core.run()
+  core.run()
   await core.until(job.id, () => (core.stored.get('lease') ?? 0) > 2)
-  worker.kill()
-  await worker.ended
   expect(core.stored.get('save')).toBe(1)
 })

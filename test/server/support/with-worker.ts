@@ -32,14 +32,14 @@ export interface Core {
   /** Puts other media in the place of the first. */
   setMedia(other: Partial<Pick<Job, 'maintenance' | 'task'>>): void
   create(serial?: string): Promise<Job>
-  /** Starts a worker; `kill` stops it between two awaits, as kill -9 would, and `ended` is when it has let go. */
+  /** Starts a worker, until `close`; `kill` stops it between two awaits, as kill -9 would, and `ended` is when it has let go. */
   run(
     budgets?: Partial<Budgets>,
     times?: Partial<WorkerTimes>,
     conversations?: number,
   ): { kill(): void; readonly ended: Promise<void> }
   until(id: string, condition: (job: Job) => boolean): Promise<Job>
-  close(): void
+  close(): Promise<void>
 }
 
 /** Tests wait for nothing; leases are as long as they are. */
@@ -69,6 +69,7 @@ export async function openCore(path: string): Promise<Core> {
   const clock = { now: () => new Date(systemClock.now().getTime() + ahead) }
   const record = jobRecord(jobs, clock, feed.job)
   const machine = fakeMachine()
+  const workers: ReturnType<Core['run']>[] = []
   for (const serial of ['SN1', 'SN2']) {
     const bmc = { url: 'http://127.0.0.1:1', username: 'u', password: 'p', verifyTls: false }
     await servers.add({ serial, uuid: null, bmc, vendor: null, network: null, createdAt: clock.now() })
@@ -125,7 +126,9 @@ export async function openCore(path: string): Promise<Core> {
         stop.signal,
         { ...QUICK_TIMES, ...times },
       )
-      return { kill: () => stop.abort(), ended }
+      const worker = { kill: () => stop.abort(), ended }
+      workers.push(worker)
+      return worker
     },
     async until(id, condition) {
       for (let tries = 0; tries < 1000; tries++) {
@@ -135,7 +138,11 @@ export async function openCore(path: string): Promise<Core> {
       }
       throw new Error(`the job never got there: ${JSON.stringify(await jobs.find(id))}`)
     },
-    close: () => db.close(),
+    async close() {
+      for (const { kill } of workers) kill()
+      await Promise.all(workers.map(({ ended }) => ended))
+      db.close()
+    },
   }
 }
 
