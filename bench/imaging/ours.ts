@@ -28,7 +28,7 @@ async function main(): Promise<void> {
     title: undefined,
     platform: undefined,
   }
-  const meter = { add: () => {} }
+  const meter = { add: () => {}, broke: () => {} }
   using intake = takeIn(repository, layer, content === undefined ? undefined : parseDigest(content), meter, signal)
   if (what === 'disk') {
     const image = await openDiskImage(intake, layer.size)

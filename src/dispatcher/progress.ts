@@ -15,6 +15,8 @@ export interface ProgressReporter {
    * @throws `controller-unreachable` after two minutes, `job-transition` when the controller does not run the job any more
    */
   announce(text: string): Promise<void>
+  /** A sentence that stays among the events of the job, if the controller can be reached. */
+  note(text: string): void
   /** How much of a phase of the step is done; at most one a second is sent, and always the last. */
   bytes(done: number, total: number | undefined, phase: string): void
   /** The end: waits for what is under way, at most five seconds. */
@@ -84,6 +86,7 @@ export function progressReporter(
       tell({ step, message })
       send({ step, message })
     },
+    note: (message) => send({ ...(last ?? { step }), message, event: true }),
     async announce(message) {
       await queue
       // The controller knows an event that comes twice by what was told last, so nothing is told in between.

@@ -2,7 +2,7 @@ import { arriving } from '../shared/arriving.ts'
 import { AppError } from '../shared/errors.ts'
 import type { HttpAnswer } from '../shared/http-client.ts'
 import type { Backoff } from '../shared/time.ts'
-import { retry, sleep } from '../shared/time.ts'
+import { pauseMs, sleep } from '../shared/time.ts'
 import type { Digester } from './digester.ts'
 import { digesterFor } from './digester.ts'
 import type { Descriptor } from './manifest.ts'
@@ -11,14 +11,16 @@ import { isTransient } from './registry.ts'
 
 /** How a blob is read through broken connections. */
 export interface BlobPolicy {
-  /** For a connection that cannot be opened; its pauses also stand between connections that brought nothing. */
-  readonly backoff: Backoff
-  /** Connections in a row that may break without a single new byte. */
-  readonly fruitless: number
+  /** The pauses between connections that brought nothing. */
+  readonly backoff: Pick<Backoff, 'firstMs' | 'maxMs'>
+  /** How long no new byte may come before it is given up. */
+  readonly patienceMs: number
+  /** Is told of each connection that broke, or could not be opened, before the next is tried. */
+  readonly onBreak?: (reason: unknown) => void
 }
 
-/** About four minutes for a connection that cannot be opened. */
-export const BLOB_POLICY: BlobPolicy = { backoff: { firstMs: 1000, maxMs: 30_000, attempts: 8 }, fruitless: 5 }
+/** A registry whose machine is started again is back by then. */
+export const BLOB_POLICY: BlobPolicy = { backoff: { firstMs: 1000, maxMs: 30_000 }, patienceMs: 10 * 60_000 }
 
 /**
  * The bytes of a blob (distribution-spec end-2), continued by `Range` where a connection breaks. The digest is checked
@@ -37,38 +39,35 @@ export async function* streamBlob(
   const seen: Seen = { etag: undefined }
   let offset = first
   let fruitless = 0
+  let waitsSince = performance.now()
   while (offset < blob.size) {
     const start = offset
-    let broken: unknown
-    const open = () => openAt(repository, blob, start, seen, signal)
-    const answer = await retry(open, policy.backoff, isTransient, signal)
+    let broken: unknown = new Error('it ended too early')
     try {
-      for await (const chunk of bodyFrom(answer, start)) {
+      for await (const chunk of bytesFrom(repository, blob, start, seen, signal)) {
         offset += chunk.length
         if (offset > blob.size) throw tooLong(blob)
         await digester.update(chunk)
         yield chunk
+        // Whoever writes to a slow disk is not waiting for us, whatever became of the connection meanwhile.
+        waitsSince = performance.now()
       }
     } catch (error) {
       signal.throwIfAborted()
-      if (error instanceof AppError) throw error
+      if (error instanceof AppError && !isTransient(error)) throw error
       broken = error
-    } finally {
-      answer.body.destroy()
     }
+    if (offset === blob.size) break
+    if (performance.now() - waitsSince >= policy.patienceMs) throw nothingCame(blob, offset, policy, broken)
+    policy.onBreak?.(broken)
+    // One that brought something is followed after the shortest pause.
     fruitless = offset > start ? 0 : fruitless + 1
-    if (fruitless >= policy.fruitless) throw brokenTooOften(blob, offset, fruitless, broken)
-    if (offset < blob.size) await sleep(pauseMs(policy.backoff, fruitless), signal)
+    await sleep(pauseMs(policy.backoff, fruitless, broken), signal)
   }
   if (first > 0) return
   const actual = await digester.digest()
   if (blob.digest.endsWith(`:${actual}`)) return
   throw new AppError('digest-mismatch', `Cannot use ${blob.digest}: the registry sent other bytes, with ${actual}`)
-}
-
-/** Doubled with every connection that brought nothing; one that brought something is followed after the shortest pause. */
-function pauseMs({ firstMs, maxMs }: Backoff, fruitless: number): number {
-  return Math.min(maxMs, firstMs * 2 ** fruitless)
 }
 
 interface Seen {
@@ -108,13 +107,24 @@ function answerProblem({ status, headers }: HttpAnswer, blob: Descriptor, start:
   return undefined
 }
 
-/** The body from byte `start` of the blob on. A registry without ranges sends everything again; what we have is skipped. */
-async function* bodyFrom(answer: HttpAnswer, start: number): AsyncGenerator<Buffer> {
-  let skip = answer.status === 200 ? start : 0
-  for await (const chunk of arriving(answer.body)) {
-    const rest = chunk.subarray(Math.min(skip, chunk.length))
-    skip -= chunk.length - rest.length
-    if (rest.length > 0) yield rest
+/** One connection: the bytes from `start` on. A registry without ranges sends everything again; what we have is skipped. */
+async function* bytesFrom(
+  repository: Repository,
+  blob: Descriptor,
+  start: number,
+  seen: Seen,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
+  const { status, body } = await openAt(repository, blob, start, seen, signal)
+  let skip = status === 200 ? start : 0
+  try {
+    for await (const chunk of arriving(body)) {
+      const rest = chunk.subarray(Math.min(skip, chunk.length))
+      skip -= chunk.length - rest.length
+      if (rest.length > 0) yield rest
+    }
+  } finally {
+    body.destroy()
   }
 }
 
@@ -122,7 +132,7 @@ function tooLong(blob: Descriptor): AppError {
   return new AppError('digest-mismatch', `Cannot use ${blob.digest}: the registry sent more than ${blob.size} bytes`)
 }
 
-function brokenTooOften(blob: Descriptor, offset: number, times: number, cause: unknown): AppError {
-  const state = `the connection broke ${times} times in a row at byte ${offset} of ${blob.size}`
+function nothingCame(blob: Descriptor, offset: number, { patienceMs }: BlobPolicy, cause: unknown): AppError {
+  const state = `no byte came for ${Math.round(patienceMs / 1000)} s after the first ${offset} of ${blob.size}`
   return new AppError('registry-answer', `Cannot read ${blob.digest}: ${state}`, { cause })
 }

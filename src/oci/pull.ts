@@ -15,8 +15,8 @@ export interface Artifact extends ImageManifest {
   readonly manifest: Digest
 }
 
-/** About half a minute: a registry that restarts is back by then. */
-const BACKOFF: Backoff = { firstMs: 500, maxMs: 10_000, attempts: 6 }
+/** 18 to 36 s: a registry that restarts is back by then. */
+const BACKOFF: Backoff = { firstMs: 500, maxMs: 10_000, attempts: 8 }
 
 /**
  * Reads the manifest a reference names (distribution-spec end-3), through an index to linux and `architecture`.

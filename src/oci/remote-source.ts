@@ -18,7 +18,7 @@ import { isTransient, refusedStatus } from './registry.ts'
 /** Manifests of other types are taken as well: an artifact may be anything. */
 export const ACCEPT = [...MANIFEST_TYPES, '*/*'].join(', ')
 
-/** How a request is tried again when the registry restarts or is busy: about a minute. */
+/** How a request is tried again when the registry restarts or is busy: for 15 to 31 s. */
 export const BACKOFF: Backoff = { firstMs: 500, maxMs: 15_000, attempts: 7 }
 
 /** Pages of referrers or tags; a registry that links in a circle must not hold us for ever. */

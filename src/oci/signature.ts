@@ -2,6 +2,7 @@ import { type KeyObject, verify } from 'node:crypto'
 import { signatureTag } from '../shared/attached-tags.ts'
 import type { Digest } from '../shared/digest.ts'
 import { AppError, errorText } from '../shared/errors.ts'
+import type { Backoff } from '../shared/time.ts'
 import type { Descriptor } from './manifest.ts'
 import { parseManifest } from './manifest.ts'
 import type { Artifact } from './pull.ts'
@@ -29,10 +30,11 @@ export async function requireSignature(
   { digest, manifest }: Pick<Artifact, 'digest' | 'manifest'>,
   key: KeyObject,
   signal: AbortSignal,
+  backoff?: Backoff,
 ): Promise<Digest> {
   const reasons: string[] = []
   for (const subject of new Set([digest, manifest])) {
-    const problem = await signatureProblem(repository, subject, key, signal)
+    const problem = await signatureProblem(repository, subject, key, signal, backoff)
     if (problem === undefined) return subject
     reasons.push(problem)
   }
@@ -46,8 +48,9 @@ async function signatureProblem(
   subject: Digest,
   key: KeyObject,
   signal: AbortSignal,
+  backoff: Backoff | undefined,
 ): Promise<string | undefined> {
-  const found = await fetchManifest(repository, signatureTag(subject), signal)
+  const found = await fetchManifest(repository, signatureTag(subject), signal, backoff)
   if (found === undefined) return `${subject} has no signature`
   const attached = parseManifest(found.content.toString('utf8'))
   const layers = attached.kind === 'image' ? attached.layers : []

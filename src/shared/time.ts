@@ -61,6 +61,8 @@ export interface Backoff {
   readonly maxMs: number
   /** Tries in all; `Infinity` leaves the end to the signal. */
   readonly attempts: number
+  /** No try begins so long after the first one, however many there were. */
+  readonly forMs?: number
 }
 
 /**
@@ -75,17 +77,24 @@ export async function retry<T>(
   signal: AbortSignal,
   pause: typeof sleep = sleep,
 ): Promise<T> {
+  const began = performance.now()
   for (let attempt = 0; ; attempt++) {
     signal.throwIfAborted()
     try {
       return await action(attempt)
     } catch (error) {
-      if (attempt + 1 >= backoff.attempts || signal.aborted || !retryable(error)) throw error
-      const { firstMs, maxMs } = backoff
-      const full = Math.min(maxMs, firstMs * 2 ** attempt)
-      await pause(Math.max(full / 2, askedMs(error, maxMs)) + Math.random() * (full / 2), signal)
+      const { attempts, forMs = Number.POSITIVE_INFINITY } = backoff
+      const isOver = attempt + 1 >= attempts || performance.now() - began >= forMs
+      if (isOver || signal.aborted || !retryable(error)) throw error
+      await pause(pauseMs(backoff, attempt, error), signal)
     }
   }
+}
+
+/** How long to wait after an attempt, counted from 0. */
+export function pauseMs({ firstMs, maxMs }: Pick<Backoff, 'firstMs' | 'maxMs'>, attempt: number, error: unknown) {
+  const full = Math.min(maxMs, firstMs * 2 ** attempt)
+  return Math.max(full / 2, askedMs(error, maxMs)) + Math.random() * (full / 2)
 }
 
 /**

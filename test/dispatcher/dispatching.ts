@@ -78,6 +78,7 @@ function depsIn(at: string, here: () => Dispatching): DispatchDeps {
     mounts: async () => '',
     progress: () => ({
       message: () => undefined,
+      note: () => undefined,
       announce: async () => undefined,
       bytes: () => undefined,
       flush: async () => undefined,

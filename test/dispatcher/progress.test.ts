@@ -123,10 +123,21 @@ test('while a step runs and has nothing new to tell, what it told last is told a
   expect(posts).toEqual([writing(10), writing(20)])
 })
 
+test('a note is an event with what is counted, and the phase goes on after it', async () => {
+  const { reporter, beats } = beating()
+  reporter.bytes(10, 100, 'writing')
+  reporter.note('the connection broke')
+  const [beat = () => {}] = beats
+  await reporter.flush()
+  for (let time = 1; time <= 2; time++) beat()
+  await reporter.flush()
+  expect(posts).toEqual([writing(10), { ...writing(10), message: 'the connection broke', event: true }, writing(10)])
+})
+
 test('an announcement is repeated as a sentence, never as an event', async () => {
   const { reporter, beats } = beating()
   await reporter.announce(ERASING)
-  for (let beat = 1; beat <= 2; beat++) beats[0]?.()
+  for (let time = 1; time <= 2; time++) beats[0]?.()
   await reporter.flush()
   const told = { step: 'image-disk', message: ERASING }
   expect(posts).toEqual([{ ...told, event: true }, told])

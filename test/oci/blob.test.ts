@@ -1,21 +1,25 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { expect, test } from 'vitest'
-import { streamBlob } from '../../src/oci/blob.ts'
+import { ERASED } from '../../src/dispatcher/steps/artifact.ts'
+import { BLOB_POLICY, type BlobPolicy, streamBlob } from '../../src/oci/blob.ts'
 import type { Descriptor } from '../../src/oci/manifest.ts'
 import { openRepository } from '../../src/oci/registry.ts'
+import { errorText } from '../../src/shared/errors.ts'
 import { parseOciReference } from '../../src/shared/oci-reference.ts'
+import { sleep } from '../../src/shared/time.ts'
+import { repositoryAt } from './support.ts'
 import { sendRange, type TinyRegistry, tinyRegistry } from './tiny-registry.ts'
 
 const CONTENT = randomBytes(300_000)
-const POLICY = { backoff: { firstMs: 1, maxMs: 2, attempts: 3 }, fruitless: 3 }
+const POLICY = { backoff: { firstMs: 1, maxMs: 1 }, patienceMs: 10_000 }
 const never = new AbortController().signal
 
-function pull(registry: TinyRegistry, blob: Partial<Descriptor>, idleMs?: number) {
+function pull(registry: TinyRegistry, blob: Partial<Descriptor>, idleMs?: number, policy: BlobPolicy = POLICY) {
   const access = { plainHttp: true, caPem: undefined, credentials: undefined, ...(idleMs ? { idleMs } : {}) }
   const repository = openRepository(parseOciReference(`oci://${registry.host}/os/debian:13`), access)
   const descriptor = { mediaType: '', title: undefined, platform: undefined, ...blob } as Descriptor
-  return Array.fromAsync(streamBlob(repository, descriptor, never, POLICY)).then((chunks) => Buffer.concat(chunks))
+  return Array.fromAsync(streamBlob(repository, descriptor, never, policy)).then((chunks) => Buffer.concat(chunks))
 }
 
 /** Sends `bytes` of what was asked for under the full Content-Length, then cuts the connection. */
@@ -78,10 +82,47 @@ test('connections that bring nothing new end the pull', async () => {
   await using registry = await tinyRegistry()
   const blob = registry.blob(CONTENT)
   registry.intercept = (request, response) => cutAfter(registry.requests.length === 1 ? 10 : 0)(request, response)
-  await expect(pull(registry, blob)).rejects.toMatchObject({
+  await expect(pull(registry, blob, undefined, { ...POLICY, patienceMs: 40 })).rejects.toMatchObject({
     code: 'registry-answer',
-    message: expect.stringContaining('broke 3 times in a row at byte 10 of 300000'),
+    message: expect.stringContaining('no byte came for 0 s after the first 10 of 300000'),
+    cause: expect.anything(),
   })
+})
+
+test('a registry that is away for long is waited for, in the middle as in the beginning, and each break is told', async () => {
+  await using registry = await tinyRegistry()
+  const blob = registry.blob(CONTENT)
+  const breaks: string[] = []
+  registry.intercept = (request, response) => {
+    const asked = registry.requests.length
+    if (asked === 21) return cutAfter(10)(request, response)
+    if (asked === 40) return cutAfter(0)(request, response)
+    return asked < 60 && Boolean(response.writeHead(502).end())
+  }
+  const policy = { ...POLICY, onBreak: (reason: unknown) => void breaks.push(errorText(reason)) }
+  expect((await pull(registry, blob, undefined, policy)).equals(CONTENT)).toBe(true)
+  expect(breaks).toHaveLength(59)
+  expect(breaks[0]).toContain('the registry answered 502')
+  expect(breaks[20]).not.toContain('502')
+})
+
+test('the time in which nobody asks for more is no time without a byte', async () => {
+  await using registry = await tinyRegistry()
+  const blob = registry.blob(CONTENT)
+  registry.intercept = (request, response) => registry.requests.length < 2 && cutAfter(100_000)(request, response)
+  const repository = repositoryAt(registry.host, 'os/debian:13')
+  const descriptor = { ...blob, mediaType: '', title: undefined, platform: undefined }
+  let bytes = 0
+  for await (const chunk of streamBlob(repository, descriptor, never, { ...POLICY, patienceMs: 50 })) {
+    if (bytes === 0) await sleep(80)
+    bytes += chunk.length
+  }
+  expect(bytes).toBe(CONTENT.length)
+})
+
+test('a controller that is started again in the middle of an image is waited for', () => {
+  expect(BLOB_POLICY.patienceMs).toBeGreaterThan(2 * 60_000)
+  expect(ERASED).toMatchObject({ attempts: Number.POSITIVE_INFINITY, forMs: BLOB_POLICY.patienceMs })
 })
 
 test('a registry that answers "later" is asked again, one that answers "no" is not', async () => {

@@ -16,7 +16,7 @@ import { IMAGE, INDEX, pushImage, served, testRegistry } from '../registry/suppo
 
 export const never = new AbortController().signal
 export const FAST = { firstMs: 1, maxMs: 2, attempts: 3 }
-export const FAST_POLICY: RemotePolicy = { backoff: FAST, blob: { backoff: FAST, fruitless: 5 } }
+export const FAST_POLICY: RemotePolicy = { backoff: FAST, blob: { backoff: FAST, patienceMs: 100 } }
 export const FAST_UPLOAD = { backoff: FAST, fruitless: 5 }
 export const ALL: PlanOptions = { referrers: true, platform: undefined }
 export const unwatched: CopyObserver = { bytes: () => {}, blob: () => {} }

@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { expect, test } from 'vitest'
-import { inTime, retryWithin, sleep } from '../../src/shared/time.ts'
+import { inTime, retry, retryWithin, sleep } from '../../src/shared/time.ts'
 
 test('an action ends with its caller or with its time, and leaves nothing with the caller', async () => {
   const caller = new AbortController()
@@ -48,4 +48,18 @@ test('a first try that its time ends fails with that', async () => {
   ).rejects.toMatchObject({
     name: 'TimeoutError',
   })
+})
+
+test('tries that are limited by time end with the first failure behind it, however many there were', async () => {
+  let tries = 0
+  const attempt = async () => {
+    tries += 1
+    throw new Error(`try ${tries}`)
+  }
+  const waits = { firstMs: 1, maxMs: 1, attempts: Number.POSITIVE_INFINITY }
+  const never = new AbortController().signal
+  const tried = (forMs: number) => retry(attempt, { ...waits, forMs }, () => true, never)
+  await expect(tried(0)).rejects.toThrow('try 1')
+  await expect(tried(20)).rejects.toThrow(/try \d/)
+  expect(tries).toBeGreaterThan(2)
 })

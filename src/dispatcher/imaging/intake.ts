@@ -27,7 +27,7 @@ export function takeIn(
   repository: Repository,
   layer: Descriptor,
   content: Digest | undefined,
-  meter: Pick<Meter, 'add'>,
+  meter: Pick<Meter, 'add' | 'broke'>,
   signal: AbortSignal,
 ): Intake {
   const threads: (Digester & Disposable)[] = []
@@ -40,7 +40,8 @@ export function takeIn(
   let contentComplete = content === undefined
 
   async function* stored(): AsyncGenerator<Uint8Array> {
-    for await (const chunk of streamBlob(repository, layer, signal, BLOB_POLICY, 0, digester(layer.digest))) {
+    const policy = { ...BLOB_POLICY, onBreak: meter.broke }
+    for await (const chunk of streamBlob(repository, layer, signal, policy, 0, digester(layer.digest))) {
       meter.add(chunk.length)
       yield chunk
     }

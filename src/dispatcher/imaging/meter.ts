@@ -1,10 +1,13 @@
 import { formatBytes } from '../../shared/byte-size.ts'
 import { duration } from '../../shared/duration.ts'
+import { errorText } from '../../shared/errors.ts'
 import type { ProgressReporter } from '../progress.ts'
 
 /** Counts what has passed in one phase of a step, tells the controller, and now and then the person in front of the screen. */
 export interface Meter {
   add(bytes: number): void
+  /** Says that the bytes stay away for now, at most once a minute. */
+  broke(reason: unknown): void
   /** The time counts from here: what was done since the first bytes was no part of the phase. */
   restart(): void
   /** `90 MiB in 3.0 s, 30 MiB/s`, up to the last bytes. */
@@ -12,12 +15,14 @@ export interface Meter {
 }
 
 const SAY_EVERY_MS = 10_000
+/** A link that breaks every second must not fill the events of the job. */
+const BROKE_EVERY_MS = 60_000
 /** Older samples than this say nothing about the rate any more. */
 const WINDOW_MS = 30_000
 
 export interface MeterDeps {
   readonly say: (line: string) => void
-  readonly progress: Pick<ProgressReporter, 'bytes'>
+  readonly progress: Pick<ProgressReporter, 'bytes' | 'note'>
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number
 }
@@ -28,6 +33,7 @@ export function startMeter(what: string, total: number, { say, progress, now }: 
   let done = 0
   let addedAt = began
   let saidAt = began
+  let brokeAt = Number.NEGATIVE_INFINITY
   return {
     add(bytes) {
       done += bytes
@@ -40,6 +46,14 @@ export function startMeter(what: string, total: number, { say, progress, now }: 
       while (samples.length > 2 && at - (samples[0]?.at ?? at) > WINDOW_MS) samples.shift()
       const [first] = samples
       say(progressLine(what, done, total, first === undefined ? 0 : ((done - first.done) * 1000) / (at - first.at)))
+    },
+    broke(reason) {
+      if (now() - brokeAt < BROKE_EVERY_MS) return
+      brokeAt = now()
+      const place = `${formatBytes(done)} of ${formatBytes(total)}`
+      const text = `the connection broke at ${place}, trying again: ${errorText(reason)}`
+      say(text)
+      progress.note(text)
     },
     restart() {
       began = now()

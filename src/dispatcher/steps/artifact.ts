@@ -1,3 +1,4 @@
+import { BLOB_POLICY } from '../../oci/blob.ts'
 import { hostArchitecture } from '../../oci/manifest.ts'
 import type { Artifact } from '../../oci/pull.ts'
 import { resolveArtifact } from '../../oci/pull.ts'
@@ -11,6 +12,7 @@ import { parseOciReference } from '../../shared/oci-reference.ts'
 import type { Recipe } from '../../shared/recipe/schema.ts'
 import { parseSigningKey } from '../../shared/signing-key.ts'
 import type { JobFile } from '../../shared/task/job-file.ts'
+import type { Backoff } from '../../shared/time.ts'
 import { connectionsTo } from '../connections.ts'
 import type { StepContext } from './step.ts'
 
@@ -34,22 +36,27 @@ export interface OpenedArtifact {
   readonly signed: Digest | undefined
 }
 
+/** Once the disk is erased there is no way back, so a registry is waited for as long as in the middle of a layer. */
+export const ERASED: Backoff = {
+  ...BLOB_POLICY.backoff,
+  attempts: Number.POSITIVE_INFINITY,
+  forMs: BLOB_POLICY.patienceMs,
+}
+
 /**
  * The artifact of the recipe, as far as its manifest: digest and signature are what the recipe demands.
  * @throws `registry-answer`, `digest-mismatch`, `signature-refused`
  */
-export async function openArtifact({
-  recipe,
-  job,
-  say,
-  signal,
-}: Pick<StepContext, 'recipe' | 'job' | 'say' | 'signal'>): Promise<OpenedArtifact> {
+export async function openArtifact(
+  { recipe, job, say, signal }: Pick<StepContext, 'recipe' | 'job' | 'say' | 'signal'>,
+  patience?: Backoff,
+): Promise<OpenedArtifact> {
   const { verify, oci_url: url } = recipe
   const reference = parseOciReference(url ?? '')
   const repository = openRepository(reference, accessFor(reference, job))
-  const artifact = await resolveArtifact(repository, hostArchitecture(), verify?.digest, signal)
+  const artifact = await resolveArtifact(repository, hostArchitecture(), verify?.digest, signal, patience)
   if (verify?.public_key === undefined) return { repository, artifact, signed: undefined }
-  const signed = await requireSignature(repository, artifact, parseSigningKey(verify.public_key), signal)
+  const signed = await requireSignature(repository, artifact, parseSigningKey(verify.public_key), signal, patience)
   say(`${signed} is signed by the key of the recipe`)
   return { repository, artifact, signed }
 }

@@ -31,7 +31,7 @@ export interface Upstream {
 
 /** Shorter than a client waits: it may have other mirrors. */
 const BACKOFF: Backoff = { firstMs: 200, maxMs: 1000, attempts: 2 }
-const BLOB_POLICY: BlobPolicy = { backoff: { firstMs: 500, maxMs: 10_000, attempts: 5 }, fruitless: 5 }
+const BLOB_POLICY: BlobPolicy = { backoff: { firstMs: 500, maxMs: 10_000 }, patienceMs: 30_000 }
 const IDLE_MS = 15_000
 
 /** An upstream that cannot be reached is not tried again for this long: without a network, pulls must not wait. */

@@ -10,7 +10,7 @@ import { never, repositoryAt } from '../../oci/support.ts'
 import { tinyRegistry } from '../../oci/tiny-registry.ts'
 
 const CONTENT = randomBytes(3_000_000)
-const METER = { add: () => {} }
+const METER = { add: () => {}, broke: () => {} }
 
 async function taken(stored: Uint8Array, content?: Digest, change: Partial<{ size: number }> = {}): Promise<Buffer> {
   await using registry = await tinyRegistry()

@@ -34,7 +34,7 @@ test('progress is told with rate and estimate, at most every ten seconds', () =>
   const posted: number[] = []
   const meter = startMeter('writing', 4 * GIB, {
     say: (line) => said.push(line),
-    progress: { bytes: (done) => posted.push(done) },
+    progress: { bytes: (done) => posted.push(done), note: () => undefined },
     now: () => now,
   })
   for (let second = 1; second <= 20; second++) {
@@ -56,7 +56,7 @@ test('what is done between the first look and the writing takes no time of the s
   const said: string[] = []
   const meter = startMeter('writing', GIB, {
     say: (line) => said.push(line),
-    progress: { bytes: () => undefined },
+    progress: { bytes: () => undefined, note: () => undefined },
     now: () => now,
   })
   meter.add(24 * 1024 ** 2)
@@ -66,6 +66,20 @@ test('what is done between the first look and the writing takes no time of the s
   meter.add(1000 * 1024 ** 2)
   expect(said).toEqual(['writing: 1.0 GiB of 1.0 GiB (100 %), 100 MiB/s, 0 s left'])
   expect(meter.summary()).toBe('1.0 GiB in 10.0 s, 102 MiB/s')
+})
+
+test('a connection that breaks is told on the screen and among the events, once a minute however often it breaks', () => {
+  let now = 0
+  const [said, noted]: [string[], string[]] = [[], []]
+  const meter = startMeter('writing', 4 * GIB, {
+    say: (line) => said.push(line),
+    progress: { bytes: () => undefined, note: (text) => noted.push(text) },
+    now: () => now,
+  })
+  meter.add(GIB)
+  for (; now < 90_000; now += 1000) meter.broke(new Error('read ECONNRESET'))
+  expect(noted).toEqual(Array(2).fill('the connection broke at 1.0 GiB of 4.0 GiB, trying again: read ECONNRESET'))
+  expect(said).toEqual(noted)
 })
 
 test('a standstill gives no estimate', () => {

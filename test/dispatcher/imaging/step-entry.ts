@@ -72,6 +72,7 @@ try {
     },
     progress: {
       message: () => undefined,
+      note: (text) => say(`noted: ${text}`),
       announce: async (text) => say(`announced: ${text}`),
       bytes: () => undefined,
       flush: async () => undefined,

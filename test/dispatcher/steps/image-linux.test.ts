@@ -44,7 +44,7 @@ test('a disk that got the name of the prepared one while the registry was asked 
       read: async () => JSON.stringify({ blockdevices: [{ ...DISK, serial: serial() }] }),
       feed: write,
     },
-    progress: { message: () => {}, bytes: () => {}, announce: async () => {}, flush: async () => {} },
+    progress: { message: () => {}, note: () => {}, bytes: () => {}, announce: async () => {}, flush: async () => {} },
     say: () => {},
     clock: systemClock,
     now: () => 0,

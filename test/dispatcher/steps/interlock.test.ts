@@ -57,7 +57,7 @@ async function claim(change: Partial<Recipe> = {}, announced = () => {}): Promis
   const context = {
     ...{ recipe, paths, protectedDevices: [], signal: new AbortController().signal, say: () => {} },
     programs: { run: none, read, feed: none },
-    progress: { message: () => {}, bytes: () => {}, announce, flush: none },
+    progress: { message: () => {}, note: () => {}, bytes: () => {}, announce, flush: none },
   }
   return claimDisk(await findDisk(context), context)
 }

@@ -33,7 +33,7 @@ async function run(tag: string, change: Partial<Recipe> = {}, firmware = import.
       paths: runPaths('/nowhere'),
       protectedDevices: [],
       programs: { run: write, read, feed: write },
-      progress: { message: () => {}, bytes: () => {}, announce: async () => {}, flush: async () => {} },
+      progress: { message: () => {}, note: () => {}, bytes: () => {}, announce: async () => {}, flush: async () => {} },
       say: () => {},
       clock: systemClock,
       now: () => 0,
