@@ -14,7 +14,7 @@ import type { Connections } from '../shared/http-client.ts'
 import { openConnections } from '../shared/http-client.ts'
 import type { OciReference } from '../shared/oci-reference.ts'
 import type { Invocation, Io, OptionSpec } from './command.ts'
-import { readSecret } from './input.ts'
+import { readSecret, withoutLineEnd } from './input.ts'
 import { printable } from './printable.ts'
 
 /** Options of every command that talks to a registry. */
@@ -112,7 +112,8 @@ async function credentialsFor(
   const username = invocation.text(`${prefix}username`)
   const passwordFile = invocation.text(`${prefix}password-file`)
   const given = env['PROVISIONER_REGISTRY_PASSWORD']
-  const secret = passwordFile === undefined ? given : await readSecret(invocation.io, passwordFile)
+  const secret =
+    passwordFile === undefined ? given && withoutLineEnd(given) : await readSecret(invocation.io, passwordFile)
   if (username !== undefined) {
     if (secret !== undefined) return { username, password: secret }
     throw invocation.usage(`--${prefix}username needs --${prefix}password-file FILE`)

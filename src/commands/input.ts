@@ -12,6 +12,6 @@ export async function readSecretFile(file: string): Promise<string> {
 }
 
 /** Editors put one there; it is no part of the secret. */
-function withoutLineEnd(text: string): string {
+export function withoutLineEnd(text: string): string {
   return text.replace(/\r?\n$/, '')
 }

@@ -32,10 +32,10 @@ async function asking() {
   return { host: new URL((await served(registry)).url).host, sent }
 }
 
-async function list(argv: readonly string[], input = '') {
+async function list(argv: readonly string[], input = '', env = {}) {
   const command = artifact.commands.find(({ name }) => name === 'artifact list')
   if (command === undefined) expect.fail('no "artifact list"')
-  return runCommand(command, argv, { HOME: home }, input)
+  return runCommand(command, argv, { HOME: home, ...env }, input)
 }
 
 test.for([
@@ -63,8 +63,9 @@ test('a login that others may read stops no command, and is not used', async () 
   expect(local.error).not.toMatchObject({ code: 'config-invalid', message: expect.stringContaining('login.json') })
 })
 
-test('the password for a registry may come from a pipe', async () => {
+test('the password for a registry may come from a pipe or the environment, with a line end that is no part of it', async () => {
   const { host, sent } = await asking()
   await list(['--plain-http', '--username', 'ann', '--password-file', '-', `${host}/a`], 'hush\n')
-  expect(sent).toContain(`Basic ${Buffer.from('ann:hush').toString('base64')}`)
+  await list(['--plain-http', '--username', 'bob', `${host}/a`], '', { PROVISIONER_REGISTRY_PASSWORD: 'hush\n' })
+  for (const login of ['ann:hush', 'bob:hush']) expect(sent).toContain(`Basic ${Buffer.from(login).toString('base64')}`)
 })
