@@ -3,6 +3,8 @@ import { open } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import type { JobFile } from '../shared/task/job-file.ts'
+import type { Backoff, sleep } from '../shared/time.ts'
+import { retry } from '../shared/time.ts'
 import type { DeviceRoots } from './block-devices.ts'
 import { readText } from './block-devices.ts'
 
@@ -20,6 +22,8 @@ export type Screen = (notice: Notice) => Promise<void>
 
 const RULE = '='.repeat(78)
 const MAX_LINES = 12
+/** Of one line: a URL or a sentence fits, and not what a program has put into a line of its own. */
+const MAX_CHARACTERS = 200
 
 /** ASCII only: a serial console may know nothing else. */
 export function noticeText({ title, job, facts, advice }: Notice, addresses: readonly string[]): string {
@@ -39,18 +43,18 @@ export function noticeText({ title, job, facts, advice }: Notice, addresses: rea
   return `\n${RULE}\n  ${printable(title)}\n\n${lines.join('\n')}\n${RULE}\n`
 }
 
-/** What comes from a recipe or a program may not move the cursor. */
+/** What comes from a recipe or a program may not move the cursor, nor push the advice out of sight. */
 function printable(text: string): string {
-  return text.replaceAll(/[^\x20-\x7e]/g, '?')
+  const cut = text.length > MAX_CHARACTERS ? `${text.slice(0, MAX_CHARACTERS - 3)}...` : text
+  return cut.replaceAll(/[^\x20-\x7e]/g, '?')
 }
 
 /** This machine's screens, the notice followed by its own addresses. */
-export function screens(devices: DeviceRoots, say: (line: string) => void): Screen {
+export function screens(devices: DeviceRoots, say: (line: string) => void, pause?: typeof sleep): Screen {
   return async (notice) => {
     const text = noticeText(notice, ownAddresses())
-    for (const path of await consolePaths(devices)) {
-      await write(path, text).catch((error: unknown) => say(`${path}: ${String(error)}`))
-    }
+    const show = (path: string) => write(path, text, pause).catch((error: unknown) => say(`${path}: ${String(error)}`))
+    await Promise.all((await consolePaths(devices)).map(show))
   }
 }
 
@@ -63,13 +67,25 @@ async function consolePaths({ sys, dev }: DeviceRoots): Promise<string[]> {
   return active.split(/\s+/).flatMap((name) => (/^[A-Za-z]+[0-9]*$/.test(name) ? [join(dev, name)] : []))
 }
 
-/** A serial line that nobody reads must not hold anything up, nor become our controlling terminal (open(2)). */
-async function write(path: string, text: string): Promise<void> {
+/** About ten seconds: enough for a full notice at 9600 baud. */
+const DRAIN: Backoff = { firstMs: 100, maxMs: 100, attempts: 130 }
+
+/**
+ * A serial line takes what its buffer has room for, often after much output of a step, and the rest later. One that nobody reads
+ * must not hold anything up, nor become our controlling terminal (open(2), termios(3)).
+ */
+async function write(path: string, text: string, pause?: typeof sleep): Promise<void> {
   await using file = await open(
     path,
     constants.O_WRONLY | constants.O_NOCTTY | constants.O_NONBLOCK | constants.O_APPEND,
   )
-  await file.write(text.replaceAll('\n', '\r\n'))
+  const bytes = Buffer.from(text.replaceAll('\n', '\r\n'))
+  let done = 0
+  const rest = async () => {
+    while (done < bytes.length) done += (await file.write(bytes, done)).bytesWritten
+  }
+  const isFull = (error: unknown) => error instanceof Error && 'code' in error && error.code === 'EAGAIN'
+  await retry(rest, DRAIN, isFull, new AbortController().signal, pause)
 }
 
 function ownAddresses(): string[] {
