@@ -96,6 +96,12 @@ export function planWipe(disk: Pick<Disk, 'path'>, slots: readonly Slot[]): Comm
   return { argv: ['wipefs', '--all', '--force', '--quiet', ...slots.map(({ number }) => partitionPath(disk, number))] }
 }
 
+/**
+ * Features by default in 2019: kernels before 5.19 and GRUB before 2.12 refuse `nrext64`, kernels before 5.10 `bigtime`. Whatever a
+ * later mkfs.xfs adds, its own package turns off in this file (mkfs.xfs(8)).
+ */
+const XFS_FEATURES = '/usr/share/xfsprogs/mkfs/lts_5.4.conf'
+
 /** Makes the file system; undefined for `none`. */
 export function planFormat(disk: Disk, slot: Slot): Command | undefined {
   const device = partitionPath(disk, slot.number)
@@ -107,7 +113,7 @@ export function planFormat(disk: Disk, slot: Slot): Command | undefined {
       // Boot loaders of current distributions cannot read these two yet (GRUB before 2.12).
       return { argv: ['mkfs.ext4', '-q', '-F', '-O', '^metadata_csum_seed,^orphan_file', ...label('-L'), device] }
     case 'xfs':
-      return { argv: ['mkfs.xfs', '-q', '-f', ...label('-L'), device] }
+      return { argv: ['mkfs.xfs', '-q', '-f', '-c', `options=${XFS_FEATURES}`, ...label('-L'), device] }
     case 'btrfs':
       return { argv: ['mkfs.btrfs', '-q', '-f', ...label('-L'), device] }
     case 'swap':

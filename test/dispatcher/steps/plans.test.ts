@@ -63,7 +63,7 @@ test('what earlier partitions in the place of the new ones held is wiped before 
 test.for<[number, string | undefined]>([
   [0, 'mkfs.vfat -F 32 -n ESP /dev/vda1'],
   [1, 'mkfs.ext4 -q -F -O ^metadata_csum_seed,^orphan_file -L root /dev/vda2'],
-  [2, 'mkfs.xfs -q -f /dev/vda3'],
+  [2, 'mkfs.xfs -q -f -c options=/usr/share/xfsprogs/mkfs/lts_5.4.conf /dev/vda3'],
   [3, 'mkswap -L swap /dev/vda4'],
   [4, 'mkfs.vfat -n CIDATA /dev/vda5'],
 ])('slot %i is formatted by its format', ([index, expected]) => {
