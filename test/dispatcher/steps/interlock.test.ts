@@ -86,3 +86,30 @@ test('the other disk is refused also when the recipe means the first by its seri
   await expect(refused).rejects.toMatchObject({ code: 'disk-refused' })
   await expect(erased()).rejects.toMatchObject({ code: 'ENOENT' })
 })
+
+test.for<[string, () => unknown, string]>([
+  ['partitions', () => (partitions = 2), 'it has 2 partitions'],
+  ['a signature', () => (signatures = 'ext4 0x438\n'), 'it has ext4 at 0x438'],
+  ['bytes that nobody knows', () => writeFile(join(at, 'sda'), 'boot code'), 'its first MiB is not all zeros'],
+])(
+  'a disk with %s is erased, unless the recipe demands an empty one: then it is not even announced',
+  async ([, fill, reason]) => {
+    await fill()
+    const announced: string[] = []
+    const refused = claim({ require_empty: true }, () => void announced.push('erasing'))
+    await expect(refused).rejects.toMatchObject({ code: 'disk-refused' })
+    await expect(refused).rejects.toThrow(`the recipe demands an empty disk, and ${reason}`)
+    expect(announced).toEqual([])
+    await expect(erased()).rejects.toMatchObject({ code: 'ENOENT' })
+    await claim()
+    expect(await erased()).toMatchObject({ serial: 'S1' })
+  },
+)
+
+test('a step that is repeated may erase what it has written itself onto a disk that was empty, and no other disk', async () => {
+  await claim({ require_empty: true })
+  partitions = 2
+  expect(await claim({ require_empty: true })).toHaveLength(2)
+  swap()
+  await expect(claim({ require_empty: true })).rejects.toThrow('the recipe demands an empty disk')
+})
