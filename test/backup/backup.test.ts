@@ -1,9 +1,8 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { chmod, mkdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { createBackup } from '../../src/backup/create.ts'
 import { storedBlobPath } from '../../src/backup/layout.ts'
 import { restoreSnapshot } from '../../src/backup/restore.ts'
@@ -14,15 +13,14 @@ import { runController } from '../../src/server/compose.ts'
 import { parseDigest, sha256 } from '../../src/shared/digest.ts'
 import { systemClock } from '../../src/shared/time.ts'
 import { configOf } from '../server/support/serve-config.ts'
+import { scratch } from '../support/scratch.ts'
 
 let directory = ''
 const never = new AbortController().signal
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'backup-'))
+  directory = scratch()
 })
-
-afterEach(() => rmSync(directory, { recursive: true }))
 
 interface Running {
   readonly url: string

@@ -1,8 +1,7 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pino } from 'pino'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { createBackup } from '../../src/backup/create.ts'
 import { endOpenJobs } from '../../src/backup/end-jobs.ts'
 import { restoreSnapshot } from '../../src/backup/restore.ts'
@@ -20,6 +19,7 @@ import { loadDump, SCHEMAS } from '../fixtures/databases/dump.ts'
 import { sampleJob } from '../server/support/sample-job.ts'
 import { configOf } from '../server/support/serve-config.ts'
 import { simulated } from '../simulators/simulated.ts'
+import { scratch } from '../support/scratch.ts'
 
 const never = new AbortController().signal
 
@@ -58,8 +58,7 @@ const OPEN: readonly Partial<Job>[] = [
 ]
 
 test('jobs that were open in a backup are ended by its restoration, and their servers are left alone', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'restore-'))
-  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const directory = scratch()
   const at = (name: string) => join(directory, name)
   const token = at('token')
   const say = () => undefined
@@ -100,8 +99,7 @@ test('jobs that were open in a backup are ended by its restoration, and their se
 test.for(['../../etc/cron.d/x', '/etc/passwd', 'keys/../../x', 'keys/..', 'keys', 'other', '', 7])(
   'a manifest that names %s is no manifest of a backup',
   async (path) => {
-    const directory = mkdtempSync(join(tmpdir(), 'restore-'))
-    onTestFinished(() => rmSync(directory, { recursive: true }))
+    const directory = scratch()
     const name = '2026-01-01T00-00-00-000Z'
     const snapshot = join(directory, 'snapshots', name)
     mkdirSync(snapshot, { recursive: true })
@@ -116,8 +114,7 @@ test.for(['../../etc/cron.d/x', '/etc/passwd', 'keys/../../x', 'keys/..', 'keys'
 const EARLIER = Array.from({ length: SCHEMAS.controller.length - 1 }, (_, index) => index + 1)
 
 test.for(EARLIER)('jobs in a backup of schema %i are ended before the program brings it up to date', (version) => {
-  const directory = mkdtempSync(join(tmpdir(), 'restore-'))
-  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const directory = scratch()
   const path = join(directory, 'controller.db')
   loadDump(path, 'controller', version)
   expect(endOpenJobs(path, new Date())).toEqual([{ id: '01JB', serverSerial: 'SN1', status: 'provisioning' }])

@@ -1,16 +1,14 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { mediumCandidates, mountedDevices } from '../../src/dispatcher/block-devices.ts'
+import { scratch } from '../support/scratch.ts'
 
 let sys = ''
 
 beforeEach(() => {
-  sys = mkdtempSync(join(tmpdir(), 'sys-'))
+  sys = scratch()
 })
-
-afterEach(() => rmSync(sys, { recursive: true }))
 
 /** A device as sysfs shows it; `below` are the devices a mapping lies on. */
 function device(number: string, path: string, below: readonly string[] = []): void {

@@ -1,10 +1,10 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach } from 'vitest'
+import { beforeEach } from 'vitest'
 import { type DispatchDeps, dispatch } from '../../src/dispatcher/dispatch.ts'
 import type { Notice } from '../../src/dispatcher/screen.ts'
 import type { Command } from '../../src/shared/exec.ts'
+import { scratch } from '../support/scratch.ts'
 import { KEYS, type MediumParts, taskImage } from './task-medium.ts'
 
 interface Changes extends Partial<DispatchDeps> {
@@ -54,7 +54,7 @@ export function dispatching(): Dispatching {
     state: async () => JSON.parse(await here.run('state/dispatcher.json')) as Record<string, unknown>,
   }
   beforeEach(async () => {
-    const at = await mkdtemp(join(tmpdir(), 'dispatch-'))
+    const at = scratch()
     for (const name of ['units', 'trust', 'sys/block', 'sys/class/dmi/id', 'dev'])
       await mkdir(join(at, name), { recursive: true })
     await writeFile(join(at, 'units/install-linux.target'), '[Unit]\nX-Provisioner=target\n')
@@ -63,7 +63,6 @@ export function dispatching(): Dispatching {
     await writeFile(join(at, 'sys/class/dmi/id/product_serial'), 'SN123\n')
     Object.assign(here, { at, said: [], ran: [], seen: [], deps: depsIn(at, () => here) })
   })
-  afterEach(() => rm(here.at, { recursive: true, force: true }))
   return here
 }
 

@@ -1,20 +1,18 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { runPaths } from '../../src/dispatcher/paths.ts'
 import { runNamedStep } from '../../src/dispatcher/run-step.ts'
 import { runStep, type Step, type StepContext } from '../../src/dispatcher/steps/step.ts'
 import { errorText } from '../../src/shared/errors.ts'
 import { systemClock } from '../../src/shared/time.ts'
+import { scratch } from '../support/scratch.ts'
 
 let at: string
 
-beforeEach(async () => {
-  at = await mkdtemp(join(tmpdir(), 'run-step-'))
+beforeEach(() => {
+  at = scratch()
 })
-
-afterEach(() => rm(at, { recursive: true, force: true }))
 
 async function left(state: object): Promise<void> {
   const { state: directory, dispatcher } = runPaths(at)

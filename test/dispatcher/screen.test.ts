@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process'
 import { constants } from 'node:fs'
-import { mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { beforeEach, expect, test, vi } from 'vitest'
 import { EXITS, UNEXPECTED } from '../../src/dispatcher/exit-codes.ts'
 import { noticeText, screens } from '../../src/dispatcher/screen.ts'
+import { scratch } from '../support/scratch.ts'
 import { JOB } from './task-medium.ts'
 
 const NOTICE = {
@@ -19,14 +19,12 @@ let at: string
 let said: string[]
 
 beforeEach(async () => {
-  at = await mkdtemp(join(tmpdir(), 'screen-'))
+  at = scratch()
   said = []
   await mkdir(join(at, 'sys/class/tty/console'), { recursive: true })
   await mkdir(join(at, 'dev'))
   for (const name of ['tty0', 'ttyS0', 'ttyS1']) await writeFile(join(at, 'dev', name), '')
 })
-
-afterEach(() => rm(at, { recursive: true }))
 
 test('a notice says who, what, why, under which address, and what to do', () => {
   expect(noticeText(NOTICE, ['eth0 192.0.2.17/24']).split('\n').slice(2, -2)).toEqual([

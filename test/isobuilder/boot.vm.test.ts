@@ -1,16 +1,14 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { startMediaServer } from '../lab/bmc/media-server.ts'
 import { bootMedium } from '../lab/qemu/boot-medium.ts'
 import { createVm } from '../lab/qemu/vm.ts'
+import { scratch } from '../support/scratch.ts'
 
 const BOOT_MS = 60_000
 
 test('one image boots under UEFI as a CD and as a USB disk', async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'boot-'))
-  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  const directory = scratch()
   const iso = await bootMedium(directory, 'started from our own medium', 'shutdown')
   const machine = (name: string) => ({
     serial: 'LAB-0001',

@@ -1,22 +1,20 @@
 import { execFile } from 'node:child_process'
 import { rmSync } from 'node:fs'
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { entriesOf } from '../../src/isobuilder/directory.ts'
 import { sha256 } from '../../src/shared/digest.ts'
 import { AppError } from '../../src/shared/errors.ts'
+import { scratch } from '../support/scratch.ts'
 
 const never = new AbortController().signal
 let directory: string
 
-beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'tree-'))
+beforeEach(() => {
+  directory = scratch()
 })
-
-afterEach(() => rm(directory, { recursive: true }))
 
 test('files, empty directories and links become entries; links are not followed', async () => {
   await mkdir(join(directory, 'd/empty'), { recursive: true })

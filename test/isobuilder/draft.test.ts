@@ -1,12 +1,12 @@
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readdir, readFile, rename, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { entriesOf } from '../../src/isobuilder/directory.ts'
 import { unreadFile } from '../../src/isobuilder/draft.ts'
 import { createIso } from '../../src/isobuilder/image-file.ts'
 import { bytesSource } from '../../src/isobuilder/source.ts'
 import type { Entry } from '../../src/isobuilder/tree.ts'
+import { scratch } from '../support/scratch.ts'
 import { bytesOf, planOf } from './image-bytes.ts'
 import { lintBytes } from './lint/lint-image.ts'
 
@@ -23,15 +23,13 @@ let tree: string
 let output: string
 
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'draft-'))
+  directory = scratch()
   tree = join(directory, 'tree')
   output = join(directory, 'out.iso')
   await mkdir(join(tree, 'd'), { recursive: true })
   for (const [path, bytes] of Object.entries(CONTENTS)) await writeFile(join(tree, path), bytes)
   await symlink('d/small', join(tree, 'link'))
 })
-
-afterEach(() => rm(directory, { recursive: true }))
 
 test.for([
   ['are held from the first reading', 64 * 1024 * 1024],

@@ -1,23 +1,21 @@
-import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { lstat, mkdir, readdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { extractIso, linksLeadingOut } from '../../src/isobuilder/extract.ts'
 import type { IsoFile, IsoImage } from '../../src/isobuilder/reader.ts'
 import { openIso } from '../../src/isobuilder/reader.ts'
 import type { Entry } from '../../src/isobuilder/tree.ts'
+import { scratch } from '../support/scratch.ts'
 import { file, imageOf, mediumOf } from './image-bytes.ts'
 
 const never = new AbortController().signal
 let directory: string
 let to: string
 
-beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'extract-'))
+beforeEach(() => {
+  directory = scratch()
   to = join(directory, 'to')
 })
-
-afterEach(() => rm(directory, { recursive: true }))
 
 async function image(...entries: Entry[]): Promise<IsoImage> {
   return openIso(mediumOf(await imageOf(entries)))

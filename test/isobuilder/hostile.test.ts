@@ -1,7 +1,6 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { extractIso, linksLeadingOut } from '../../src/isobuilder/extract.ts'
 import { lintDescriptors } from '../../src/isobuilder/lint/descriptors.ts'
 import { createReport } from '../../src/isobuilder/lint/finding.ts'
@@ -13,6 +12,7 @@ import { lintTree } from '../../src/isobuilder/lint/tree.ts'
 import type { IsoFile, IsoImage } from '../../src/isobuilder/reader.ts'
 import { openIso } from '../../src/isobuilder/reader.ts'
 import { parseRecords } from '../../src/isobuilder/reader-records.ts'
+import { scratch } from '../support/scratch.ts'
 import { file, imageOf, mediumOf } from './image-bytes.ts'
 import { lintBytes } from './lint/lint-image.ts'
 
@@ -33,8 +33,7 @@ async function bomb(): Promise<Buffer> {
 }
 
 test('an image whose files are many times larger than itself is not extracted', async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'bomb-'))
-  onTestFinished(() => rm(directory, { recursive: true }))
+  const directory = scratch()
   const image = await openIso(mediumOf(await bomb()))
   expect((await image.list()).reduce((sum, { size }) => sum + size, 0)).toBe((COUNT + 1) * 1024 * 1024)
   await expect(extractIso(image, join(directory, 'to'), never)).rejects.toMatchObject({
@@ -46,8 +45,7 @@ test('an image whose files are many times larger than itself is not extracted', 
 
 test('hard links, which share their bytes too, are extracted', async () => {
   const image: IsoImage = await openIso(mediumOf(await imageOf([file('a', 'x'.repeat(100 * SECTOR))])))
-  const directory = await mkdtemp(join(tmpdir(), 'links-'))
-  onTestFinished(() => rm(directory, { recursive: true }))
+  const directory = scratch()
   const [one] = await image.list()
   const names = ['a', 'b', 'c']
   const linked = {

@@ -1,10 +1,10 @@
-import { mkdtemp, readdir, readFile, readlink, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile, readlink, symlink, truncate, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { createIso, withIso } from '../../src/isobuilder/image-file.ts'
 import type { Source } from '../../src/isobuilder/source.ts'
 import { AppError } from '../../src/shared/errors.ts'
+import { scratch } from '../support/scratch.ts'
 import { bytesOf, file, patternSource } from './image-bytes.ts'
 
 const TEST = { label: 'TEST' }
@@ -12,12 +12,10 @@ const never = new AbortController().signal
 let directory: string
 let path: string
 
-beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'image-'))
+beforeEach(() => {
+  directory = scratch()
   path = join(directory, 'a.iso')
 })
-
-afterEach(() => rm(directory, { recursive: true }))
 
 test('the file is the image, and can be opened', async () => {
   const plan = await createIso([file('a', 'text')], { label: 'LABEL' }, path, never)

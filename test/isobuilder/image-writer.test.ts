@@ -1,23 +1,21 @@
 import { createHash } from 'node:crypto'
-import { mkdtemp, open, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { readIso } from '../../src/isobuilder/image.ts'
 import { writeImage } from '../../src/isobuilder/image-writer.ts'
 import type { Source } from '../../src/isobuilder/source.ts'
 import { sha256 } from '../../src/shared/digest.ts'
+import { scratch } from '../support/scratch.ts'
 import { file, planOf } from './image-bytes.ts'
 
 const never = new AbortController().signal
 const MIB = 1024 * 1024
 let directory: string
 
-beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'writer-'))
+beforeEach(() => {
+  directory = scratch()
 })
-
-afterEach(() => rm(directory, { recursive: true }))
 
 /** Pieces of a large file, each at its own time; those that touch `badFrom` fail. */
 function pieces(size: number, badFrom = Number.POSITIVE_INFINITY): { source: Source; pending: () => number } {

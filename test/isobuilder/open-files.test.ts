@@ -1,16 +1,15 @@
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { openFiles } from '../../src/isobuilder/open-files.ts'
 import { fileSourceOf } from '../../src/isobuilder/source.ts'
+import { scratch } from '../support/scratch.ts'
 import { openBelow } from './open-below.ts'
 
 const never = new AbortController().signal
 
 async function filesOf(count: number): Promise<{ directory: string; paths: string[] }> {
-  const directory = await mkdtemp(join(tmpdir(), 'open-'))
-  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  const directory = scratch()
   const paths = Array.from({ length: count }, (_, index) => join(directory, `${index}`))
   for (const path of paths) await writeFile(path, path)
   return { directory, paths }

@@ -1,21 +1,19 @@
-import { mkdtemp, rename, rm, truncate, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rename, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { bytesSource, fileSource, fileSourceOf } from '../../src/isobuilder/source.ts'
 import { sha256 } from '../../src/shared/digest.ts'
+import { scratch } from '../support/scratch.ts'
 
 const never = new AbortController().signal
 let directory: string
 let path: string
 
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'source-'))
+  directory = scratch()
   path = join(directory, 'blob')
   await writeFile(path, 'hello world')
 })
-
-afterEach(() => rm(directory, { recursive: true }))
 
 test('bytes are read whole and in part', async () => {
   const source = bytesSource(Buffer.from('hello'))

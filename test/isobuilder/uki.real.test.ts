@@ -1,18 +1,17 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { readSegments } from '../../src/isobuilder/segments.ts'
 import { bytesSource, fileSourceOf } from '../../src/isobuilder/source.ts'
 import { planUki } from '../../src/isobuilder/uki.ts'
 import { mustInTools } from '../lab/programs.ts'
 import { debianRoot } from '../lab/roots/roots.ts'
+import { scratch } from '../support/scratch.ts'
 
 const STUB = 'usr/lib/systemd/boot/efi/linuxx64.efi.stub'
 
 test('the unified kernel image is, byte for byte, what ukify makes', async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'uki-'))
-  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  const directory = scratch()
   const boot = join(await debianRoot('maintenance'), 'boot')
   const kernel = (await readdir(boot)).find((name) => name.startsWith('vmlinuz-')) ?? ''
   const release = kernel.slice('vmlinuz-'.length)

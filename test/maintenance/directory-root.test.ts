@@ -1,6 +1,5 @@
-import { chmod, link, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, link, mkdir, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { directoryRoot } from '../../src/maintenance/directory-root.ts'
@@ -8,13 +7,13 @@ import { openRoot } from '../../src/maintenance/open-root.ts'
 import { rootTar } from '../../src/maintenance/root-image.ts'
 import { withTools } from '../../src/maintenance/tools-store.ts'
 import { readTar } from '../../src/oci/tar/tar-read.ts'
+import { scratch } from '../support/scratch.ts'
 
 const never = new AbortController().signal
 let directory: string
 
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'root-'))
-  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  directory = scratch()
   await mkdir(join(directory, 'usr/bin'), { recursive: true })
   await writeFile(join(directory, 'usr/bin/tool'), 'tool')
   await chmod(join(directory, 'usr/bin/tool'), 0o4755)

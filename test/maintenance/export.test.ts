@@ -1,17 +1,15 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { exportContext } from '../../src/maintenance/export.ts'
+import { scratch } from '../support/scratch.ts'
 
 let at: string
 
 beforeEach(async () => {
-  at = await mkdtemp(join(tmpdir(), 'export-'))
+  at = scratch()
   await writeFile(join(at, 'program'), 'program')
 })
-
-afterEach(() => rm(at, { recursive: true }))
 
 test('the context has everything that its Containerfiles copy, and the trust it was given', async () => {
   const context = join(at, 'context')

@@ -1,7 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { onTestFinished } from 'vitest'
 import type { ContentSource } from '../../src/oci/content.ts'
 import type { CopyObserver } from '../../src/oci/copy.ts'
 import type { CopyPlan, PlanOptions } from '../../src/oci/copy-plan.ts'
@@ -13,6 +9,7 @@ import { remoteSource } from '../../src/oci/remote-source.ts'
 import { parseOciReference } from '../../src/shared/oci-reference.ts'
 import type { TestRegistry } from '../registry/support/open-registry.ts'
 import { IMAGE, INDEX, pushImage, served, testRegistry } from '../registry/support/open-registry.ts'
+import { scratch } from '../support/scratch.ts'
 
 export const never = new AbortController().signal
 export const FAST = { firstMs: 1, maxMs: 2, attempts: 3 }
@@ -23,8 +20,7 @@ export const unwatched: CopyObserver = { bytes: () => {}, blob: () => {} }
 
 /** A directory of the test's own. */
 export async function directory(): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'oci-'))
-  onTestFinished(() => rm(path, { recursive: true, force: true }))
+  const path = scratch()
   return path
 }
 

@@ -1,21 +1,19 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pino } from 'pino'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import type { ServeConfig } from '../../src/config.ts'
 import type { Started } from '../../src/server/compose.ts'
 import { runController } from '../../src/server/compose.ts'
 import { file, imageOf } from '../isobuilder/image-bytes.ts'
 import { openBelow } from '../isobuilder/open-below.ts'
+import { scratch } from '../support/scratch.ts'
 
 let directory = ''
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'controller-'))
+  directory = scratch()
 })
-
-afterEach(() => rmSync(directory, { recursive: true }))
 
 function config(change: Partial<ServeConfig> = {}): ServeConfig {
   return {

@@ -1,7 +1,6 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { dataPaths } from '../../src/config.ts'
 import { loadKeys, replaceMasterKey } from '../../src/server/keys.ts'
 import { rotateMasterKey } from '../../src/server/rotate-key.ts'
@@ -9,6 +8,7 @@ import { holdDirectory, openDatabase } from '../../src/server/store/database.ts'
 import { sqliteJobStore } from '../../src/server/store/jobs.ts'
 import { sealedSample } from '../../src/server/store/sealed-passwords.ts'
 import { sqliteServerStore } from '../../src/server/store/servers.ts'
+import { scratch } from '../support/scratch.ts'
 import { sampleJob } from './support/sample-job.ts'
 
 let directory = ''
@@ -16,11 +16,9 @@ let keys = ''
 const master = () => join(keys, 'master.key')
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'keys-'))
+  directory = scratch()
   keys = dataPaths(directory).keys
 })
-
-afterEach(() => rmSync(directory, { recursive: true }))
 
 const sealedWith = async (text = 'hunter2') => ({
   bytes: (await loadKeys(keys)).seal.close(text, 'SN1'),

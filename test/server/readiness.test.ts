@@ -1,21 +1,19 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { fileMedium } from '../../src/server/media/medium.ts'
 import type { ReadinessCheck } from '../../src/server/readiness.ts'
 import { databaseCheck, maintenanceCheck, readiness, storageCheck, workerCheck } from '../../src/server/readiness.ts'
 import { directCommits, groupCommits } from '../../src/server/store/commits.ts'
 import { openDatabase } from '../../src/server/store/database.ts'
+import { scratch } from '../support/scratch.ts'
 
 let directory = ''
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'readiness-'))
+  directory = scratch()
 })
-
-afterEach(() => rmSync(directory, { recursive: true }))
 
 const never = new AbortController().signal
 

@@ -1,14 +1,14 @@
 import { createPublicKey, X509Certificate } from 'node:crypto'
-import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, copyFileSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { pino } from 'pino'
-import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
+import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { keepCertificate, openCertificate } from '../../src/shared/certificate.ts'
 import { fingerprintOf, isSameFingerprint } from '../../src/shared/fingerprint.ts'
 import { startServer } from '../../src/shared/http-server.ts'
 import { loadOrCreateTls } from '../../src/shared/tls.ts'
+import { scratch } from '../support/scratch.ts'
 
 const DAY_MS = 86_400_000
 const log = pino({ level: 'silent' })
@@ -17,11 +17,9 @@ let now = new Date('2026-01-01T00:00:00Z')
 const clock = { now: () => now }
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'certificate-'))
+  directory = scratch()
   now = new Date('2026-01-01T00:00:00Z')
 })
-
-afterEach(() => rmSync(directory, { recursive: true }))
 
 const own = (names = ['127.0.0.1']) => ({ kind: 'own', dir: directory, names }) as const
 const file = (name: string) => join(directory, name)

@@ -1,20 +1,18 @@
 import { constants } from 'node:fs'
-import { mkdtemp, open, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { diskOutput, pages } from '../../src/shared/disk-output.ts'
+import { scratch } from '../support/scratch.ts'
 
 const KIB = 1024
 let directory: string
 let path: string
 
-beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'output-'))
+beforeEach(() => {
+  directory = scratch()
   path = join(directory, 'a.img')
 })
-
-afterEach(() => rm(directory, { recursive: true }))
 
 test('memory of pages can be written past the page cache', async ({ skip }) => {
   const { O_WRONLY, O_CREAT, O_DIRECT } = constants

@@ -1,8 +1,7 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { sqliteMetadata } from '../../src/registry/storage/sqlite-metadata.ts'
 import { openDatabase } from '../../src/server/store/database.ts'
 import { sqliteJobStore } from '../../src/server/store/jobs.ts'
@@ -12,6 +11,7 @@ import { parseDigest } from '../../src/shared/digest.ts'
 import { openSqlite } from '../../src/shared/sqlite.ts'
 import type { DatabaseName } from '../fixtures/databases/dump.ts'
 import { dumpPath, loadDump, SCHEMAS } from '../fixtures/databases/dump.ts'
+import { scratch } from '../support/scratch.ts'
 
 /** Every version that was ever released or landed, but the newest. */
 const EARLIER = (Object.keys(SCHEMAS) as DatabaseName[]).flatMap((name) =>
@@ -22,11 +22,9 @@ let directory = ''
 let path = ''
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'migrations-'))
+  directory = scratch()
   path = join(directory, 'x.db')
 })
-
-afterEach(() => rmSync(directory, { recursive: true }))
 
 test.for(EARLIER)(
   'there is a dump of %s at version %i (node test/fixtures/databases/dump.ts makes it)',

@@ -1,18 +1,17 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chmod, mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { beforeEach, expect, onTestFinished, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { AppError } from '../../src/shared/errors.ts'
 import { addonDirectories, loadAddonFrom } from '../../src/shared/native-addon.ts'
+import { scratch } from '../support/scratch.ts'
 
 const BYTES = Buffer.from('addon')
 
 let good: string
 
-beforeEach(async () => {
-  good = await mkdtemp(join(tmpdir(), 'native-addon-'))
-  onTestFinished(() => rm(good, { recursive: true, force: true }))
+beforeEach(() => {
+  good = scratch()
 })
 
 test('the service directory comes first, then /run, temporary directories, and the present one', () => {

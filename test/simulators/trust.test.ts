@@ -1,7 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { bmcConnector } from '../../src/server/redfish/bmc.ts'
 import { createClient } from '../../src/server/redfish/client.ts'
 import { discover, readSlots } from '../../src/server/redfish/discover.ts'
@@ -14,6 +11,7 @@ import { AppError } from '../../src/shared/errors.ts'
 import { systemClock } from '../../src/shared/time.ts'
 import { loadOrCreateTls } from '../../src/shared/tls.ts'
 import { never } from '../server/redfish/connected.ts'
+import { scratch } from '../support/scratch.ts'
 import { ACCOUNT, changes, QUICK, type Simulated, simulated } from './simulated.ts'
 
 const of = (name: string) => `https://192.0.2.1:8443/media/tok-1/${name}.iso`
@@ -21,8 +19,7 @@ const MEDIA = { maintenance: of('maintenance'), task: of('task'), combined: of('
 
 /** A CA as the controller makes itself one. */
 async function newCa(): Promise<string> {
-  const directory = mkdtempSync(join(tmpdir(), 'ca-'))
-  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const directory = scratch()
   return (await loadOrCreateTls(directory, ['192.0.2.1'], systemClock)).ca ?? ''
 }
 

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { hashThread } from '../../../src/dispatcher/imaging/hash-thread.ts'
 import type { Piece } from '../../../src/dispatcher/imaging/pieces.ts'
 import { readBack } from '../../../src/dispatcher/imaging/read-back.ts'
 import { writeDisk } from '../../../src/dispatcher/imaging/write-disk.ts'
 import { sha256 } from '../../../src/shared/digest.ts'
+import { scratch } from '../../support/scratch.ts'
 
 const MIB = 1 << 20
 const never = new AbortController().signal
@@ -18,12 +18,10 @@ let path = ''
 const OLD = Buffer.alloc(24 * MIB, 0xa5)
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'write-disk-'))
+  directory = scratch()
   path = join(directory, 'disk')
   writeFileSync(path, OLD)
 })
-afterEach(() => rmSync(directory, { recursive: true }))
-
 /** Copies: the writer takes what it is given. */
 async function* list(pieces: readonly Piece[]): AsyncGenerator<Piece> {
   for (const piece of pieces) yield 'zeros' in piece ? piece : Buffer.from(piece)

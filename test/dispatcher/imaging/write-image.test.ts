@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import type { TableFacts } from '../../../src/dispatcher/imaging/partition-table.ts'
 import { type WriteRequest, writeImage } from '../../../src/dispatcher/imaging/write-image.ts'
+import { scratch } from '../../support/scratch.ts'
 import { gptDisk } from './disk-bytes.ts'
 import { qcow2File } from './qcow2-bytes.ts'
 
@@ -14,12 +14,10 @@ let path = ''
 let directory = ''
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'write-image-'))
+  directory = scratch()
   path = join(directory, 'disk')
   writeFileSync(path, OLD)
 })
-afterEach(() => rmSync(directory, { recursive: true }))
-
 /** Writes a qcow2 of `disk` onto the file, as onto a disk of which `checkTable` knows the sectors. */
 function write(disk: Buffer, checkTable: (table: TableFacts) => void, change: Partial<WriteRequest> = {}) {
   const file = qcow2File(disk)

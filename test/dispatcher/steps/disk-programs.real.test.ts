@@ -1,7 +1,7 @@
-import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
-import { arch, tmpdir } from 'node:os'
+import { truncate, writeFile } from 'node:fs/promises'
+import { arch } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { planConfigDrive } from '../../../src/dispatcher/steps/config-drive.ts'
 import type { Disk } from '../../../src/dispatcher/steps/disk.ts'
 import { planEmpty, planUnpack } from '../../../src/dispatcher/steps/image-linux.ts'
@@ -10,35 +10,23 @@ import { layoutDisk } from '../../../src/dispatcher/steps/layout.ts'
 import { removableLoader } from '../../../src/dispatcher/steps/nvram.ts'
 import { planFormat, planTable } from '../../../src/dispatcher/steps/partition.ts'
 import { mustInTools } from '../../lab/programs.ts'
+import { scratch } from '../../support/scratch.ts'
 import { recipeWith } from '../task-medium.ts'
+import { SAMPLE_DISK } from './sample-disk.ts'
 
 const GIB = 1024 ** 3
 let at: string
 
 beforeEach(async () => {
-  at = await mkdtemp(join(tmpdir(), 'disk-'))
+  at = scratch()
   await writeFile(join(at, 'disk'), '')
   await truncate(join(at, 'disk'), 4 * GIB)
 })
 
-afterEach(() => rm(at, { recursive: true, force: true }))
-
 const tools = (argv: readonly string[]) => mustInTools(argv, { binds: [{ host: at, inside: '/t' }] })
 
 /** A file stands for the disk: sgdisk does not mind. */
-const DISK: Disk = {
-  name: 'disk',
-  kernelNames: ['disk'],
-  path: '/t/disk',
-  bytes: 4 * GIB,
-  sectorBytes: 512,
-  serial: undefined,
-  wwn: undefined,
-  model: undefined,
-  bus: 'virtio',
-  removable: false,
-  readOnly: false,
-}
+const DISK: Disk = { ...SAMPLE_DISK, path: '/t/disk' }
 
 interface Table {
   readonly partitiontable: {

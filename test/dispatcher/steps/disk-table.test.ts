@@ -6,21 +6,10 @@ import { ostreePlace } from '../../../src/dispatcher/steps/files.ts'
 import { planGrowFileSystem } from '../../../src/dispatcher/steps/grow.ts'
 import { checkFits, checkTable, type Place } from '../../../src/dispatcher/steps/image-checks.ts'
 import { configDriveOf } from '../../../src/dispatcher/steps/late-binding.ts'
+import { SAMPLE_DISK } from './sample-disk.ts'
 
 const [MIB, GIB] = [1024 ** 2, 1024 ** 3]
-const DISK: Disk = {
-  name: 'vda',
-  kernelNames: ['vda'],
-  path: '/dev/vda',
-  bytes: 4 * GIB,
-  sectorBytes: 512,
-  serial: 'S-1',
-  wwn: undefined,
-  model: undefined,
-  bus: 'virtio',
-  removable: false,
-  readOnly: false,
-}
+const DISK: Disk = { ...SAMPLE_DISK, serial: 'S-1' }
 const DRIVE = { bytes: 64 * MIB, type: { gpt: 'GUID', dos: 'c' }, label: 'CIDATA' }
 
 /** What `sfdisk --json` says of a table of this disk; the root is the last one on it, but not by number. */

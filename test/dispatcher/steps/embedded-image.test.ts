@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { isEmbedded } from '../../../src/dispatcher/steps/embedded-image.ts'
+import { scratch } from '../../support/scratch.ts'
 
 test.for<[string, string | undefined, boolean]>([
   ['has the image', '[{"id":"a"},{"id":"b","names":["localhost/other:1","localhost/tools:1"]}]', true],
@@ -11,8 +11,7 @@ test.for<[string, string | undefined, boolean]>([
   ['is broken', '[{"id"', false],
   ['is not there', undefined, false],
 ])('a store that %s', async ([, images, there]) => {
-  const store = await mkdtemp(join(tmpdir(), 'store-'))
-  onTestFinished(() => rm(store, { recursive: true }))
+  const store = scratch()
   await mkdir(join(store, 'overlay-images'))
   if (images !== undefined) await writeFile(join(store, 'overlay-images/images.json'), images)
   expect(await isEmbedded('localhost/tools:1', store)).toBe(there)

@@ -1,23 +1,16 @@
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { readFile, rm, symlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { beforeEach, expect, test } from 'vitest'
 import { checkMenu, kernelsOfConfig } from '../../../src/dispatcher/steps/grub-menu.ts'
+import { putFiles, scratch } from '../../support/scratch.ts'
 
 let root: string
 
-beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'root-'))
+beforeEach(() => {
+  root = scratch()
 })
 
-afterEach(() => rm(root, { recursive: true, force: true }))
-
-async function put(files: Readonly<Record<string, string>>): Promise<void> {
-  for (const [path, text] of Object.entries(files)) {
-    await mkdir(dirname(join(root, path)), { recursive: true })
-    await writeFile(join(root, path), text)
-  }
-}
+const put = (files: Readonly<Record<string, string>>) => putFiles(root, files)
 
 /** As Debian's grub-mkconfig writes it. */
 const CONFIG = `

@@ -1,12 +1,12 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { type RunPaths, runPaths } from '../../../src/dispatcher/paths.ts'
 import { findDisk } from '../../../src/dispatcher/steps/disk.ts'
 import { claimDisk } from '../../../src/dispatcher/steps/interlock.ts'
 import type { Command } from '../../../src/shared/exec.ts'
 import type { Recipe } from '../../../src/shared/recipe/schema.ts'
+import { scratch } from '../../support/scratch.ts'
 
 let at: string
 let paths: RunPaths
@@ -16,15 +16,13 @@ let partitions: number
 let signatures: string
 
 beforeEach(async () => {
-  at = await mkdtemp(join(tmpdir(), 'interlock-'))
+  at = scratch()
   paths = runPaths(join(at, 'run'))
   serial = 'S1'
   partitions = 0
   signatures = ''
   await writeFile(join(at, 'sda'), Buffer.alloc(1024 * 1024))
 })
-
-afterEach(() => rm(at, { recursive: true }))
 
 const bare = {
   pkname: null,

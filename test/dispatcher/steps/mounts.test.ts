@@ -1,10 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { withMounts } from '../../../src/dispatcher/steps/mounts.ts'
 import { AppError } from '../../../src/shared/errors.ts'
 import type { Command, Programs } from '../../../src/shared/exec.ts'
+import { scratch } from '../../support/scratch.ts'
 
 const never = new AbortController().signal
 
@@ -23,8 +22,7 @@ function recorded(broken?: string): { programs: Programs; ran: string[] } {
 }
 
 async function twoMounts() {
-  const root = await mkdtemp(join(tmpdir(), 'provisioner-mounts-'))
-  onTestFinished(() => rm(root, { recursive: true }))
+  const root = scratch()
   const mounts = [root, join(root, 'boot')].map((directory) => ({
     directory,
     command: { argv: ['mount', directory] } as const,

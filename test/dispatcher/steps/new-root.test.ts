@@ -1,21 +1,19 @@
-import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { placeIn } from '../../../src/dispatcher/steps/new-root.ts'
+import { scratch } from '../../support/scratch.ts'
 
 let directory = ''
 let root = ''
 
 beforeEach(() => {
-  directory = realpathSync(mkdtempSync(join(tmpdir(), 'root-')))
+  directory = scratch()
   root = join(directory, 'root')
   mkdirSync(join(root, 'etc'), { recursive: true })
   mkdirSync(join(directory, 'outside'))
   writeFileSync(join(directory, 'outside/file'), 'precious')
 })
-
-afterEach(() => rmSync(directory, { recursive: true }))
 
 test('a file goes where it is said, its directories are made, and links inside the image are followed', async () => {
   expect(await placeIn(root, 'etc/default/grub')).toBe(join(root, 'etc/default/grub'))

@@ -1,27 +1,16 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { arch, tmpdir } from 'node:os'
+import { arch } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import type { Disk } from '../../../src/dispatcher/steps/disk.ts'
 import { bindImage } from '../../../src/dispatcher/steps/late-binding.ts'
 import { makeBootEntry, ownEntries, planBootEntry, removableLoader } from '../../../src/dispatcher/steps/nvram.ts'
 import { AppError } from '../../../src/shared/errors.ts'
 import type { Command } from '../../../src/shared/exec.ts'
+import { scratch } from '../../support/scratch.ts'
+import { SAMPLE_DISK } from './sample-disk.ts'
 
 const GIB = 1024 ** 3
-const DISK: Disk = {
-  name: 'vdb',
-  kernelNames: ['vdb'],
-  path: '/dev/vdb',
-  bytes: 4 * GIB,
-  sectorBytes: 512,
-  serial: 'S-2',
-  wwn: undefined,
-  model: undefined,
-  bus: 'virtio',
-  removable: false,
-  readOnly: false,
-}
+const DISK: Disk = { ...SAMPLE_DISK, name: 'vdb', kernelNames: ['vdb'], path: '/dev/vdb', serial: 'S-2' }
 /** What an earlier job has left, of an installation on another disk. */
 const MENU = 'BootOrder: 0003,0001\nBoot0001* UEFI DVD\tX\nBoot0003* Installed by provisioner\tHD(1,GPT,aaaa)'
 const REMOVED = 'efibootmgr --quiet --delete-bootnum --bootnum 0003'
@@ -30,11 +19,9 @@ let firmware = ''
 let ran: string[] = []
 
 beforeEach(() => {
-  firmware = mkdtempSync(join(tmpdir(), 'firmware-'))
+  firmware = scratch()
   ran = []
 })
-afterEach(() => rmSync(firmware, { recursive: true }))
-
 /** Programs that are only written down, on a disk with this table. */
 function onTable(label: 'gpt' | 'dos', types: readonly string[]) {
   const partitions = types.map((type, index) => ({ node: `/dev/vdb${index + 1}`, start: 2048, size: 2048, type }))

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
 import { planConfigDrive } from '../../../src/dispatcher/steps/config-drive.ts'
-import type { Disk } from '../../../src/dispatcher/steps/disk.ts'
 import { fstab } from '../../../src/dispatcher/steps/fstab.ts'
 import { GRUBS, grubDefaults, menuOptions, planGrub } from '../../../src/dispatcher/steps/grub.ts'
 import { planEmpty, planUnpack } from '../../../src/dispatcher/steps/image-linux.ts'
@@ -9,21 +8,9 @@ import { planMounts } from '../../../src/dispatcher/steps/mounts.ts'
 import { planFormat, planTable, planWipe } from '../../../src/dispatcher/steps/partition.ts'
 import { compressionOf } from '../../../src/shared/decompress.ts'
 import type { Partition, Recipe } from '../../../src/shared/recipe/schema.ts'
+import { SAMPLE_DISK } from './sample-disk.ts'
 
-const GIB = 1024 ** 3
-const DISK: Disk = {
-  name: 'vda',
-  kernelNames: ['vda'],
-  path: '/dev/vda',
-  bytes: 8 * GIB,
-  sectorBytes: 512,
-  serial: undefined,
-  wwn: undefined,
-  model: undefined,
-  bus: 'virtio',
-  removable: false,
-  readOnly: false,
-}
+const DISK = { ...SAMPLE_DISK, bytes: 8 * 1024 ** 3 }
 const LAYOUT: Partition[] = [
   { size: '512MiB', format: 'vfat', mountpoint: '/boot/efi', label: 'esp' },
   { size: '100%', format: 'ext4', mountpoint: '/', label: 'root', mount_options: 'noatime' },

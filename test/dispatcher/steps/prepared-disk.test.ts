@@ -1,18 +1,15 @@
-import { mkdtempSync, rmSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { runPaths } from '../../../src/dispatcher/paths.ts'
 import { findPreparedDisk } from '../../../src/dispatcher/steps/prepared-disk.ts'
+import { scratch } from '../../support/scratch.ts'
 
 let directory = ''
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'prepared-'))
+  directory = scratch()
 })
-
-afterEach(() => rmSync(directory, { recursive: true }))
 
 const GIB = 1024 ** 3
 const DISK = { path: '/dev/vda', bytes: 20 * GIB, serial: 'A' }

@@ -1,24 +1,17 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { readdir, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { beforeEach, expect, test } from 'vitest'
 import { askForRelabel, usesSelinux } from '../../../src/dispatcher/steps/selinux.ts'
 import { installSystemdBoot, namesOf } from '../../../src/dispatcher/steps/systemd-boot.ts'
+import { putFiles, scratch } from '../../support/scratch.ts'
 
 let root: string
 
-beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'root-'))
+beforeEach(() => {
+  root = scratch()
 })
 
-afterEach(() => rm(root, { recursive: true, force: true }))
-
-async function put(files: Readonly<Record<string, string>>): Promise<void> {
-  for (const [path, text] of Object.entries(files)) {
-    await mkdir(dirname(join(root, path)), { recursive: true })
-    await writeFile(join(root, path), text)
-  }
-}
+const put = (files: Readonly<Record<string, string>>) => putFiles(root, files)
 
 const text = (path: string) => readFile(join(root, path), 'utf8')
 const SYSTEM = {

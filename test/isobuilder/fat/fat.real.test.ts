@@ -1,10 +1,10 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { planFat } from '../../../src/isobuilder/fat/plan.ts'
 import { readSegments } from '../../../src/isobuilder/segments.ts'
 import { mustInTools } from '../../lab/programs.ts'
+import { scratch } from '../../support/scratch.ts'
 import { file } from '../image-bytes.ts'
 
 const MIB = 1024 * 1024
@@ -16,8 +16,7 @@ const NAMES = [
 ]
 
 test.for([3, 20, 35, 36, 100, 261])('fsck.fat and mtools read a file system of %i MiB', async (mebibytes) => {
-  const directory = await mkdtemp(join(tmpdir(), 'fat-'))
-  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  const directory = scratch()
   const entries = [...NAMES.map((path) => file(path, path.repeat(100))), file('EMPTY', '')]
   const many = Array.from({ length: 200 }, (_, index) => file(`many/file number ${index}`))
   const result = planFat([...entries, ...many], { label: 'ESP', minBytes: mebibytes * MIB })

@@ -1,24 +1,18 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { refusal } from '../../../src/server/jobs/bmc-refusal.ts'
 import { AppError } from '../../../src/shared/errors.ts'
+import { scratch } from '../../support/scratch.ts'
 import type { Core } from '../support/with-worker.ts'
 import { openCore } from '../support/with-worker.ts'
 
-let directory = ''
 let core: Core
 
 beforeEach(async () => {
-  directory = mkdtempSync(join(tmpdir(), 'provisioner-patience-'))
-  core = await openCore(join(directory, 'controller.db'))
+  core = await openCore(join(scratch(), 'controller.db'))
 })
 
-afterEach(async () => {
-  await core.close()
-  rmSync(directory, { recursive: true })
-})
+afterEach(() => core.close())
 
 const messages = async (id: string) => (await core.jobs.history(id, 0)).map(({ message }) => message)
 

@@ -1,5 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { serve } from '@hono/node-server'
 import { Hono } from 'hono'
@@ -9,6 +8,7 @@ import type { Medium } from '../../../src/server/media/medium.ts'
 import { fileMedium, planMedium } from '../../../src/server/media/medium.ts'
 import { MEDIA_ENDPOINTS, mediaHandlers } from '../../../src/server/routes/media.ts'
 import { bytesOf, file, patternSource, planOf } from '../../isobuilder/image-bytes.ts'
+import { scratch } from '../../support/scratch.ts'
 import { NO_GATE } from '../support/no-gate.ts'
 import { sampleJob } from '../support/sample-job.ts'
 
@@ -94,8 +94,7 @@ test.for(['bytes=u-u', 'sectors=0-1', 'bytes='])('"%s" is no range, so the whole
 })
 
 test('a maintenance image that changes ends the answers short or in an error, never in other bytes', async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'medium-'))
-  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  const directory = scratch()
   const path = join(directory, 'maintenance.iso')
   const before = Buffer.alloc(4 * 1024 * 1024, 'before')
   await writeFile(path, before)

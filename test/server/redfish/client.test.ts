@@ -1,8 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { deflateSync, gzipSync } from 'node:zlib'
 import { expect, onTestFinished, test } from 'vitest'
 import { answerText } from '../../../src/server/redfish/answer.ts'
@@ -10,6 +7,7 @@ import { createClient } from '../../../src/server/redfish/client.ts'
 import { systemClock } from '../../../src/shared/time.ts'
 import { loadOrCreateTls } from '../../../src/shared/tls.ts'
 import { refusal } from '../../lab/bmc/state.ts'
+import { scratch } from '../../support/scratch.ts'
 import { connected, FAST, MEDIA, never } from './connected.ts'
 
 const LOGIN = { username: 'admin', password: 'pa55-w0rd', verifyTls: false }
@@ -176,8 +174,7 @@ test.for<[string, object, RegExp]>([
 })
 
 async function createTls() {
-  const directory = await mkdtemp(join(tmpdir(), 'bmc-tls-'))
-  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  const directory = scratch()
   const { key, cert } = await loadOrCreateTls(directory, ['127.0.0.1'], systemClock)
   return { key, cert }
 }

@@ -1,13 +1,10 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'
 import { startCheckpointer } from '../../../src/server/store/checkpointer.ts'
 import { openDatabase } from '../../../src/server/store/database.ts'
 import type { Logger } from '../../../src/shared/log.ts'
-
-const directory = mkdtempSync(join(tmpdir(), 'checkpointer-'))
-const path = join(directory, 'x.db')
+import { scratch } from '../../support/scratch.ts'
 
 function fakeLog() {
   const warn = vi.fn<(facts: { readonly err: unknown }, message: string) => void>()
@@ -20,13 +17,11 @@ function later(): void {
   vi.spyOn(performance, 'now').mockReturnValue(now + 2000)
 }
 
-afterEach(() => {
-  vi.restoreAllMocks()
-  rmSync(directory, { recursive: true, force: true })
-})
+afterEach(() => void vi.restoreAllMocks())
 
 test('what is in the write-ahead log comes into the file, and after a close nobody waits for the thread', async () => {
   const { log, warn } = fakeLog()
+  const path = join(scratch(), 'x.db')
   const db = openDatabase(path)
   const checkpointer = startCheckpointer(path, log)
   const before = statSync(path).size
@@ -42,7 +37,7 @@ test('what is in the write-ahead log comes into the file, and after a close nobo
 
 test('a thread that fails is told once, and closing it ends', async () => {
   const { log, warn } = fakeLog()
-  const checkpointer = startCheckpointer(join(directory, 'absent/x.db'), log)
+  const checkpointer = startCheckpointer(join(scratch(), 'absent/x.db'), log)
   later()
   checkpointer.ask()
   await vi.waitFor(() => expect(warn).toHaveBeenCalledTimes(1))

@@ -1,21 +1,19 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { pino } from 'pino'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { openChangingDatabase } from '../../../src/server/store/changing-database.ts'
 import { groupCommits } from '../../../src/server/store/commits.ts'
 import { openDatabase } from '../../../src/server/store/database.ts'
+import { scratch } from '../../support/scratch.ts'
 
 let directory = ''
 let path = ''
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'commits-'))
+  directory = scratch()
   path = join(directory, 'x.db')
 })
-
-afterEach(() => rmSync(directory, { recursive: true }))
 
 test('many changes share a flush, each is told after one that began later, and others can read them', async () => {
   const db = openDatabase(path)
