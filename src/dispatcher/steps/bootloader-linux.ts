@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { arch } from 'node:os'
 import { join } from 'node:path'
 import { AppError } from '../../shared/errors.ts'
@@ -7,8 +7,7 @@ import { ESP_TYPE } from '../../shared/recipe/roles.ts'
 import { partitionPath } from './disk.ts'
 import type { Volume } from './fstab.ts'
 import { fstab } from './fstab.ts'
-import type { Grub } from './grub.ts'
-import { GRUBS, grubDefaults, menuOptions, planBinds, planGrub } from './grub.ts'
+import { findGrub, GRUBS, menuOptions, planBinds, planGrub, writeGrubSettings } from './grub.ts'
 import { checkMenu } from './grub-menu.ts'
 import type { Slot } from './layout.ts'
 import { layoutDisk } from './layout.ts'
@@ -51,7 +50,7 @@ async function installLoader(efiDirectory: string, volumes: readonly Volume[], c
   const rootUuid = volumes.find(({ slot }) => slot.mountpoint === '/')?.uuid ?? ''
   const grub = await findGrub(NEW_ROOT)
   if (grub !== undefined) {
-    await writeGrubDefaults(NEW_ROOT, recipe.kernel_arguments ?? [])
+    await writeGrubSettings(NEW_ROOT, grub, recipe.kernel_arguments ?? [])
     for (const command of planBinds(NEW_ROOT)) await programs.run(command, signal)
     const help = await programs.read({ argv: ['chroot', NEW_ROOT, grub.mkconfig, '--help'] }, signal)
     const plan = planGrub(NEW_ROOT, grub, efiDirectory, arch(), menuOptions(help))
@@ -70,15 +69,6 @@ async function installLoader(efiDirectory: string, volumes: readonly Volume[], c
   return { loader: 'systemd-boot', kernels }
 }
 
-async function findGrub(root: string): Promise<Grub | undefined> {
-  for (const grub of GRUBS) {
-    for (const directory of ['usr/sbin', 'usr/bin', 'sbin']) {
-      if (await isPresent(join(root, directory, grub.install))) return grub
-    }
-  }
-  return undefined
-}
-
 async function readVolumes(disk: string, slots: readonly Slot[], context: StepContext): Promise<Volume[]> {
   const used = slots.filter(({ mountpoint, format }) => mountpoint !== undefined || format === 'swap')
   const volumes: Volume[] = []
@@ -91,10 +81,4 @@ async function readVolumes(disk: string, slots: readonly Slot[], context: StepCo
     volumes.push({ slot, uuid })
   }
   return volumes
-}
-
-async function writeGrubDefaults(root: string, kernelArguments: readonly string[]): Promise<void> {
-  const path = await placeIn(root, 'etc/default/grub')
-  const present = await readFile(path, 'utf8').catch(() => '')
-  await writeFile(path, grubDefaults(present, kernelArguments))
 }

@@ -1,5 +1,8 @@
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Command } from '../../shared/exec.ts'
+import { isPresent } from '../../shared/files.ts'
+import { placeIn } from './new-root.ts'
 
 /** The GRUB that a root file system brings: Debian and SUSE call it so, Fedora and its kin with a 2. */
 export interface Grub {
@@ -16,21 +19,49 @@ export const GRUBS: readonly Grub[] = [
   { install: 'grub2-install', mkconfig: 'grub2-mkconfig', directory: 'grub2', force: true },
 ]
 
-const BEGIN = '# Begin of the kernel_arguments of the recipe (provisioner)'
-const END = '# End of the kernel_arguments of the recipe (provisioner)'
+/** Where distributions keep them. */
+const DIRECTORIES = ['usr/sbin', 'usr/bin', 'sbin']
+
+export async function findGrub(root: string): Promise<Grub | undefined> {
+  for (const grub of GRUBS) {
+    for (const directory of DIRECTORIES) {
+      if (await isPresent(join(root, directory, grub.install))) return grub
+    }
+  }
+  return undefined
+}
+
+const BEGIN = '# Begin of what the recipe wants (provisioner)'
+const END = '# End of what the recipe wants (provisioner)'
 
 /**
- * `/etc/default/grub` with the recipe's kernel arguments after whatever the image says. It is a shell file, read by
- * grub-mkconfig; the schema allows no character that means something to a shell. Repeating replaces the block.
+ * A settings file of grub-mkconfig with the recipe's kernel arguments after whatever the image says. It is a shell file; the schema
+ * allows no character that means something to a shell. Repeating replaces the block.
  */
-export function grubDefaults(present: string, kernelArguments: readonly string[]): string {
+export function grubSettings(present: string, kernelArguments: readonly string[]): string {
   const begin = present.indexOf(BEGIN)
   const end = present.indexOf(END)
   const own = begin === -1 || end < begin ? present : present.slice(0, begin) + present.slice(end + END.length + 1)
-  if (kernelArguments.length === 0) return own
   const separator = own === '' || own.endsWith('\n') ? '' : '\n'
-  const line = `GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX ${kernelArguments.join(' ')}"`
-  return `${own}${separator}${BEGIN}\n${line}\n${END}\n`
+  const words = kernelArguments.join(' ')
+  const lines = [
+    // Ubuntu's images for clouds have the root of their own there (40-force-partuuid.cfg).
+    'GRUB_FORCE_PARTUUID=',
+    `GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX ${words}"`,
+    // 10_linux says these after those, and the last one wins.
+    `GRUB_CMDLINE_LINUX_DEFAULT="\${GRUB_CMDLINE_LINUX_DEFAULT:+$GRUB_CMDLINE_LINUX_DEFAULT ${words}}"`,
+  ]
+  const wanted = words === '' ? lines.slice(0, 1) : lines
+  return [`${own}${separator}${BEGIN}`, ...wanted, END, ''].join('\n')
+}
+
+/** The file that grub-mkconfig, a shell script, reads last: Debian's and its kin read drop-ins after `/etc/default/grub`. */
+export async function writeGrubSettings(root: string, grub: Grub, kernelArguments: readonly string[]): Promise<void> {
+  const scripts = DIRECTORIES.map((directory) => readFile(join(root, directory, grub.mkconfig), 'utf8').catch(() => ''))
+  const hasDropIns = (await Promise.all(scripts)).some((script) => script.includes('/default/grub.d/'))
+  const path = await placeIn(root, hasDropIns ? 'etc/default/grub.d/zz-provisioner.cfg' : 'etc/default/grub')
+  const present = await readFile(path, 'utf8').catch(() => '')
+  await writeFile(path, grubSettings(present, kernelArguments))
 }
 
 /** What the new system's own programs need to see. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { planConfigDrive } from '../../../src/dispatcher/steps/config-drive.ts'
 import { fstab } from '../../../src/dispatcher/steps/fstab.ts'
-import { GRUBS, grubDefaults, menuOptions, planGrub } from '../../../src/dispatcher/steps/grub.ts'
+import { GRUBS, menuOptions, planGrub } from '../../../src/dispatcher/steps/grub.ts'
 import { planEmpty, planUnpack } from '../../../src/dispatcher/steps/image-linux.ts'
 import { layoutDisk } from '../../../src/dispatcher/steps/layout.ts'
 import { planMounts } from '../../../src/dispatcher/steps/mounts.ts'
@@ -86,16 +86,6 @@ test('fstab names every volume by its UUID, the root first, with the options of 
     'UUID=U3 /var/lib/data xfs defaults 0 0',
     'UUID=U4 none swap sw 0 0',
   ])
-})
-
-test('kernel arguments are added after those of the image, and a repeated step replaces its own', () => {
-  const image = 'GRUB_TIMEOUT=0\nGRUB_CMDLINE_LINUX="quiet"'
-  const once = grubDefaults(image, ['console=ttyS0', 'nosmt'])
-  expect(once).toContain(`${image}\n#`)
-  expect(once).toContain('\nGRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX console=ttyS0 nosmt"\n')
-  expect(grubDefaults(once, ['console=ttyS0', 'nosmt'])).toBe(once)
-  expect(grubDefaults(grubDefaults(image, ['a=1']), ['b=2'])).not.toContain('a=1')
-  expect(grubDefaults(image, [])).toBe(image)
 })
 
 /** Of grub2-mkconfig since RHEL 9.3. */
