@@ -40,7 +40,7 @@ export interface Site {
   close(): Promise<void>
 }
 
-interface SiteOptions extends Pick<BmcOptions, 'slots'>, Pick<VmOptions, 'drives' | 'card'> {
+export interface SiteOptions extends Pick<BmcOptions, 'slots'>, Pick<VmOptions, 'drives' | 'card'> {
   /** The server's static plan. */
   readonly network?: NetworkPlan
   /** False: the steps' image is pulled from the controller, which is given it. */

@@ -1,39 +1,29 @@
-import { rm } from 'node:fs/promises'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { labScratch } from '../lab/cache.ts'
-import type { Site } from '../lab/site.ts'
-import { linuxRecipe, startSite } from '../lab/site.ts'
+import { beforeAll, expect, test } from 'vitest'
+import { linuxRecipe } from '../lab/site.ts'
+import { testSite } from '../lab/test-site.ts'
 
 const MINUTE = 60_000
 
-let directory = ''
-let site: Site
+const lab = testSite('install')
 let reference = ''
 
 beforeAll(async () => {
-  directory = await labScratch('test-install')
-  site = await startSite(directory, () => undefined)
-  reference = await site.pushOsImage()
+  reference = await lab.site.pushOsImage()
 }, 15 * MINUTE)
-
-afterAll(async () => {
-  await site?.close()
-  await rm(directory, { recursive: true, force: true })
-})
 
 /** What the BMC was told to do to the power, since it was told so last. */
 function resets(from: number): readonly string[] {
-  return site.bmc.log.resets.slice(from)
+  return lab.site.bmc.log.resets.slice(from)
 }
 
 test(
   'a server is installed although the controller is killed while it installs, and its disk boots with the hostname of its user-data',
   async () => {
-    const before = site.bmc.log.resets.length
-    const id = await site.createJob(linuxRecipe(reference))
-    await site.until(id, ({ phase }) => phase === 'running:image-linux', 5 * MINUTE)
-    await site.controller.crash()
-    const job = await site.until(id, ({ status }) => status === 'complete', 10 * MINUTE)
+    const before = lab.site.bmc.log.resets.length
+    const id = await lab.site.createJob(linuxRecipe(reference))
+    await lab.site.until(id, ({ phase }) => phase === 'running:image-linux', 5 * MINUTE)
+    await lab.site.controller.crash()
+    const job = await lab.site.until(id, ({ status }) => status === 'complete', 10 * MINUTE)
 
     expect(job, job.message ?? '').toMatchObject({ outcome: 'success', failed_step: null })
     expect(job.events.map(({ message }) => message)).toEqual(
@@ -57,8 +47,8 @@ test(
     )
     // On once into the maintenance OS, off, on once into the installed system: never in between.
     expect(resets(before)).toEqual(['On', 'ForceOff', 'On'])
-    expect(site.bmc.images()).toEqual({ Cd1: undefined, Cd2: undefined })
-    await site.vm.waitForConsole(/installed-by-recipe login:/, 5 * MINUTE)
+    expect(lab.site.bmc.images()).toEqual({ Cd1: undefined, Cd2: undefined })
+    await lab.site.vm.waitForConsole(/installed-by-recipe login:/, 5 * MINUTE)
   },
   20 * MINUTE,
 )
@@ -71,11 +61,11 @@ test.for<[string, object, string, RegExp]>([
   '%s ends in a failure that names the unit and shows the last lines of its log',
   { timeout: 10 * MINUTE },
   async ([, change, unit, words]) => {
-    const id = await site.createJob(linuxRecipe(reference, change))
-    const job = await site.until(id, ({ status }) => status === 'complete', 5 * MINUTE)
+    const id = await lab.site.createJob(linuxRecipe(reference, change))
+    const job = await lab.site.until(id, ({ status }) => status === 'complete', 5 * MINUTE)
     expect(job).toMatchObject({ outcome: 'failed', failed_step: unit })
     expect(job.message).toMatch(words)
-    expect(site.vm.power()).toBe('off')
-    expect((await site.controller.run(['job', 'logs', id])).stdout).toMatch(/provisioner/)
+    expect(lab.site.vm.power()).toBe('off')
+    expect((await lab.site.controller.run(['job', 'logs', id])).stdout).toMatch(/provisioner/)
   },
 )

@@ -1,29 +1,17 @@
-import { open, rm, stat } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { labScratch } from '../lab/cache.ts'
-import type { Site } from '../lab/site.ts'
-import { linuxRecipe, startSite } from '../lab/site.ts'
+import { expect, test } from 'vitest'
+import { linuxRecipe } from '../lab/site.ts'
+import { testSite } from '../lab/test-site.ts'
 
 const MINUTE = 60_000
 const MIB = 1 << 20
 
-let directory = ''
-let site: Site
-
-beforeAll(async () => {
-  directory = await labScratch('test-no-network')
-  site = await startSite(directory, () => undefined, { card: false })
-}, 15 * MINUTE)
-
-afterAll(async () => {
-  await site?.close()
-  await rm(directory, { recursive: true, force: true })
-})
+const lab = testSite('no-network', { card: false })
 
 /** Both ends of the disk, where everything begins that an installation writes, and how much of the sparse file is there. */
 async function disk() {
-  const path = join(directory, 'disk.raw')
+  const path = join(lab.directory, 'disk.raw')
   await using file = await open(path)
   const { size, blocks } = await stat(path)
   const ends = await Promise.all([0, size - MIB].map((at) => file.read(Buffer.alloc(MIB), 0, MIB, at)))
@@ -31,7 +19,7 @@ async function disk() {
 }
 
 async function fill(): Promise<void> {
-  await using file = await open(join(directory, 'disk.raw'), 'r+')
+  await using file = await open(join(lab.directory, 'disk.raw'), 'r+')
   const { size } = await file.stat()
   for (const at of [0, size - MIB]) await file.write(Buffer.alloc(MIB, 'old data'), 0, MIB, at)
 }
@@ -41,15 +29,15 @@ test('without any network the task is found and checked, its steps begin, the sc
 }, async () => {
   await fill()
   const before = await disk()
-  const id = await site.createJob(linuxRecipe(`oci://${site.controller.registryHost}/os/debian:13`))
-  const shows = (pattern: RegExp) => site.vm.waitForConsole(pattern, 8 * MINUTE)
+  const id = await lab.site.createJob(linuxRecipe(`oci://${lab.site.controller.registryHost}/os/debian:13`))
+  const shows = (pattern: RegExp) => lab.site.vm.waitForConsole(pattern, 8 * MINUTE)
   await shows(new RegExp(`THIS SERVER IS BEING PROVISIONED[\\s\\S]*job +${id}[\\s\\S]*addresses +none`))
   // It runs in the tool image, which is in the medium; this says what is wrong, and the last notice what can be done about it.
   await shows(
     /PROVISIONING FAILED in partition\.service[\s\S]*Cannot reach the registry .*ENETUNREACH[\s\S]*addresses +none/,
   )
   await shows(/partition\.service, and the controller cannot be told[\s\S]*what to do +Check cable, address and route/)
-  await site.vm.stop()
+  await lab.site.vm.stop()
   const after = await disk()
   expect(after.ends.equals(before.ends)).toBe(true)
   expect(after.blocks).toBe(before.blocks)
