@@ -3,7 +3,7 @@ import { commandHelp, groupHelp, topHelp } from './commands/help.ts'
 import { readInvocation } from './commands/parse.ts'
 import { printable } from './commands/printable.ts'
 import { COMMANDS } from './commands/table.ts'
-import { AppError, errorText, isAppError } from './shared/errors.ts'
+import { AppError, errorText, isAppError, problemLines } from './shared/errors.ts'
 import { VERSION } from './shared/version.ts'
 
 /** Exit codes of every command but `dispatch`, which returns its own (docs/contracts.md section 5). */
@@ -118,7 +118,7 @@ function report(error: unknown, io: Io): number {
     return FAILED
   }
   io.err(`provisioner: ${printable(errorText(error))}\n`)
-  for (const problem of error.problems) io.err(printable(`  ${problem.path || '/'}: ${problem.message}\n`))
+  for (const line of problemLines(error)) io.err(printable(`  ${line}\n`))
   return error.kind === 'usage' ? USAGE : FAILED
 }
 

@@ -1,7 +1,7 @@
 import { CONTROLLER_OPTIONS, openController } from '../client/controller.ts'
 import type { ServerView } from '../server/routes/views.ts'
 import type { ErrorCode } from '../shared/errors.ts'
-import { errorText, isAppError } from '../shared/errors.ts'
+import { errorText, isAppError, problemLines } from '../shared/errors.ts'
 import { answer, JSON_OPTION } from './answer.ts'
 import type { Command, Invocation } from './command.ts'
 import { readSecret } from './input.ts'
@@ -84,8 +84,8 @@ async function addFromFile(file: string, invocation: Invocation): Promise<number
         added.push(await controller.post<ServerView>('/servers', body))
       } catch (error) {
         if (!isAppError(error) || invocation.signal.aborted || OF_ALL.has(error.code)) throw error
-        const problems = error.problems.map(({ path, message }) => `\n  ${path}: ${message}`).join('')
-        io.err(`${server.serial}: ${printable(`${errorText(error)}${problems}`)}\n`)
+        const lines = [errorText(error), ...problemLines(error)].join('\n  ')
+        io.err(`${server.serial}: ${printable(lines)}\n`)
       }
     }
   } finally {

@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import { isMap, isSeq, LineCounter } from 'yaml'
 import type { Problem } from '../shared/errors.ts'
-import { AppError, errorText, isAppError } from '../shared/errors.ts'
+import { AppError, errorText, isAppError, problemLines } from '../shared/errors.ts'
 import { readTextFile } from '../shared/files.ts'
 import { parseCsv } from './csv.ts'
 import { readSecretFile } from './input.ts'
@@ -135,8 +135,7 @@ async function networkOf(values: Row['values'], directory: string, complain: Com
 async function orComplain<T>(read: Promise<T>, field: string, complain: Complain): Promise<T | undefined> {
   return read.catch((error: unknown) => {
     if (!isAppError(error)) throw error
-    const problems = error.problems.map(({ path, message }) => `; ${path} ${message}`).join('')
-    complain(field, `${errorText(error)}${problems}`)
+    complain(field, [errorText(error), ...problemLines(error)].join('; '))
     return undefined
   })
 }

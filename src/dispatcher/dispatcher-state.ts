@@ -1,5 +1,5 @@
 import { mkdir, readFile } from 'node:fs/promises'
-import { AppError, errorText, isAppError } from '../shared/errors.ts'
+import { AppError, errorText, isAppError, problemLines } from '../shared/errors.ts'
 import { writeFileAtomic } from '../shared/files.ts'
 import type { Recipe } from '../shared/recipe/schema.ts'
 import type { JobFile } from '../shared/task/job-file.ts'
@@ -55,8 +55,7 @@ export function stateOf(
 
 /** The sentence, and every problem of a document with its path on a line of its own. */
 export function failureText(error: unknown): string {
-  const problems = isAppError(error) ? error.problems : []
-  return [errorText(error), ...problems.map(({ path, message }) => `${path || '/'}: ${message}`)].join('\n')
+  return [errorText(error), ...problemLines(error)].join('\n')
 }
 
 /** @throws `outputs-unwritable` */

@@ -136,3 +136,8 @@ export function errorText(error: unknown): string {
   }
   return parts.join(': ')
 }
+
+/** What is wrong with a document, in a line for each problem. */
+export function problemLines(error: unknown): string[] {
+  return isAppError(error) ? error.problems.map(({ path, message }) => `${path || '/'}: ${message}`) : []
+}

@@ -1,4 +1,4 @@
-import { errorText, isAppError } from '../../shared/errors.ts'
+import { errorText, isAppError, problemLines } from '../../shared/errors.ts'
 import { retryWithin, withTimeout } from '../../shared/time.ts'
 import type { Bmc, BmcFacts, OnMount } from './bmc-ports.ts'
 import { bmcRefusal } from './bmc-refusal.ts'
@@ -186,6 +186,5 @@ function mayYetStart(error: unknown): boolean {
 
 function explain(error: unknown, limit: AbortSignal): string {
   if (limit.aborted && !isAppError(error)) return 'it did not end in its time'
-  const problems = isAppError(error) ? error.problems.map(({ path, message }) => `${path}: ${message}`) : []
-  return [errorText(error), ...problems].join('; ').slice(0, MAX_MESSAGE)
+  return [errorText(error), ...problemLines(error)].join('; ').slice(0, MAX_MESSAGE)
 }
