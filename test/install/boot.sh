@@ -12,17 +12,5 @@ ExecStopPost=/bin/systemctl poweroff --no-block
 WantedBy=multi-user.target
 EOF
 systemctl --quiet --root=/m enable story.service
-for unit in getty.target systemd-logind.service systemd-resolved.service podman.socket podman-restart.service systemd-networkd-wait-online.service; do
-  ln -sf /dev/null "/m/etc/systemd/system/$unit"
-done
-: >/m/etc/machine-id
-
-group=$(mktemp -d /sys/fs/cgroup/install-XXXXXX)
-leave() {
-  echo $$ >/sys/fs/cgroup/cgroup.procs
-  find "$group" -depth -type d -exec rmdir {} +
-}
-trap leave EXIT
-echo $$ >"$group/cgroup.procs"
-systemd-nspawn --quiet --register=no --keep-unit --machine="$(basename "$group")" --directory=/m --private-network \
-  --bind=/t --bind-ro=/provisioner --console=pipe --boot systemd.unit=multi-user.target </dev/null
+ln -sf /dev/null /m/etc/systemd/system/systemd-networkd-wait-online.service
+bash /nspawn.sh /m --bind=/t --bind-ro=/provisioner

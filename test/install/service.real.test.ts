@@ -18,6 +18,7 @@ beforeAll(async () => {
       { host: await debianRoot('maintenance'), inside: '/in/root', readonly: true },
       { host: await executable(), inside: '/provisioner', readonly: true },
       { host: join(import.meta.dirname, 'boot.sh'), inside: '/boot.sh', readonly: true },
+      { host: join(import.meta.dirname, '../lab/nspawn.sh'), inside: '/nspawn.sh', readonly: true },
       { host: shared, inside: '/t' },
     ]
     const options = { binds, cgroup: true, network: false, timeoutMs: 300_000 }
