@@ -8,7 +8,7 @@ export interface BmcAddress {
   readonly url: string
   readonly username: string
   readonly password: string
-  /** SHA-256 fingerprint or CA to trust is a later matter; false accepts the certificate the BMC shows. */
+  /** False accepts any certificate that the BMC shows. */
   readonly verifyTls: boolean
   /** Tells the system apart where one BMC has several. */
   readonly serial?: string

@@ -99,7 +99,7 @@ export interface NewEntry {
 }
 
 /** What is promised here is on the disk when the promise is kept. */
-export interface JobStore {
+export interface JobStore extends JobHistory, JobLeases, JobLogs {
   /**
    * Stores a new job.
    * @returns the job that has the same idempotency key already, if there is one
@@ -121,6 +121,11 @@ export interface JobStore {
   save(job: Job, entries: readonly NewEntry[], now: Date, worker?: string): Promise<Job | undefined>
   /** Resolves when everything that was read is on the disk. */
   flushed(): Promise<void>
+  /** Removes up to `max` jobs that were complete before then, with all that is kept of them; gives how many there were. */
+  prune(endedBefore: Date, max: number): Promise<number>
+}
+
+export interface JobHistory {
   /** The first `HISTORY_PAGE` entries behind number `after`. */
   history(id: string, after: number): Promise<readonly HistoryEntry[]>
   /** The newest of a type, however long the history is. */
@@ -128,6 +133,10 @@ export interface JobStore {
   note(id: string, entry: NewEntry, now: Date): Promise<void>
   /** The same, unless the history has just that already. */
   noteOnce(id: string, entry: NewEntry, now: Date): Promise<void>
+}
+
+/** Who works on which job. */
+export interface JobLeases {
   /** Makes the worker known, anew when it was before: what it held is free. */
   enlist(worker: string): Promise<void>
   /** Hands out jobs that are not complete and that nobody holds: up to `max` that have not begun, and all others first. */
@@ -140,8 +149,9 @@ export interface JobStore {
   /** Frees what a worker held, unless it has beaten since. */
   bury(worker: string, lastBeat: number): Promise<boolean>
   releaseAll(worker: string): Promise<void>
-  /** Removes up to `max` jobs that were complete before then, with all that is kept of them; gives how many there were. */
-  prune(endedBefore: Date, max: number): Promise<number>
+}
+
+export interface JobLogs {
   addLog(id: string, text: string, now: Date): Promise<void>
   logs(id: string): Promise<readonly { readonly at: Date; readonly text: string }[]>
 }

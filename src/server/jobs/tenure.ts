@@ -1,6 +1,6 @@
 import type { Logger } from '../../shared/log.ts'
 import { sleep } from '../../shared/time.ts'
-import type { JobStore } from './ports.ts'
+import type { JobLeases } from './ports.ts'
 
 /** The time in which a worker may work on the jobs it holds. Once it is over, all of them are lost together. */
 export interface Tenure {
@@ -17,7 +17,7 @@ export interface TenureTimes {
 }
 
 export interface TenureDeps extends TenureTimes {
-  readonly jobs: JobStore
+  readonly jobs: JobLeases
   readonly log: Logger
   /** Told of jobs that were ended by another process. */
   onEnded(ids: readonly string[]): Promise<void>

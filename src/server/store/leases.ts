@@ -1,15 +1,13 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { JobStore } from '../jobs/ports.ts'
+import type { JobLeases } from '../jobs/ports.ts'
 import type { Commits } from './commits.ts'
 import { jobFromRow, text } from './job-row.ts'
 
 /** Jobs that end or wait go before those that have not begun, whatever they are. */
 const MAX_BEGUN = 500
 
-type Leases = Pick<JobStore, 'enlist' | 'lease' | 'beat' | 'ended' | 'workers' | 'bury' | 'releaseAll'>
-
 /** Who works on which job. A worker is a row; one that is gone from the table holds nothing. */
-export function sqliteLeases(db: DatabaseSync, commits: Commits): Leases {
+export function sqliteLeases(db: DatabaseSync, commits: Commits): JobLeases {
   const enlist = db.prepare('INSERT INTO workers VALUES (?, 0) ON CONFLICT (name) DO UPDATE SET beat = beat + 1')
   const begun = db.prepare(
     `SELECT id FROM jobs WHERE lease_worker IS NULL AND status <> 'complete' AND status <> 'queued' LIMIT ${MAX_BEGUN}`,
