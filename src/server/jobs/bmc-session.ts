@@ -2,8 +2,7 @@ import { AppError, errorText, isAppError } from '../../shared/errors.ts'
 import { type Backoff, retry } from '../../shared/time.ts'
 import type { Bmc, BmcFacts } from './bmc-ports.ts'
 import { bmcRefusal } from './bmc-refusal.ts'
-import type { HeldDeps, WorkerDeps } from './deps.ts'
-import type { Job } from './machine.ts'
+import type { Conversation, WorkerDeps } from './deps.ts'
 import type { Server } from './ports.ts'
 
 /** A BMC that restarts or is busy: how it is asked again, for as long as the part of the job may take. */
@@ -57,10 +56,7 @@ export async function withBmc<T>(
  * What `action` throws is final, and so is a refused account, which some BMCs lock.
  */
 export async function withReadyBmc<T>(
-  job: Job,
-  server: Server,
-  deps: HeldDeps,
-  signal: AbortSignal,
+  { job, server, deps, limit }: Conversation,
   action: (bmc: Bmc, facts: BmcFacts) => Promise<T>,
 ): Promise<T> {
   let tries = 0
@@ -69,17 +65,17 @@ export async function withReadyBmc<T>(
     !isReady && isAppError(error, 'redfish-answer') && ![401, 403].includes(bmcRefusal(error).status ?? 0)
   const attempt = async () => {
     try {
-      return await withBmc(server, deps, signal, (bmc, facts) => {
+      return await withBmc(server, deps, limit, (bmc, facts) => {
         isReady = true
         return action(bmc, facts)
       })
     } catch (error) {
-      if (tries++ === 0 && mayBecomeReady(error) && !signal.aborted)
+      if (tries++ === 0 && mayBecomeReady(error) && !limit.aborted)
         await deps.note(job.id, 'note', `the BMC is not ready, trying on: ${errorText(error)}`)
       throw error
     }
   }
-  return retry(attempt, { ...deps.patience, attempts: READY_TRIES }, mayBecomeReady, signal)
+  return retry(attempt, { ...deps.patience, attempts: READY_TRIES }, mayBecomeReady, limit)
 }
 
 /** @throws `redfish-unsupported` when the BMC says that it belongs to another server */

@@ -2,7 +2,8 @@ import type { Logger } from '../../shared/log.ts'
 import type { Backoff, Clock } from '../../shared/time.ts'
 import type { ConnectBmc } from './bmc-ports.ts'
 import type { JobFeed } from './feed.ts'
-import type { BootWatch, Budgets, EntryType, JobMedia, JobStore, ServerStore } from './ports.ts'
+import type { Job } from './machine.ts'
+import type { BootWatch, Budgets, EntryType, JobMedia, JobStore, Server, ServerStore } from './ports.ts'
 import type { JobRecord } from './record.ts'
 
 /** What working on jobs needs. */
@@ -32,4 +33,12 @@ export interface HeldDeps extends WorkerDeps {
   assertHeld(): void
   /** How a BMC that restarts or is busy is asked again. */
   readonly patience: Backoff
+}
+
+/** What is done for one job at its server's BMC, and until when. */
+export interface Conversation {
+  readonly job: Job
+  readonly server: Server
+  readonly deps: HeldDeps
+  readonly limit: AbortSignal
 }

@@ -5,7 +5,7 @@ import { bmcRefusal } from './bmc-refusal.ts'
 import { orAfterRestart, restartIfStuck } from './bmc-restart.ts'
 import { mayPass, patientWith, withBmc, withReadyBmc } from './bmc-session.ts'
 import { webhookBudget } from './budgets.ts'
-import type { HeldDeps } from './deps.ts'
+import type { Conversation, HeldDeps } from './deps.ts'
 import type { ControllerStep, Job } from './machine.ts'
 import { isBooted, isBooting } from './machine.ts'
 import type { Server } from './ports.ts'
@@ -33,9 +33,9 @@ export async function bootMaintenance(job: Job, server: Server, deps: HeldDeps, 
     deps.media.prepare(job, server)
     const mount = () => {
       boot.step = 'redfish.discover'
-      return withReadyBmc(job, server, deps, boot.limit, (bmc, facts) => mountAndStart(boot, bmc, facts))
+      return withReadyBmc(boot, (bmc, facts) => mountAndStart(boot, bmc, facts))
     }
-    const refusal = await orAfterRestart(job, mount, deps, boot.limit)
+    const refusal = await orAfterRestart(boot, mount)
     if (refusal !== undefined) await startPatiently(boot, refusal)
   } catch (error) {
     if (signal.aborted || error instanceof StepFailure) throw error
@@ -44,10 +44,7 @@ export async function bootMaintenance(job: Job, server: Server, deps: HeldDeps, 
 }
 
 /** One server on its way to the maintenance OS: what is done now, and until when it has to be done. */
-interface Boot {
-  readonly job: Job
-  readonly server: Server
-  readonly deps: HeldDeps
+interface Boot extends Conversation {
   readonly signal: AbortSignal
   step: ControllerStep
   limit: AbortSignal
@@ -98,7 +95,7 @@ async function mountAndStart(boot: Boot, bmc: Bmc, facts: BmcFacts): Promise<Sta
   }
   await bmc
     .insertMedia(deps.media.urls(job), onStep, boot.limit)
-    .catch((error: unknown) => restartIfStuck(job, bmc, error, deps, boot.limit))
+    .catch((error: unknown) => restartIfStuck(boot, bmc, error))
   if (bmc.armsWhenOff) {
     boot.step = 'redfish.reset'
     if (!(await switchOff(boot, bmc))) return
