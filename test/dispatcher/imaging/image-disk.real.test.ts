@@ -144,7 +144,7 @@ test('a container disk is found in its layer, and the digest of the uncompressed
   expect(good.code, good.said).toBe(0)
   await expectContent('raw')
   const bad = await write(await push('container-disk.gz', {}, config(sha256('other'))))
-  expect(bad).toMatchObject({ code: 1, said: expect.stringContaining('the artifact says') })
+  expect(bad).toMatchObject({ code: 1, said: expect.stringContaining(': the content has') })
 })
 
 test('the last partition grows up to the NoCloud partition, its file system with it, and files are in it', async () => {
