@@ -1,5 +1,7 @@
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { jobRecord } from '../../../src/server/jobs/record.ts'
+import { systemClock } from '../../../src/shared/time.ts'
 import { scratch } from '../../support/scratch.ts'
 import type { Core } from '../support/with-worker.ts'
 import { openCore } from '../support/with-worker.ts'
@@ -107,6 +109,18 @@ test('a cancelled job is cleaned up and keeps its outcome when the report comes 
   expect(done).toMatchObject({ outcome: 'cancelled' })
   expect(await core.jobs.find(job.id)).toMatchObject({ outcome: 'cancelled', status: 'complete' })
   expect(core.machine).toMatchObject({ power: 'off', media: undefined })
+})
+
+test('a job that another process has ended is cleaned up by the worker that holds it, and whoever listens hears of it', async () => {
+  const job = await core.create()
+  const heard: string[] = []
+  core.feed.listen(job.id, (happening) => happening.kind === 'job' && heard.push(happening.job.status))
+  core.run()
+  const waiting = await core.until(job.id, ({ phase }) => phase === 'booting')
+  const other = jobRecord(core.jobs, systemClock, () => undefined)
+  await other.apply(waiting.id, { type: 'cancelled' })
+  expect(await core.until(job.id, ({ status }) => status === 'complete')).toMatchObject({ outcome: 'cancelled' })
+  expect(heard).toContain('failed')
 })
 
 test.for(['preparing', 'mounting', 'booting', 'running:image-linux'])(

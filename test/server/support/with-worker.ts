@@ -4,6 +4,7 @@ import { PATIENCE } from '../../../src/server/jobs/bmc-session.ts'
 import { BUDGETS } from '../../../src/server/jobs/budgets.ts'
 import { createConversations } from '../../../src/server/jobs/conversations.ts'
 import { createJob } from '../../../src/server/jobs/create.ts'
+import type { JobFeed } from '../../../src/server/jobs/feed.ts'
 import { createJobFeed } from '../../../src/server/jobs/feed.ts'
 import type { Job } from '../../../src/server/jobs/machine.ts'
 import type { Budgets, EntryType, JobSecrets, JobStore } from '../../../src/server/jobs/ports.ts'
@@ -24,6 +25,7 @@ export interface Core {
   readonly machine: FakeMachine
   readonly jobs: JobStore
   readonly record: JobRecord
+  readonly feed: JobFeed
   /** Methods of the store that fail, by name, and how often each was called. */
   readonly faults: Set<string>
   readonly stored: Map<string, number>
@@ -100,6 +102,7 @@ export async function openCore(path: string): Promise<Core> {
     machine,
     jobs,
     record,
+    feed,
     faults,
     stored,
     setClock(aheadMs) {
