@@ -39,7 +39,7 @@ async function main(): Promise<void> {
     return
   }
   const run = programs(console.log)
-  await unpackInto(to, intake, run, signal)
+  await unpackInto([to], intake, run, signal)
   await run.run({ argv: ['sync', '--file-system', to] }, signal)
 }
 

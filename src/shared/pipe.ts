@@ -10,7 +10,7 @@ export interface Pipe {
 
 /**
  * A pipe as shells make it, for the standard input of a program. Node makes a pair of sockets, and writes to it on the main thread;
- * a write to this one copies and waits on a thread of the pool (docs/performance.md).
+ * a thread of its own can write to this one (pipe-writer.ts).
  * @param makeFifo makes one at a path, see mkfifo(1)
  */
 export async function openPipe(makeFifo: (path: string) => Promise<void>): Promise<Pipe> {

@@ -6,6 +6,7 @@ import type { Repository } from '../../oci/registry.ts'
 import type { Digest } from '../../shared/digest.ts'
 import { digestAlgorithm } from '../../shared/digest.ts'
 import { AppError } from '../../shared/errors.ts'
+import { seenLater } from '../../shared/time.ts'
 import { hashThread } from './hash-thread.ts'
 import type { Meter } from './meter.ts'
 
@@ -54,15 +55,23 @@ export function takeIn(
     contentComplete = true
   }
 
+  const contents: AsyncGenerator<Uint8Array>[] = []
+
   return {
     stored: stored(),
-    content: checked,
+    content(source) {
+      const content = checked(source)
+      contents.push(content)
+      return content
+    },
     assertComplete() {
       if (complete && contentComplete) return
       const message = `Cannot use ${layer.digest}: something follows the end of its content`
       throw new AppError('digest-mismatch', message)
     },
     [Symbol.dispose]() {
+      // Whoever has only looked at the beginning leaves a decompressor and a connection; nobody waits for their end.
+      for (const content of contents) void seenLater(content.return(undefined))
       for (const thread of threads) thread[Symbol.dispose]()
     },
   }

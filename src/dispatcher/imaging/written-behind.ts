@@ -6,12 +6,14 @@ const BEHIND = 128 * 1024 * 1024
 /**
  * The chunks as they come; after each 128 MiB `sync` is started, and the one before is waited for. A disk so works while the archive
  * arrives, instead of at the end alone, and one that is slower than the network does not fill the memory.
+ * @param sync is stopped when the reader leaves, for a disk that does not answer would hold back what made it leave
  * @throws what a sync throws: the next one would not tell that error again (syncfs(2))
  */
 export async function* writtenBehind(
   content: AsyncIterable<Uint8Array>,
-  sync: () => Promise<void>,
+  sync: (stop: AbortSignal) => Promise<void>,
 ): AsyncGenerator<Uint8Array> {
+  const stop = new AbortController()
   let syncing = Promise.resolve()
   let unsynced = 0
   try {
@@ -21,10 +23,11 @@ export async function* writtenBehind(
       if (unsynced < BEHIND) continue
       unsynced = 0
       await syncing
-      syncing = seenLater(sync())
+      syncing = seenLater(sync(stop.signal))
     }
     await syncing
   } finally {
+    stop.abort()
     await Promise.allSettled([syncing])
   }
 }

@@ -34,7 +34,7 @@ export const imageLinux: Step = {
     await withMounts(mounts, NEW_ROOT, programs, signal, async () => {
       const directories = mounts.map(({ directory }) => directory)
       await programs.run(planEmpty(directories), signal)
-      await unpack(opened, layer, context)
+      await unpack(directories, opened, layer, context)
       await checkRoot(NEW_ROOT)
       await placeFiles(NEW_ROOT, recipe.files ?? [])
     })
@@ -59,21 +59,36 @@ export function planEmpty(directories: readonly string[]): Command {
   return { argv: ['find', ...(directories as [string]), '-xdev', '-mindepth', '1', '!', '-type', 'd', '-delete'] }
 }
 
-async function unpack(opened: OpenedArtifact, layer: Descriptor, context: StepContext): Promise<void> {
+async function unpack(
+  directories: readonly string[],
+  opened: OpenedArtifact,
+  layer: Descriptor,
+  context: StepContext,
+): Promise<void> {
   const { programs, say, signal } = context
   const { repository, artifact } = opened
   const content = await contentDigest(repository, artifact, layer, signal)
   const meter = startMeter('unpacking', layer.size, context)
   using intake = takeIn(repository, layer, content, meter, signal)
-  await unpackInto(NEW_ROOT, intake, programs, signal)
+  await unpackInto(directories, intake, programs, signal)
   say(meter.summary())
 }
 
-/** What tar has written counts for nothing before every byte of the archive was right. @throws `digest-mismatch`, `program-failed` */
-export async function unpackInto(root: string, intake: Intake, programs: Programs, signal: AbortSignal): Promise<void> {
+/**
+ * What tar has written counts for nothing before every byte of the archive was right.
+ * @param directories where file systems are mounted, the root first
+ * @throws `digest-mismatch`, `program-failed`
+ */
+export async function unpackInto(
+  directories: readonly string[],
+  intake: Pick<Intake, 'stored' | 'content' | 'assertComplete'>,
+  programs: Programs,
+  signal: AbortSignal,
+): Promise<void> {
+  const [root = NEW_ROOT] = directories
   const archive = intake.content(decompressed(intake.stored))
-  const behind = writtenBehind(archive, () => programs.run(planSync([root]), signal))
-  await programs.feed(planUnpack(root), behind, signal)
+  const sync = (stop: AbortSignal) => programs.run(planSync(directories), AbortSignal.any([signal, stop]))
+  await programs.feed(planUnpack(root), writtenBehind(archive, sync), signal)
   intake.assertComplete()
 }
 

@@ -38,6 +38,23 @@ test.for<[string, Uint8Array]>([
   await expect(taken(Buffer.concat([stored, randomBytes(500_000)]))).rejects.toThrow()
 })
 
+test('whoever has only looked at the beginning leaves nothing open', async () => {
+  await using registry = await tinyRegistry()
+  const layer = { ...registry.blob(CONTENT), mediaType: '', title: undefined, platform: undefined }
+  const intake = takeIn(repositoryAt(registry.host, 'os/debian:13'), layer, undefined, METER, never)
+  const left = Promise.withResolvers<void>()
+  async function* source() {
+    try {
+      yield* intake.stored
+    } finally {
+      left.resolve()
+    }
+  }
+  await intake.content(source())[Symbol.asyncIterator]().next()
+  intake[Symbol.dispose]()
+  await left.promise
+})
+
 test('a layer that is shorter than its manifest says is an error, also when it is a whole archive by itself', async () => {
   const stored = gzipSync(CONTENT)
   await expect(taken(stored, undefined, { size: stored.length + 10 })).rejects.toThrow('its manifest says')

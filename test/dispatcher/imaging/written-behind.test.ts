@@ -46,16 +46,16 @@ test('what a sync could not write is told, also when it was the last', async () 
   await expect(drain(writtenBehind(chunks(2), () => Promise.reject(broken)))).rejects.toBe(broken)
 })
 
-test('whoever leaves early leaves no sync behind', async () => {
+test('whoever leaves early leaves no sync behind, and is not held back by a disk that does not answer', async () => {
   const syncing = Promise.withResolvers<void>()
-  let isLeft = false
-  const content = writtenBehind(chunks(5), () => syncing.promise)
-  for (let count = 0; count < 3; count++) await content.next()
-  const leaving = content.return(undefined).then(() => {
-    isLeft = true
+  const stopped: AbortSignal[] = []
+  const content = writtenBehind(chunks(5), (stop) => {
+    stopped.push(stop)
+    stop.addEventListener('abort', () => setImmediate(() => syncing.reject(stop.reason)))
+    return syncing.promise
   })
-  await new Promise(setImmediate)
-  expect(isLeft).toBe(false)
-  syncing.resolve()
-  await leaving
+  for (let count = 0; count < 3; count++) await content.next()
+  expect(stopped.map(({ aborted }) => aborted)).toEqual([false])
+  await content.return(undefined)
+  await expect(syncing.promise).rejects.toBe(stopped[0]?.reason)
 })

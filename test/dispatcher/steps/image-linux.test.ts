@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { runPaths } from '../../../src/dispatcher/paths.ts'
-import { imageLinux } from '../../../src/dispatcher/steps/image-linux.ts'
+import { imageLinux, unpackInto } from '../../../src/dispatcher/steps/image-linux.ts'
 import type { StepContext } from '../../../src/dispatcher/steps/step.ts'
-import type { Command } from '../../../src/shared/exec.ts'
+import type { Command, Programs } from '../../../src/shared/exec.ts'
 import { systemClock } from '../../../src/shared/time.ts'
 import { tinyRegistry } from '../../oci/tiny-registry.ts'
 import { JOB, recipeWith } from '../task-medium.ts'
@@ -52,4 +52,23 @@ test('a disk that got the name of the prepared one while the registry was asked 
   }
   await expect(imageLinux.run(context)).rejects.toThrow('serial S2): the partition step has prepared another disk')
   expect(ran).toEqual([])
+})
+
+test('every file system of the new root is synced behind tar, not the root alone', async () => {
+  const ran: string[] = []
+  async function* stored() {
+    for (let mib = 0; mib < 129; mib++) yield Buffer.alloc(1 << 20)
+  }
+  const intake = {
+    stored: stored(),
+    content: (decompressed: AsyncIterable<Uint8Array>) => decompressed,
+    assertComplete: () => undefined,
+  }
+  const programs: Programs = {
+    run: async ({ argv }) => void ran.push(argv.join(' ')),
+    read: async () => '',
+    feed: async (_command, source) => void (await Array.fromAsync(source, ({ length }) => length)),
+  }
+  await unpackInto(['/new', '/new/usr'], intake, programs, new AbortController().signal)
+  expect(ran).toEqual(['sync --file-system /new /new/usr'])
 })

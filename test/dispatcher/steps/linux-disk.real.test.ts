@@ -78,7 +78,11 @@ beforeAll(async () => {
       done
       (cd /tmp/tool/mnt/new && stat -c '%u:%g %a %h %Y' etc/file && stat -c '%s %b' etc/sparse && getcap usr/bin/ping && busybox getfattr -d labelled && tar --create --acls --format=posix -f - guarded | grep -a -o 'user:1234:r--')
       umount /tmp/tool/mnt/new
-    done`
+    done
+    mkdir -p /t/big/srv && head -c 200M /dev/zero >/t/big/srv/data && tar -C /t/big -c . | zstd -q -1 >/t/big.tar.zst
+    mount -o loop /t/disk2 /tmp/tool/mnt/new && mkdir /tmp/tool/mnt/new/srv && mount -o loop /t/disk3 /tmp/tool/mnt/new/srv
+    inside /node --disable-warning=ExperimentalWarning ${ENTRY} /t/big.tar.zst /mnt/new /mnt/new/srv
+    cmp /t/big/srv/data /tmp/tool/mnt/new/srv/data && umount /tmp/tool/mnt/new/srv /tmp/tool/mnt/new`
   const binds = [
     { host: at, inside: '/t' },
     { host: REPOSITORY, inside: '/repository', readonly: true },
@@ -121,6 +125,10 @@ test('owners, modes, times, links, holes, capabilities, attributes and ACLs come
   expect(holes).toHaveLength(3)
   // In blocks of 512 bytes: a MiB at most of the 64.
   for (const blocks of holes) expect(blocks).toBeLessThan(2048)
+})
+
+test('after 128 MiB all file systems of the new root are synced, while the archive goes on', () => {
+  expect(said.match(/^ran .*$/gm)).toEqual(['ran sync --file-system /mnt/new /mnt/new/srv'])
 })
 
 test('a repeated step gives the same tree, from gzip as from zstd, and so does every file system', () => {
