@@ -11,6 +11,7 @@ import { withTools } from '../maintenance/tools-store.ts'
 import { formatBytes } from '../shared/byte-size.ts'
 import { AppError } from '../shared/errors.ts'
 import { readTextFile } from '../shared/files.ts'
+import { TASK_LABEL_PREFIX } from '../shared/task/job-file.ts'
 import { TOOL_IMAGE } from '../shared/task/tool-image.ts'
 import { REGISTRY_OPTIONS, registryClients } from './artifact-access.ts'
 import type { Command, CommandGroup, Invocation } from './command.ts'
@@ -125,7 +126,8 @@ async function runBuild(invocation: Invocation): Promise<number> {
     const toolsImage = invocation.text('tools-image')
     await using tools = toolsImage === undefined ? undefined : await open(toolsImage, 'tools')
     const image = tools === undefined ? system : await withTools(system, tools, TOOL_IMAGE, signal)
-    const options = { output, label, fileSystem, loader, append: invocation.required('append'), path, say }
+    const embedded = tools && TOOL_IMAGE
+    const options = { output, label, fileSystem, loader, append: invocation.required('append'), embedded, path, say }
     const plan = await buildMedium(image, options, signal)
     say(`${output}: ${formatBytes(plan.size)}`)
     return 0
@@ -137,6 +139,10 @@ async function runBuild(invocation: Invocation): Promise<number> {
 
 function labelOf(invocation: Invocation): string {
   const label = invocation.required('label')
-  if (/^[A-Z0-9_]{1,32}$/.test(label)) return label
-  throw invocation.usage(`--label is 1 to 32 characters of A-Z, 0-9 and "_", not "${label}"`)
+  if (!/^[A-Z0-9_]{1,32}$/.test(label))
+    throw invocation.usage(`--label is 1 to 32 characters of A-Z, 0-9 and "_", not "${label}"`)
+  // The dispatcher would take its own medium for the task.
+  if (label.startsWith(TASK_LABEL_PREFIX))
+    throw invocation.usage(`--label does not begin with ${TASK_LABEL_PREFIX}, as task media do: not "${label}"`)
+  return label
 }

@@ -8,6 +8,7 @@ import type { BootFiles, LoaderChoice } from './boot-files.ts'
 import { findBootFiles } from './boot-files.ts'
 import type { BootSources } from './boot-partition.ts'
 import { bootMedium } from './boot-partition.ts'
+import { boundQuadlets, imagesOf } from './bound-images.ts'
 import { refuseInstaller } from './installer.ts'
 import type { FileSystem } from './root-file-system.ts'
 import { makeFileSystem } from './root-file-system.ts'
@@ -23,6 +24,8 @@ export interface BuildOptions {
   readonly loader: LoaderChoice
   /** Kernel arguments behind those that find the root. */
   readonly append: string
+  /** The container image in its store; of all others that it lists is said that they are not in the medium. */
+  readonly embedded: string | undefined
   /** `PATH`, for the program that makes the file system. */
   readonly path: string
   readonly say: (line: string) => void
@@ -58,10 +61,15 @@ export async function buildMedium(image: RootImage, options: BuildOptions, signa
   const work = await mkdtemp(join(dirname(resolve(options.output)), '.maintenance-'))
   try {
     const root = join(work, 'root.img')
-    const save = new Map(wanted(files).map((inode, index) => [inode, join(work, `boot-${index}`)]))
+    const quadlets = boundQuadlets(image.tree)
+    const saved = [...wanted(files), ...quadlets]
+    const save = new Map(saved.map((inode, index) => [inode, join(work, `saved-${index}`)]))
     options.say(`kernel ${files.release}, ${options.fileSystem}, ${files.loader.kind}`)
     await makeFileSystem(rootTar(image, save, signal), root, options, signal)
-    const { label, append, output } = options
+    const { label, append, output, embedded } = options
+    const bound = await imagesOf(quadlets.flatMap((inode) => save.get(inode) ?? []))
+    for (const name of bound)
+      if (name !== embedded) options.say(`${name} is not in the medium: it is pulled when it is needed`)
     const boot = await sourcesOf(files, save, signal)
     const medium = await bootMedium(boot, { label, commandLine: commandLine(label, append) }, signal)
     const entries = [{ path: ROOT_IMAGE, unread: unreadFile(root) }, ...medium.entries]

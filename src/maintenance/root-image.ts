@@ -3,7 +3,7 @@ import type { TarHeader } from '../oci/tar/tar-fields.ts'
 import { paddingOf } from '../oci/tar/tar-fields.ts'
 import { AppError } from '../shared/errors.ts'
 import type { Inode, RootTree } from './root-tree.ts'
-import { TAR_END, tarHeader } from './tar-write.ts'
+import { tarEnd, tarHeader } from './tar-write.ts'
 
 /** The content of a regular file, to be read at once or not at all. */
 export interface FileContent {
@@ -52,7 +52,7 @@ export async function* rootTar(
   }
   if (missing !== 0) throw new AppError('boot-image', `Cannot read ${image.name}: it changed while it was read`)
   for (const link of links) yield tarHeader(link)
-  yield TAR_END
+  yield tarEnd()
 }
 
 async function* saved(content: AsyncIterable<Uint8Array>, path: string | undefined): AsyncGenerator<Uint8Array> {

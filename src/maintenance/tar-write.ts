@@ -5,8 +5,10 @@ import { BLOCK, checksum, paddingOf, TYPE_FLAG } from '../oci/tar/tar-fields.ts'
 const MAX_SIZE = 8 ** 11 - 1
 const MAX_ID = 8 ** 7 - 1
 
-/** Two blocks of zeros end an archive. */
-export const TAR_END = Buffer.alloc(2 * BLOCK)
+/** Two blocks of zeros end an archive. New ones each time: whoever takes a chunk of a stream may keep its memory. */
+export function tarEnd(): Buffer {
+  return Buffer.alloc(2 * BLOCK)
+}
 
 /**
  * The header of a file, with a pax header before it where ustar has no room. No times: equal files give equal bytes.

@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib'
-import { TAR_END, tarHeader } from '../../src/maintenance/tar-write.ts'
+import { tarEnd, tarHeader } from '../../src/maintenance/tar-write.ts'
 import type { ContentSource } from '../../src/oci/content.ts'
 import type { TarHeader, TarType } from '../../src/oci/tar/tar-fields.ts'
 import { paddingOf } from '../../src/oci/tar/tar-fields.ts'
@@ -22,7 +22,7 @@ export function layerOf(lines: readonly Line[]): Buffer {
     }
     return Buffer.concat([tarHeader(header), content, Buffer.alloc(paddingOf(content.length))])
   })
-  return Buffer.concat([...parts, TAR_END])
+  return Buffer.concat([...parts, tarEnd()])
 }
 
 /** An image of those layers, gzipped but for the first. */
