@@ -1,4 +1,4 @@
-import { DATA_TYPE, ESP_TYPE } from '../../shared/recipe/roles.ts'
+import { DATA_TYPE, ESP_TYPE, LVM_TYPE, SWAP_TYPE } from '../../shared/recipe/roles.ts'
 
 /** What the first bytes of a whole disk tell of its partition table. */
 export interface TableFacts {
@@ -14,7 +14,7 @@ export interface TableFacts {
 export interface TableEntry {
   readonly endBytes: number
   /** An MBR's extended partition may hold anything: `unknown`. */
-  readonly kind: 'esp' | 'data' | 'other' | 'unknown'
+  readonly kind: 'esp' | 'data' | 'swap' | 'lvm' | 'other' | 'unknown'
   /** Its label in a GPT. */
   readonly name?: string
 }
@@ -22,12 +22,17 @@ export interface TableEntry {
 /** Bytes that `tableFacts` looks at: two sectors and the 128 entries of a GPT, for sectors of 4096 bytes. */
 export const TABLE_HEAD_BYTES = 2 * 4096 + 128 * 128
 
+/** An MBR counts in 32 bits, so no partition of it reaches further than 2 TiB; libfdisk stores larger sizes cut off. */
+export const MBR_SECTORS = 2 ** 32 - 1
+
 const GPT_SIGNATURE = 'EFI PART'
 /** Of the MBR: four entries of 16 bytes, then 55 AA (UEFI 2.10 section 5.2.1). */
 const ENTRIES_AT = 446
 const PROTECTIVE = 0xee
 const EXTENDED = [0x05, 0x0f, 0x85]
 const ESP_IN_MBR = 0xef
+const SWAP_IN_MBR = 0x82
+const LVM_IN_MBR = 0x8e
 /** FAT of any kind, as in sfdisk(8) --list-types. */
 const FAT_IN_MBR = [0x01, 0x04, 0x06, 0x0b, 0x0c, 0x0e]
 
@@ -79,12 +84,16 @@ export function kindOf(type: string): TableEntry['kind'] {
 
 function kindInGpt(type: string): TableEntry['kind'] {
   if (type === ESP_TYPE) return 'esp'
+  if (type === SWAP_TYPE) return 'swap'
+  if (type === LVM_TYPE) return 'lvm'
   return type === DATA_TYPE ? 'data' : 'other'
 }
 
 /** UEFI 2.10 section 5.2.2. */
 function kindInMbr(type: number): TableEntry['kind'] {
   if (type === ESP_IN_MBR) return 'esp'
+  if (type === SWAP_IN_MBR) return 'swap'
+  if (type === LVM_IN_MBR) return 'lvm'
   if (EXTENDED.includes(type)) return 'unknown'
   return FAT_IN_MBR.includes(type) ? 'data' : 'other'
 }

@@ -41,7 +41,10 @@ function placeOf({ disk, configDrive: device }: PreparedDisk, recipe: Recipe) {
   return { device: partitionPath(disk, slot.number), label: slot.label ?? 'CIDATA' }
 }
 
-/** A new file system each time, so a repeated step leaves nothing of the first. mtools writes it without a mount. */
+/**
+ * A new file system each time, so a repeated step leaves nothing of the first. What lay there before goes: a RAID or ZFS label at
+ * the end would be what udev takes the partition for. mtools writes it without a mount.
+ */
 export function planConfigDrive(
   device: string,
   label: string,
@@ -49,6 +52,7 @@ export function planConfigDrive(
   files: readonly string[],
 ): readonly Command[] {
   return [
+    { argv: ['wipefs', '--all', '--force', '--quiet', device] },
     { argv: ['mkfs.vfat', '-n', label, device] },
     { argv: ['mcopy', '-i', device, ...files.map((name) => join(directory, name)), '::/'] },
     { argv: ['sync', device] },

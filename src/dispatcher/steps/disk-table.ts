@@ -1,7 +1,7 @@
 import { AppError } from '../../shared/errors.ts'
 import type { Command } from '../../shared/exec.ts'
 import type { TableEntry } from '../imaging/partition-table.ts'
-import { kindOf } from '../imaging/partition-table.ts'
+import { kindOf, MBR_SECTORS } from '../imaging/partition-table.ts'
 import type { Disk } from './disk.ts'
 import { MIB } from './layout.ts'
 
@@ -49,7 +49,7 @@ export function parseTable(listing: string, disk: Pick<Disk, 'path' | 'bytes' | 
   return {
     label: table.label,
     sectorBytes,
-    end: table.label === 'gpt' ? (table.lastlba ?? 0) + 1 : sectors,
+    end: table.label === 'gpt' ? (table.lastlba ?? 0) + 1 : Math.min(sectors, MBR_SECTORS),
     partitions,
   }
 }

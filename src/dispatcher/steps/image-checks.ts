@@ -3,7 +3,7 @@ import { AppError } from '../../shared/errors.ts'
 import { isCidata } from '../../shared/recipe/roles.ts'
 import type { Recipe } from '../../shared/recipe/schema.ts'
 import type { DiskImage } from '../imaging/disk-image.ts'
-import type { TableEntry, TableFacts } from '../imaging/partition-table.ts'
+import { MBR_SECTORS, type TableEntry, type TableFacts } from '../imaging/partition-table.ts'
 import type { Disk } from './disk.ts'
 import { describeDisk } from './disk.ts'
 import { appendStart } from './disk-table.ts'
@@ -40,12 +40,38 @@ export function checkTable(table: TableFacts, { disk, recipe, uefi }: Place): vo
   const { partitions } = table
   if (partitions === undefined) return
   if (uefi && !partitions.some(({ kind }) => mayBeEsp(kind, table.label))) throw withoutEsp()
-  const end = disk.bytes - (table.label === 'gpt' ? 16 * 1024 + table.sectorBytes : 0)
-  const room = appendStart(end, CONFIG_DRIVE_BYTES)
-  if (wantsConfigDrive(recipe) && !partitions.some(mayBeConfigDrive) && lastEnd(partitions) > room) {
-    const state = 'the image leaves no room for the 64 MiB of the user-data behind its last partition'
+  if (wantsConfigDrive(recipe) && !partitions.some(mayBeConfigDrive)) checkRoom(table, partitions, disk)
+  if (recipe.grow_last_partition === true) checkGrowth(partitions)
+}
+
+/** @throws `disk-refused` when a partition for the user-data cannot be appended */
+function checkRoom({ label, sectorBytes }: TableFacts, partitions: readonly TableEntry[], disk: Disk): void {
+  const end =
+    label === 'gpt' ? disk.bytes - 16 * 1024 - sectorBytes : Math.min(disk.bytes, MBR_SECTORS * disk.sectorBytes)
+  if (label === 'dos' && partitions.length === 4) {
+    const state = 'the MBR of the image has four partitions, and there is none left for the user-data'
     throw new AppError('disk-refused', `Cannot write ${describeDisk(disk)}: ${state}`)
   }
+  if (lastEnd(partitions) <= appendStart(end, CONFIG_DRIVE_BYTES)) return
+  const state = 'the image leaves no room for the 64 MiB of the user-data behind its last partition'
+  throw new AppError('disk-refused', `Cannot write ${describeDisk(disk)}: ${state}`)
+}
+
+/** What can be told by the table; the file system is seen only when it is on the disk. */
+const CANNOT_GROW: Readonly<Partial<Record<TableEntry['kind'], string>>> = {
+  esp: 'the EFI system partition',
+  swap: 'swap space',
+  lvm: 'a physical volume of LVM',
+  unknown: 'an extended one',
+}
+
+/** @throws `image-unusable` */
+function checkGrowth(partitions: readonly TableEntry[]): void {
+  const last = partitions.find(({ endBytes }) => endBytes === lastEnd(partitions))
+  const what = last && CANNOT_GROW[last.kind]
+  if (what === undefined) return
+  const message = `Cannot use the image: the recipe has "grow_last_partition", and the last partition is ${what}`
+  throw new AppError('image-unusable', message)
 }
 
 /** Of a FAT in an MBR `checkLoader` tells, once it is on the disk. */

@@ -94,7 +94,7 @@ export const STEP_CASES: readonly FailureCase[] = [
     ['Cannot finish the step "bootloader-linux": ENOSPC: no space left on device'],
   ),
   failing('config-drive', 'a program is missing in the tool image', {}, [
-    'Cannot finish "mkfs.vfat": there is no such program',
+    'Cannot finish "wipefs": there is no such program',
   ]),
 ]
 

@@ -1,4 +1,5 @@
-import { open, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { mkdir, open, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
@@ -70,7 +71,7 @@ async function push(file: string, layer: object = {}, config?: object): Promise<
   return `oci://${registry.host}/os/debian:disk`
 }
 
-async function write(ociUrl: string, more: object = {}) {
+async function write(ociUrl: string, more: object = {}, before: readonly string[] = []) {
   const recipe = { task_target: 'install-image.target', target_disk: '/dev/sda', oci_url: ociUrl, ...more }
   const args = [
     device,
@@ -84,7 +85,7 @@ async function write(ociUrl: string, more: object = {}) {
     { host: REPOSITORY, inside: '/repository', readonly: true },
     { host: NODE, inside: '/node', readonly: true },
   ]
-  const argv = ['/node', '--disable-warning=ExperimentalWarning', entry, ...args, '/t/run']
+  const argv = [...before, '/node', '--disable-warning=ExperimentalWarning', entry, ...args, '/t/run']
   const { code, stdout, stderr } = await inTools(argv, { binds, devices: 'host', timeoutMs: 280_000 })
   const state = await readFile(join(directory, 'run/state/image-disk.json'), 'utf8').catch(() => '{}')
   return { code, said: stdout + stderr, state: JSON.parse(state) as Record<string, unknown> }
@@ -201,6 +202,72 @@ test.for<[string, object, string, RegExp]>([
   expect(said).not.toContain('announced')
   const disk = await part('disk-file', { skip: 0, length: DISK_BYTES })
   expect(disk.equals(Buffer.alloc(DISK_BYTES, 0xa5))).toBe(true)
+})
+
+/** What is on the disk, in the form of a digest. */
+const diskDigest = () => tools('sha256sum <disk-file')
+const EMPTY = `truncate -s 0 disk-file && truncate -s ${DISK_BYTES} disk-file`
+
+test('a disk that is mounted anywhere is not erased, whatever the recipe says of it', async () => {
+  await tools(`${EMPTY} && mkfs.ext4 -q ${device}`)
+  const [loop, place] = [(await tools('readlink sdx')).trim(), join(directory, 'mounted')]
+  await mkdir(place, { recursive: true })
+  execFileSync('mount', ['-o', 'ro', loop, place])
+  try {
+    const before = await diskDigest()
+    const { code, said } = await write(await push('raw.zst'))
+    expect(said).toMatch(/Cannot erase .*: it is in use/)
+    expect(code).toBe(1)
+    expect(said).not.toContain('announced')
+    expect(await diskDigest()).toBe(before)
+  } finally {
+    execFileSync('umount', [place])
+  }
+})
+
+test.for([
+  [
+    'a GPT without a partition',
+    `sgdisk --clear ${device} >/dev/null`,
+    /demands an empty disk, and it has gpt at 0x200/,
+  ],
+  ['a file system', `mkfs.ext4 -q ${device}`, /demands an empty disk, and it has ext4 at 0x438/],
+  [
+    'a member of a RAID, known by its end alone',
+    `printf 'Intel Raid ISM Cfg Sig. 1.2.01' | dd of=disk-file bs=512 seek=${DISK_BYTES / 512 - 2} conv=notrunc status=none`,
+    /demands an empty disk, and it has isw_raid_member at/,
+  ],
+] as const)('a disk that has %s is not empty', async ([, make, message]) => {
+  await tools(`${EMPTY} && ${make}`)
+  const before = await diskDigest()
+  const { code, said } = await write(await push('raw.zst'), { require_empty: true })
+  expect(said).toMatch(message)
+  expect(code).toBe(1)
+  expect(await diskDigest()).toBe(before)
+})
+
+test('a step that was killed in mid-write is done again, also on a disk that had to be empty', async () => {
+  await tools(EMPTY)
+  const url = await push('raw')
+  const bytes = await readFile(join(directory, 'raw'))
+  registry.intercept = (request, response) => {
+    if (!request.url?.includes('/blobs/') || request.headers.range !== undefined) return false
+    response.writeHead(200, { 'content-length': bytes.length }).write(bytes.subarray(0, bytes.length / 2))
+    return true
+  }
+  const more = { require_empty: true, verify: { read_back: true } }
+  const killed = await write(url, more, ['timeout', '--signal=KILL', '15']).finally(() => {
+    registry.intercept = () => false
+  })
+  expect(killed.code, killed.said).toBe(137)
+  expect(killed.said).toContain('announced')
+  expect((await part('disk-file', { skip: 4 * MIB, length: MIB })).equals(bytes.subarray(4 * MIB, 5 * MIB))).toBe(true)
+  for (const again of [1, 2]) {
+    const { code, said, state } = await write(url, more)
+    expect(code, `${again}: ${said}`).toBe(0)
+    expect(state).toMatchObject({ read_back: sha256(bytes) })
+  }
+  await expectContent('raw')
 })
 
 test('other bytes than the manifest says are never called written', async () => {

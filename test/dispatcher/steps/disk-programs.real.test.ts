@@ -4,17 +4,19 @@ import { join } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
 import { planConfigDrive } from '../../../src/dispatcher/steps/config-drive.ts'
 import type { Disk } from '../../../src/dispatcher/steps/disk.ts'
+import { parseTable, planAppend, planGrow, planReadTable } from '../../../src/dispatcher/steps/disk-table.ts'
 import { planEmpty, planUnpack } from '../../../src/dispatcher/steps/image-linux.ts'
 import { planFindLoader } from '../../../src/dispatcher/steps/late-binding.ts'
 import { layoutDisk } from '../../../src/dispatcher/steps/layout.ts'
 import { removableLoader } from '../../../src/dispatcher/steps/nvram.ts'
 import { planFormat, planTable } from '../../../src/dispatcher/steps/partition.ts'
+import type { Command } from '../../../src/shared/exec.ts'
 import { mustInTools } from '../../lab/programs.ts'
 import { scratch } from '../../support/scratch.ts'
 import { recipeWith } from '../task-medium.ts'
 import { SAMPLE_DISK } from './sample-disk.ts'
 
-const GIB = 1024 ** 3
+const [MIB, GIB] = [1024 ** 2, 1024 ** 3]
 let at: string
 
 beforeEach(async () => {
@@ -67,18 +69,48 @@ test('file systems have the label of the recipe, and no feature that older boot 
   expect(features).not.toMatch(/metadata_csum_seed|orphan_file/)
 })
 
-test('the NoCloud drive holds the files, and a repeated step leaves no other', async () => {
+test('the NoCloud drive holds the files, a repeated step leaves no other, and nothing of an old RAID hides it', async () => {
+  const bytes = 64 * 1024 ** 2
   await writeFile(join(at, 'drive'), '')
-  await truncate(join(at, 'drive'), 64 * 1024 ** 2)
+  await truncate(join(at, 'drive'), bytes)
+  // What libblkid takes for a member of one lies in the last sector but one.
+  await tools([
+    'sh',
+    '-euc',
+    `printf 'Intel Raid ISM Cfg Sig. 1.2.01' | dd of=/t/drive bs=512 seek=${bytes / 512 - 2} conv=notrunc`,
+  ])
+  expect(await tools(['blkid', '--probe', '--output', 'export', '/t/drive'])).toContain('TYPE=isw_raid_member\n')
   await writeFile(join(at, 'user-data'), '#cloud-config\n')
   await writeFile(join(at, 'meta-data'), 'instance-id: a\n')
-  for (const files of [['user-data', 'meta-data'], ['meta-data']]) {
+  await writeFile(join(at, 'network-config'), 'version: 2\n')
+  for (const files of [
+    ['user-data', 'meta-data', 'network-config'],
+    ['meta-data', 'network-config'],
+  ]) {
     for (const { argv } of planConfigDrive('/t/drive', 'CIDATA', '/t', files)) await tools(argv)
     const listing = await tools(['mdir', '-b', '-i', '/t/drive', '::/'])
-    expect(listing.match(/[a-z]+-data/g)?.sort()).toEqual([...files].sort())
+    expect(listing.match(/[a-z]+-[a-z]+/g)?.sort()).toEqual([...files].sort())
   }
+  expect(await tools(['mtype', '-i', '/t/drive', '::/network-config'])).toBe('version: 2\n')
   expect(await tools(['mtype', '-i', '/t/drive', '::/meta-data'])).toBe('instance-id: a\n')
   expect(await tools(['blkid', '--probe', '--output', 'export', '/t/drive'])).toContain('LABEL=CIDATA\n')
+})
+
+test('on a disk above 2 TiB the partitions of an MBR stay where it can count to', async () => {
+  const bytes = 3 * 1024 ** 4
+  const disk = { ...DISK, path: '/t/large', bytes }
+  const table = async () => parseTable(await tools([...planReadTable(disk).argv]), disk)
+  const feed = ({ argv, stdin = '' }: Command) => tools(['sh', '-euc', `printf '${stdin}' | ${shell(argv)}`])
+  await tools(['sh', '-euc', `truncate -s ${bytes} /t/large && echo '2048,4000000,83' | sfdisk --label dos /t/large`])
+  await feed(planAppend(disk, await table(), { bytes: 64 * MIB, type: { gpt: '', dos: 'c' }, label: 'CIDATA' }))
+  const [root] = (await table()).partitions
+  const grow = root && planGrow(disk, await table(), root)
+  if (grow === undefined) return expect.fail('it can grow')
+  await feed(grow)
+  expect((await table()).partitions).toMatchObject([
+    { start: 2048, size: 4_294_834_176 - 2048, type: '83' },
+    { start: 4_294_834_176, size: 131_072, type: 'c' },
+  ])
 })
 
 test('the loader of an ESP is found where the firmware looks, in whatever case it is written, and missed where it is not', async () => {

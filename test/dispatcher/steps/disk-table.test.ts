@@ -43,6 +43,17 @@ test.for<[string, number, string | undefined]>([
   expect(root?.number).toBe(3)
 })
 
+test('on a disk above 2 TiB everything of an MBR stays where it can count to', () => {
+  const large = { ...DISK, bytes: 4e12 }
+  const root = { node: '/dev/vda1', start: 2048, size: 2_000_000, type: '83' }
+  const facts = { label: 'dos', sectorsize: 512, partitions: [root] }
+  const found = parseTable(JSON.stringify({ partitiontable: facts }), large)
+  const ends = (stdin: string | undefined, start: number) =>
+    start + Number(/(\d+)\n$|size=(\d+)/.exec(stdin ?? '')?.[1])
+  expect(planAppend(large, found, DRIVE).stdin).toBe('start=4294834176, size=131072, type=c\n')
+  expect(ends(found.partitions[0] && planGrow(large, found, found.partitions[0])?.stdin, 2048)).toBe(2 ** 32 - 2048)
+})
+
 test('a partition grows up to what follows it and no further', () => {
   const found = table('gpt')
   const [, esp] = found.partitions
@@ -129,6 +140,35 @@ test('an image that leaves no room for the user-data is refused before it is wri
   expect(check(8_255_489 * 512, [], {})).not.toThrow()
   expect(check(8_255_489 * 512, [{ endBytes: MIB, kind: 'other', name: 'CIDATA' }])).not.toThrow()
   expect(check(8_255_489 * 512, [{ endBytes: MIB, kind: 'data', name: '' }])).not.toThrow()
+})
+
+test('no partition is appended to an MBR of four, nor behind 2 TiB of one', () => {
+  const recipe = { ...PLACE.recipe, user_data: '#cloud-config\n' }
+  const check =
+    (partitions: TableFacts['partitions'], bytes = 4e12) =>
+    () =>
+      checkTable({ ...FACTS, label: 'dos', partitions }, { recipe, uefi: false, disk: { ...DISK, bytes } })
+  const one = { endBytes: MIB, kind: 'other' } as const
+  expect(check([one, one, one])).not.toThrow()
+  expect(check([one, one, one, one])).toThrow('has four partitions, and there is none left for the user-data')
+  expect(check([one, one, one, { ...one, kind: 'data' }])).not.toThrow()
+  expect(check([{ ...one, endBytes: 2 ** 41 - 65 * MIB }])).not.toThrow()
+  expect(check([{ ...one, endBytes: 2 ** 41 - 64 * MIB }])).toThrow('the image leaves no room for the 64 MiB')
+})
+
+test.for<[string, TableFacts['partitions'], string | undefined]>([
+  ['a root file system', [ESP, ROOT], undefined],
+  ['what may hold anything', [ESP, { ...ROOT, kind: 'data' }], undefined],
+  ['the ESP', [{ ...ROOT, endBytes: MIB }, ESP], 'the last partition is the EFI system partition'],
+  ['swap', [ESP, { ...ROOT, kind: 'swap' }], 'the last partition is swap space'],
+  ['LVM', [ESP, { ...ROOT, kind: 'lvm' }], 'the last partition is a physical volume of LVM'],
+  ['a logical partition', [ESP, { ...ROOT, kind: 'unknown' }], 'the last partition is an extended one'],
+])('that %s cannot grow is found out before anything is written, if it cannot', ([, partitions, message]) => {
+  const recipe = { ...PLACE.recipe, grow_last_partition: true }
+  const check = () => checkTable({ ...FACTS, partitions }, { ...PLACE, recipe })
+  if (message === undefined) expect(check).not.toThrow()
+  else expect(check).toThrow(message)
+  expect(() => checkTable({ ...FACTS, partitions }, PLACE)).not.toThrow()
 })
 
 test('a NoCloud partition of the image is used again, unless it cannot be written', () => {

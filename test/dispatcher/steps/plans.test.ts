@@ -113,6 +113,7 @@ test('the NoCloud drive is made anew and filled without a mount', () => {
       argv.join(' '),
     ),
   ).toEqual([
+    'wipefs --all --force --quiet /dev/vda5',
     'mkfs.vfat -n CIDATA /dev/vda5',
     'mcopy -i /dev/vda5 /run/provision/user-data /run/provision/meta-data ::/',
     'sync /dev/vda5',
