@@ -1,19 +1,17 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { loginPath } from '../../src/client/stored-login.ts'
 import { artifact } from '../../src/commands/artifact.ts'
 import { OciError } from '../../src/registry/errors.ts'
 import { served, testRegistry } from '../registry/support/open-registry.ts'
+import { scratch } from '../support/scratch.ts'
 import { runCommand } from './support/run-command.ts'
 
 let home = ''
 beforeEach(() => {
-  home = mkdtempSync(join(tmpdir(), 'artifact-login-'))
+  home = scratch()
 })
-afterEach(() => rmSync(home, { recursive: true }))
-
 function keep(controller: string, mode = 0o600): void {
   const path = loginPath({ env: { HOME: home } }) ?? ''
   mkdirSync(dirname(path), { recursive: true })

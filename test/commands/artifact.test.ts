@@ -1,7 +1,6 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { artifact } from '../../src/commands/artifact.ts'
 import type { Io } from '../../src/commands/command.ts'
 import { readInvocation } from '../../src/commands/parse.ts'
@@ -10,14 +9,13 @@ import { OciError } from '../../src/registry/errors.ts'
 import { sha256 } from '../../src/shared/digest.ts'
 import { createLogger } from '../../src/shared/log.ts'
 import { served, testRegistry } from '../registry/support/open-registry.ts'
+import { scratch } from '../support/scratch.ts'
 
 let directory: string
 
-beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'artifact-'))
+beforeEach(() => {
+  directory = scratch()
 })
-
-afterEach(() => rm(directory, { recursive: true }))
 
 function fakeIo(env: Record<string, string> = {}, interactive = false) {
   const printed = { out: '', err: '' }

@@ -1,21 +1,19 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { remainsOf } from '../../src/commands/install-remains.ts'
 import type { InstallPaths } from '../../src/install/paths.ts'
 import { installPaths } from '../../src/install/paths.ts'
 import { removeData } from '../../src/server/remove-data.ts'
 import { holdDirectory } from '../../src/server/store/database.ts'
+import { scratch } from '../support/scratch.ts'
 
 let root = ''
 let paths: InstallPaths
 beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'remains-'))
+  root = scratch()
   paths = installPaths(root, '/usr/local')
 })
-afterEach(() => rmSync(root, { recursive: true }))
-
 function put(path: string, text: string): void {
   mkdirSync(dirname(path), { recursive: true })
   writeFileSync(path, text)

@@ -1,18 +1,18 @@
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import type { Io } from '../../src/commands/command.ts'
 import { iso } from '../../src/commands/iso.ts'
 import { readInvocation } from '../../src/commands/parse.ts'
 import { createLogger } from '../../src/shared/log.ts'
+import { scratch } from '../support/scratch.ts'
 
 let directory: string
 let tree: string
 let image: string
 
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'iso-'))
+  directory = scratch()
   tree = join(directory, 'tree')
   image = join(directory, 'a.iso')
   await mkdir(join(tree, 'd'), { recursive: true })
@@ -20,8 +20,6 @@ beforeEach(async () => {
   await writeFile(join(tree, 'esc\x1b'), '')
   await symlink('d/f', join(tree, 'l'))
 })
-
-afterEach(() => rm(directory, { recursive: true }))
 
 /** Runs `iso ...` as main.ts does and gives what it printed. */
 async function run(word: string, ...argv: string[]): Promise<string> {

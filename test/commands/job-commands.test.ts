@@ -1,12 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { job } from '../../src/commands/job.ts'
 import { jobLogs } from '../../src/commands/job-logs.ts'
 import { server } from '../../src/commands/server.ts'
+import { scratch } from '../support/scratch.ts'
 import { runCommand } from './support/run-command.ts'
 
 /** A controller without streams whose paths answer these in turn, the last one for ever; keeps what was asked. */
@@ -47,8 +47,7 @@ test('the journal as JSON is what was sent, when', async () => {
 })
 
 test('a wait that is broken off has told the id of its job, and a list that is cut says so in a pipe too', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'job-'))
-  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const directory = scratch()
   writeFileSync(
     join(directory, 'r.yaml'),
     'task_target: install-linux.target\ntarget_disk: /dev/sda\noci_url: oci://a.example/b:1\npartition_layout:\n  - { size: 512MiB, format: vfat, mountpoint: /boot/efi }\n  - { size: 100%, format: ext4, mountpoint: / }\n',

@@ -1,7 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
+import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { loginPath } from '../../src/client/stored-login.ts'
 import { artifact } from '../../src/commands/artifact.ts'
 import { audit } from '../../src/commands/audit.ts'
@@ -14,15 +13,14 @@ import { fingerprintOf } from '../../src/shared/fingerprint.ts'
 import { sendRequest } from '../../src/shared/http-client.ts'
 import { createLogger } from '../../src/shared/log.ts'
 import { startController } from '../server/support/running-controller.ts'
+import { scratch } from '../support/scratch.ts'
 
 const PASSWORD = 'correct horse battery'
 let home = ''
 
 beforeEach(() => {
-  home = mkdtempSync(join(tmpdir(), 'login-'))
+  home = scratch()
 })
-afterEach(() => rmSync(home, { recursive: true }))
-
 /** One command as main.ts runs it; `input` is what stands on standard input, `answer` what a person says. */
 async function run(
   command: Command,

