@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url'
 import { createIso } from '../../src/isobuilder/image-file.ts'
 import { fileMedium, planMedium } from '../../src/server/media/medium.ts'
 import { TASK_LABEL_PREFIX } from '../../src/shared/task/job-file.ts'
-import { executable, ROOT } from '../../test/build/executable.ts'
+import { executable } from '../../test/build/executable.ts'
 import { labTrust } from '../../test/lab/controller.ts'
 import { maintenanceIso } from '../../test/lab/maintenance.ts'
 import { createVm } from '../../test/lab/qemu/vm.ts'
@@ -21,7 +21,7 @@ const never = new AbortController().signal
  * task is none, so the dispatcher says so and nothing else is started.
  */
 export async function benchBoot(directory: string): Promise<void> {
-  const parts = { executable: await executable(), assets: join(ROOT, 'assets'), trustKey: (await labTrust()).publicPem }
+  const parts = { executable: await executable(), trustKey: Buffer.from((await labTrust()).publicPem) }
   const image = await maintenanceIso(parts)
   const taskFile = join(directory, 'task.iso')
   const task = await createIso(taskEntries('BENCH'), { label: LABEL }, taskFile, never)

@@ -1,15 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { INSTRUCTIONS } from '../lab/containerfile.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 
-/** Instructions of the Containerfile, continued lines joined, without comments. */
-const INSTRUCTIONS = readFileSync(join(ROOT, 'Containerfile'), 'utf8')
-  .replaceAll(/^#.*\n/gm, '')
-  .replaceAll(/\\\n\s*/g, '')
-  .split('\n')
-  .filter((line) => line !== '')
 const BASE = INSTRUCTIONS.indexOf(`FROM $\{BASE}`)
 
 /** The directories that a tree is copied into. */

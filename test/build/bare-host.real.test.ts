@@ -1,13 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { Bind } from '../lab/programs.ts'
 import { bareRoot, inBareRoot, type Suite } from './bare-root.ts'
-import { type Ended, end, executable } from './executable.ts'
+import { type Ended, end, executable, ROOT } from './executable.ts'
 
 const ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root' }
 
@@ -63,6 +63,19 @@ describe.for(['bookworm', 'trixie'] as const)('alone in a minimal Debian (%s)', 
     expect(await run('/provisioner', ...command)).toMatchObject({ code: 0 })
     const image = await readFile(join(directory, 'out.iso'))
     expect(image.toString('latin1', 0x8001, 0x8006)).toBe('CD001') // ECMA-119 8.1.2
+  })
+
+  test('maintenance export: the build context, with this very program in it', async () => {
+    expect(await run('/provisioner', 'maintenance', 'export', '/data/context')).toMatchObject({ code: 0 })
+    const context = join(directory, 'context')
+    const there = await readdir(context, { recursive: true, withFileTypes: true })
+    const written = there.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+    expect(written.length).toBeGreaterThan(30)
+    for (const path of written) {
+      const name = relative(context, path)
+      const origin = name === 'dist/provisioner' ? await executable() : join(ROOT, name)
+      expect((await readFile(path)).equals(await readFile(origin)), name).toBe(true)
+    }
   })
 
   test('serve answers and stops when it is told to', async () => {

@@ -1,20 +1,19 @@
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { exportContext } from '../../src/maintenance/export.ts'
 import { writeMedium } from './boot-parts.ts'
-import { cached, contentKey } from './cache.ts'
+import { cached, contentKey, labScratch } from './cache.ts'
+import { containerfileScript } from './containerfile.ts'
 import { type Bind, mustInTools } from './programs.ts'
 import { debianRoot } from './roots/roots.ts'
 
 export interface MaintenanceParts {
   /** `dist/provisioner`, or any program in its place. */
   readonly executable: string
-  /** The repository's `assets` directory: `units/`, `quadlets/`, and `host/`, which is copied to / of the image. */
-  readonly assets: string
   /** PEM public key the dispatcher trusts task media by. */
-  readonly trustKey?: string
-  /** PEM certificate of the controller's CA. */
-  readonly caPem?: string
+  readonly trustKey?: Uint8Array
+  /** PEM certificate of a CA that the whole system trusts. */
+  readonly caPem?: Uint8Array
   /** False: the image of the steps is not in the medium and has to be pulled. */
   readonly embedTools?: boolean
 }
@@ -104,30 +103,27 @@ export async function initrdImage(): Promise<string> {
   return scripted('initrd', '.zst', 'initrd.sh', ingredients, binds, (out) => ['/in/root', '/in/init', out])
 }
 
-async function topImage(parts: MaintenanceParts): Promise<string> {
+/** What the Containerfile adds to the lab's Debian, made by its own lines from what `maintenance export` writes. */
+export async function topImage(parts: MaintenanceParts, ending: '.erofs' | '.tar' = '.erofs'): Promise<string> {
   const lab = join(SCRIPTS, 'maintenance')
-  const trust = { 'controller.pub': parts.trustKey ?? '', 'ca.pem': parts.caPem ?? '' }
-  const directory = await trustDirectory(trust)
+  const root = await debianRoot('maintenance')
+  const work = await labScratch('context')
   try {
+    const { trustKey: taskKey, caPem: ca } = parts
+    await exportContext(join(work, 'context'), parts.executable, { taskKey, ca })
+    await writeFile(join(work, 'steps'), containerfileScript())
     const binds = [
       { host: join(lab, 'host'), inside: '/lab', readonly: true },
-      { host: join(lab, 'enabled'), inside: '/lab-enabled', readonly: true },
       { host: join(lab, 'masked'), inside: '/lab-masked', readonly: true },
-      { host: parts.assets, inside: '/assets', readonly: true },
-      { host: parts.executable, inside: '/provisioner', readonly: true },
-      { host: directory, inside: '/trust', readonly: true },
+      { host: join(work, 'context'), inside: '/context', readonly: true },
+      { host: join(work, 'steps'), inside: '/steps', readonly: true },
     ]
-    const ingredients = await Promise.all(binds.map(({ host }) => contentKey(host)))
-    return await scripted('provisioner', '.erofs', 'top-image.sh', ingredients, binds, (out) => [out])
+    const ingredients = [root, ...(await Promise.all(binds.map(({ host }) => contentKey(host))))]
+    const all = [...binds, { host: root, inside: '/in/root', readonly: true }]
+    return await scripted('provisioner', ending, 'top-image.sh', ingredients, all, (out) => [out])
   } finally {
-    await rm(directory, { recursive: true, force: true })
+    await rm(work, { recursive: true, force: true })
   }
-}
-
-async function trustDirectory(files: Readonly<Record<string, string>>): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'trust-'))
-  for (const [name, text] of Object.entries(files)) if (text !== '') await writeFile(join(directory, name), text)
-  return directory
 }
 
 /** One cached file made by one script of `roots/` in the tools root; `argumentsFor` gets the output's path inside. */

@@ -3,7 +3,7 @@
 set -euo pipefail
 directory=$1
 shift
-for unit in getty.target systemd-logind.service systemd-resolved.service podman.socket podman-restart.service; do
+for unit in getty.target systemd-logind.service podman.socket podman-restart.service; do
   ln -sf /dev/null "$directory/etc/systemd/system/$unit"
 done
 : >"$directory/etc/machine-id"

@@ -13,7 +13,6 @@ import { osImage } from './os-image.ts'
 import { inTools } from './programs.ts'
 import { createVm, type Vm, type VmOptions } from './qemu/vm.ts'
 
-const ASSETS = join(import.meta.dirname, '..', '..', 'assets')
 const SERIAL = 'LAB-0001'
 const UUID = '6c1d2b9e-5f0a-4b53-9d36-1f1f7f6f0001'
 const BMC_LOGIN = { username: 'operator', password: 'lab-only' }
@@ -57,8 +56,8 @@ export async function startSite(
   say('executable')
   const program = await executable()
   say('maintenance image')
-  const trustKey = (await labTrust()).publicPem
-  const iso = await maintenanceIso({ executable: program, assets: ASSETS, trustKey, embedTools: embedTools !== false })
+  const trustKey = Buffer.from((await labTrust()).publicPem)
+  const iso = await maintenanceIso({ executable: program, trustKey, embedTools: embedTools !== false })
   say('controller, virtual server, virtual BMC')
   const controller = await startLabController(program, iso, directory)
   const vm = await createVm({

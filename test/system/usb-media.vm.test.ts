@@ -18,4 +18,6 @@ test('a BMC that shows both media as USB disks: the maintenance OS starts from o
   const journal = (await lab.site.controller.run(['job', 'logs', id])).stdout
   expect(journal).toMatch(/maintenance-init: \/dev\/sd[ab] holds/)
   expect(journal).toMatch(/found TASK_\w+ in \/dev\/sd[ab]/)
+  // Neither is ever the disk to install on.
+  expect(journal).toMatch(/"protected_devices": \[[^\]]*"sda"[^\]]*"sdb"/)
 })

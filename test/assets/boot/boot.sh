@@ -3,14 +3,16 @@
 set -euo pipefail
 mkdir -p /tmp/upper /tmp/work /m
 mount -t overlay -o lowerdir=/in/root,upperdir=/tmp/upper,workdir=/tmp/work overlay /m
-cp -a --no-preserve=ownership /in/assets/host/. /m/
+# What the Containerfile makes of it.
+tar --extract --file=/in/image.tar --directory=/m
 # As builders of images leave it.
 rm -f /m/etc/resolv.conf && echo 'nameserver 192.0.2.1' >/m/etc/resolv.conf
-cp /in/assets/units/* /m/etc/systemd/system/
-mkdir -p /m/etc/containers/systemd
-cp /in/assets/quadlets/* /m/etc/containers/systemd/
 cp -a --no-preserve=ownership /t/root/. /m/
 while read -r name; do rm "/m/etc/containers/systemd/$name"; done </t/missing
-systemctl --quiet --root=/m enable provision-dispatcher.service receiver.service \
-  provision-firewall.service var-lib-containers.mount
+systemctl --quiet --root=/m enable receiver.service
+# As distributions have it: without our configuration the journal would be written there, and names asked of neighbours.
+mkdir -p /m/var/log/journal /m/usr/lib/systemd/resolved.conf.d
+printf '[Resolve]\nLLMNR=yes\nMulticastDNS=yes\n' >/m/usr/lib/systemd/resolved.conf.d/00-default.conf
+# The container has no network card.
+ln -s /dev/null /m/etc/systemd/system/systemd-networkd-wait-online.service
 bash /nspawn.sh /m --bind=/t --bind-ro=/repository

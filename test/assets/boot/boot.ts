@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { JobFile } from '../../../src/shared/task/job-file.ts'
 import { JOB, KEYS, type MediumParts, RECIPE, taskImage } from '../../dispatcher/task-medium.ts'
+import { topImage } from '../../lab/maintenance.ts'
 import { inTools } from '../../lab/programs.ts'
 import { debianRoot } from '../../lab/roots/roots.ts'
 
@@ -77,7 +78,7 @@ export async function bootUnits(steps: readonly string[], scenario: Scenario): P
     await prepare(shared, steps, scenario)
     const binds = [
       { host: await debianRoot('maintenance'), inside: '/in/root', readonly: true },
-      { host: join(REPOSITORY, 'assets'), inside: '/in/assets', readonly: true },
+      { host: await builtImage(), inside: '/in/image.tar', readonly: true },
       { host: join(REPOSITORY, 'src'), inside: '/repository/src', readonly: true },
       { host: join(REPOSITORY, 'node_modules'), inside: '/repository/node_modules', readonly: true },
       { host: join(REPOSITORY, 'package.json'), inside: '/repository/package.json', readonly: true },
@@ -103,6 +104,18 @@ export async function bootUnits(steps: readonly string[], scenario: Scenario): P
   }
 }
 
+/** The image as it is built, with our sources as its program. */
+async function builtImage(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'program-'))
+  try {
+    const executable = join(directory, 'provisioner')
+    await program(executable, 'exec /repository/node /repository/src/main.ts "$@"')
+    return await topImage({ executable }, '.tar')
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
 async function prepare(shared: string, names: readonly string[], scenario: Scenario): Promise<void> {
   const { steps = {}, service = {}, programs = {}, masked = [], missing = [], medium = {} } = scenario
   const recipe = { ...RECIPE, oci_url: `oci://${REGISTRY_HOST}/os/debian:13`, ...scenario.recipe }
@@ -117,7 +130,6 @@ async function prepare(shared: string, names: readonly string[], scenario: Scena
 
   const root = join(shared, 'root')
   const units = join(root, 'etc/systemd/system')
-  await program(join(root, 'usr/sbin/provisioner'), 'exec /repository/node /repository/src/main.ts "$@"')
   await put(join(units, 'receiver.service'), RECEIVER)
   if (scenario.trust) {
     const pem = KEYS.publicKey.export({ type: 'spki', format: 'pem' }).toString()

@@ -1,40 +1,23 @@
 #!/bin/bash
-# top-image.sh OUT.erofs: what the Containerfile adds to its base, for the lab's Debian base: the lab's own host files (/lab),
-# the repository's assets (/assets), its executable (/provisioner) and trust files (/trust). Runs in the tools root.
+# top-image.sh OUT: what the Containerfile makes of its base, made of the lab's Debian base (/in/root) by the Containerfile's own
+# lines (/steps, see containerfile.ts) from its build context (/context), with the lab's own host files (/lab) and masks beside
+# it. OUT, an erofs or a tar, has what was not in the base. Runs in the tools root.
 set -euo pipefail
 out=$1
-stage=/tmp/stage
-units=$stage/etc/systemd/system
-quadlets=$stage/etc/containers/systemd
+mkdir -p /tmp/upper /tmp/work /m
+mount -t overlay -o lowerdir=/in/root,upperdir=/tmp/upper,workdir=/tmp/work overlay /m
+mount --rbind /dev /m/dev
+mount -t proc proc /m/proc
 
-# The order of the Containerfile: host files, units, Quadlets, executable, trust, then what is enabled.
-mkdir -p "$units" "$quadlets" "$stage/usr/sbin" "$stage/usr/lib/bootc/bound-images.d"
-cp -a --no-preserve=ownership /lab/. "$stage/"
-[ ! -d /assets/host ] || cp -a --no-preserve=ownership /assets/host/. "$stage/"
-[ ! -d /assets/units ] || cp -a --no-preserve=ownership /assets/units/. "$units/"
-[ ! -d /assets/quadlets ] || cp -a --no-preserve=ownership /assets/quadlets/. "$quadlets/"
-for quadlet in "$quadlets"/*.container; do
-  [ -e "$quadlet" ] && ln -s "/etc/containers/systemd/$(basename "$quadlet")" "$stage/usr/lib/bootc/bound-images.d/"
-done
-install -m 0755 /provisioner "$stage/usr/sbin/provisioner"
-if [ -f /trust/controller.pub ]; then
-  install -D -m 0444 /trust/controller.pub "$stage/etc/provisioner/trust/controller.pub"
-fi
-if [ -f /trust/ca.pem ]; then
-  install -D -m 0444 /trust/ca.pem "$stage/etc/provisioner/trust/ca.pem"
-fi
+cp -a --no-preserve=ownership /lab/. /m/
+. /steps
+while read -r unit; do ln -sf /dev/null "/m/etc/systemd/system/$unit"; done </lab-masked
+ln -sf /usr/lib/systemd/system/multi-user.target /m/etc/systemd/system/default.target
+: >/m/etc/machine-id
 
-# Every unit of ours that has an [Install] section; the distribution's own are listed in /lab-enabled.
-for unit in "$units"/*.service "$units"/*.mount; do
-  [ -e "$unit" ] && grep -q '^\[Install\]' "$unit" && systemctl --quiet --root="$stage" enable "$(basename "$unit")"
-done
-while read -r wants unit; do
-  mkdir -p "$units/$wants"
-  ln -sf "/usr/lib/systemd/system/$unit" "$units/$wants/$unit"
-done </lab-enabled
-while read -r unit; do ln -sf /dev/null "$units/$unit"; done </lab-masked
-ln -sf /usr/lib/systemd/system/multi-user.target "$units/default.target"
-
-: >"$stage/etc/machine-id"
-chmod 0755 "$stage"
-mkfs.erofs --quiet -zlz4 -C65536 -T0 --all-root "$out" "$stage"
+# Without the attributes that overlayfs has left.
+tar --create --file=/tmp/top.tar --directory=/tmp/upper --sort=name .
+case $out in
+  *.tar) cp /tmp/top.tar "$out" ;;
+  *) mkfs.erofs --quiet -zlz4 -C65536 -T0 --tar=f "$out" /tmp/top.tar ;;
+esac
