@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { arch } from 'node:os'
 import { join } from 'node:path'
 import { AppError } from '../../shared/errors.ts'
+import type { Command } from '../../shared/exec.ts'
 import { isPresent } from '../../shared/files.ts'
 import { ESP_TYPE } from '../../shared/recipe/roles.ts'
 import { partitionPath } from './disk.ts'
@@ -35,7 +36,7 @@ export const bootloaderLinux: Step = {
     const volumes = await readVolumes(disk.path, slots, context)
     const facts = await withMounts(planMounts(disk, slots, NEW_ROOT), NEW_ROOT, programs, signal, async () => {
       await writeFile(await placeIn(NEW_ROOT, 'etc/fstab'), fstab(volumes))
-      const loader = await installLoader(efiDirectory, volumes, context)
+      const loader = await installLoader(disk.path, efiDirectory, volumes, context)
       const relabel = await askForRelabel(NEW_ROOT)
       if (relabel) say('the system uses SELinux: it labels its files when it starts for the first time')
       return { ...loader, selinux_relabel: relabel }
@@ -45,18 +46,22 @@ export const bootloaderLinux: Step = {
 }
 
 /** The loader that the system brings. GRUB first: a system with both updates its kernels for GRUB. */
-async function installLoader(efiDirectory: string, volumes: readonly Volume[], context: StepContext) {
+async function installLoader(disk: string, efiDirectory: string, volumes: readonly Volume[], context: StepContext) {
   const { recipe, programs, say, signal } = context
-  const rootUuid = volumes.find(({ slot }) => slot.mountpoint === '/')?.uuid ?? ''
+  const { kernel_arguments: kernelArguments = [] } = recipe
+  const root = volumes.find(({ slot }) => slot.mountpoint === '/')
+  if (root === undefined) throw new AppError('step-failed', 'Cannot install a boot loader: no partition is the root')
   const grub = await findGrub(NEW_ROOT)
   if (grub !== undefined) {
-    await writeGrubSettings(NEW_ROOT, grub, recipe.kernel_arguments ?? [])
+    await writeGrubSettings(NEW_ROOT, grub, kernelArguments)
     for (const command of planBinds(NEW_ROOT)) await programs.run(command, signal)
     const help = await programs.read({ argv: ['chroot', NEW_ROOT, grub.mkconfig, '--help'] }, signal)
     const plan = planGrub(NEW_ROOT, grub, efiDirectory, arch(), menuOptions(help))
     for (const command of plan) await programs.run(command, signal)
     const ownBoot = volumes.some(({ slot }) => slot.mountpoint === '/boot')
-    const kernels = await checkMenu(NEW_ROOT, { directory: grub.directory, ownBoot, rootUuid })
+    const partuuid = await programs.read(planPartuuid(disk, root.slot.number), signal)
+    const rootNames = { UUID: root.uuid, PARTUUID: partuuid.trim(), LABEL: root.slot.label ?? '' }
+    const kernels = await checkMenu(NEW_ROOT, { directory: grub.directory, ownBoot, rootNames, kernelArguments })
     say(`${grub.install} with ${kernels.join(', ')}`)
     return { loader: grub.install, kernels }
   }
@@ -64,9 +69,14 @@ async function installLoader(efiDirectory: string, volumes: readonly Volume[], c
     const names = [...GRUBS.map(({ install }) => install), 'systemd-boot'].join(' nor ')
     throw new AppError('step-failed', `Cannot install a boot loader: the installed system has neither ${names}`)
   }
-  const kernels = await installSystemdBoot(NEW_ROOT, efiDirectory, rootUuid, recipe.kernel_arguments ?? [], arch())
+  const kernels = await installSystemdBoot(NEW_ROOT, efiDirectory, root.uuid, kernelArguments, arch())
   say(`systemd-boot with ${kernels.join(', ')}`)
   return { loader: 'systemd-boot', kernels }
+}
+
+/** From the table itself: what is mapped (multipath) tells nobody of its entry. */
+export function planPartuuid(disk: string, number: number): Command {
+  return { argv: ['sfdisk', '--part-uuid', disk, `${number}`] }
 }
 
 async function readVolumes(disk: string, slots: readonly Slot[], context: StepContext): Promise<Volume[]> {

@@ -2,6 +2,7 @@ import { truncate, writeFile } from 'node:fs/promises'
 import { arch } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
+import { planPartuuid } from '../../../src/dispatcher/steps/bootloader-linux.ts'
 import { planConfigDrive } from '../../../src/dispatcher/steps/config-drive.ts'
 import type { Disk } from '../../../src/dispatcher/steps/disk.ts'
 import { parseTable, planAppend, planGrow, planReadTable } from '../../../src/dispatcher/steps/disk-table.ts'
@@ -33,7 +34,7 @@ const DISK: Disk = { ...SAMPLE_DISK, path: '/t/disk' }
 interface Table {
   readonly partitiontable: {
     readonly label: string
-    readonly partitions: readonly { start: number; size: number; type: string; name?: string }[]
+    readonly partitions: readonly { start: number; size: number; type: string; uuid: string; name?: string }[]
   }
 }
 
@@ -48,6 +49,7 @@ test('sgdisk makes exactly the partitions that were planned, also over an old ta
   expect(partitiontable.partitions.map(({ start, size, type, name }) => [start * 512, size * 512, type, name])).toEqual(
     slots.map(({ start, bytes, type, label }) => [start, bytes, type, label]),
   )
+  expect((await tools(planPartuuid('/t/disk', 2).argv)).trim()).toBe(partitiontable.partitions[1]?.uuid)
 })
 
 test('file systems have the label of the recipe, and no feature that older boot loaders cannot read', async () => {

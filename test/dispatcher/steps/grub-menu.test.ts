@@ -40,22 +40,70 @@ const FEDORA = {
   'boot/initramfs-6.14.0.img': 'i',
 }
 
-const check = (directory: string, ownBoot: boolean) => checkMenu(root, { directory, ownBoot, rootUuid: 'U1' })
+const rootNames = { UUID: 'U1', PARTUUID: 'P1', LABEL: 'root' }
+const check = (directory: string, ownBoot: boolean, kernelArguments: readonly string[] = []) =>
+  checkMenu(root, { directory, ownBoot, rootNames, kernelArguments })
 
 test('every kernel of a grub.cfg is found, with what is loaded beside it', () => {
   expect(kernelsOfConfig(CONFIG)).toEqual([
-    { kernel: '/boot/vmlinuz-6.12.1', initramfs: ['/boot/early_ucode.cpio', '/boot/initrd.img-6.12.1'] },
-    { kernel: '/boot/memtest86+x64.bin', initramfs: [] },
+    {
+      kernel: '/boot/vmlinuz-6.12.1',
+      initramfs: ['/boot/early_ucode.cpio', '/boot/initrd.img-6.12.1'],
+      options: '/boot/vmlinuz-6.12.1 root=UUID=U1 ro quiet',
+    },
+    { kernel: '/boot/memtest86+x64.bin', initramfs: [], options: '/boot/memtest86+x64.bin' },
   ])
   expect(kernelsOfConfig('  $linux ($root)/vmlinuz a=/b\n  linuxefi /k\n  initrdefi /i\n')).toEqual([
-    { kernel: '/vmlinuz', initramfs: [] },
-    { kernel: '/k', initramfs: ['/i'] },
+    { kernel: '/vmlinuz', initramfs: [], options: '($root)/vmlinuz a=/b' },
+    { kernel: '/k', initramfs: ['/i'], options: '/k' },
   ])
 })
 
 test('a menu that starts a kernel of the system is good', async () => {
   await put({ 'boot/grub/grub.cfg': CONFIG, ...KERNEL, 'boot/memtest86+x64.bin': 'm' })
   expect(await check('grub', false)).toEqual(['/boot/vmlinuz-6.12.1'])
+})
+
+/** A second system, as os-prober finds it on another disk. */
+const OTHER = `menuentry 'Debian (on /dev/sdb1)' {\n\tlinux /boot/vmlinuz-6.12.1 root=UUID=OTHER\n\tinitrd /boot/initrd.img-6.12.1\n}\n`
+
+test.for([
+  'root=PARTUUID=p1',
+  'root=LABEL=root',
+  'root=/dev/mapper/mpatha-part2',
+  'root=UUID=$uuid',
+  'root=UUID=OLD quiet root=UUID=U1',
+  'ro',
+])('a menu whose first kernel is told %s is good, whatever follows it', async (told) => {
+  await put({
+    'boot/grub/grub.cfg': CONFIG.replace('root=UUID=U1', told) + OTHER,
+    ...KERNEL,
+    'boot/memtest86+x64.bin': 'm',
+  })
+  expect(await check('grub', false, ['quiet'])).toEqual(['/boot/vmlinuz-6.12.1'])
+})
+
+test.for([
+  'UUID=OLD',
+  // As Ubuntu's images for clouds have it.
+  'PARTUUID=6f1d0b7e-01',
+  'LABEL=cloudimg-rootfs',
+])('a menu whose first kernel is told the root of another machine, %s, is refused', async (told) => {
+  for (const words of [`root=${told}`, `root=UUID=U1 root="${told}"`]) {
+    await put({ 'boot/grub/grub.cfg': CONFIG.replace('root=UUID=U1', words), ...KERNEL })
+    await expect(check('grub', false)).rejects.toThrow(`vmlinuz-6.12.1 starts another root, ${told}`)
+  }
+})
+
+test('a kernel that is not told what the recipe demands is refused, in a grub.cfg and in an entry of its own', async () => {
+  const message = 'lacks "console=ttyS0,115200" of the recipe\'s kernel_arguments'
+  await put({ 'boot/grub/grub.cfg': CONFIG, ...KERNEL })
+  await expect(check('grub', false, ['quiet', 'console=ttyS0,115200'])).rejects.toThrow(message)
+  await put({ ...FEDORA, 'boot/loader/entries/a-6.14.0.conf': ENTRY })
+  await expect(check('grub2', true, ['console=ttyS0,115200'])).rejects.toThrow(message)
+  expect(await check('grub2', true, ['ro', 'console=ttyS0'])).toEqual(['/vmlinuz-6.14.0'])
+  await put({ 'boot/loader/entries/a-6.14.0.conf': ENTRY.replace(/^options.*$/m, 'options $kernelopts $tuned_params') })
+  expect(await check('grub2', true, ['console=ttyS0,115200'])).toEqual(['/vmlinuz-6.14.0'])
 })
 
 test.for<[string, Readonly<Record<string, string>>, boolean]>([
@@ -85,7 +133,7 @@ test('entries of their own are followed, and later kernels are told the same', a
 
 test('an entry for the root of the machine that the image was made on is refused', async () => {
   await put({ ...FEDORA, 'boot/loader/entries/a-6.14.0.conf': ENTRY.replace('UUID=U1', 'UUID=OLD') })
-  await expect(check('grub2', true)).rejects.toThrow('the entry of /vmlinuz-6.14.0 starts another root, OLD')
+  await expect(check('grub2', true)).rejects.toThrow('the entry of /vmlinuz-6.14.0 starts another root, UUID=OLD')
 })
 
 /** As dracut-config-rescue names it; it sorts before every version. */
@@ -101,5 +149,5 @@ test('a rescue entry of the machine that the image was made on spoils no menu th
 
 test('a rescue entry for another root is all that there is: the menu is refused', async () => {
   await put({ ...RESCUED, 'boot/loader/entries/a-0-rescue.conf': RESCUE })
-  await expect(check('grub2', true)).rejects.toThrow('starts another root, OLD')
+  await expect(check('grub2', true)).rejects.toThrow('starts another root, UUID=OLD')
 })
