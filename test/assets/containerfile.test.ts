@@ -92,6 +92,11 @@ test('what the lab masks the product masks too, or there is a reason', () => {
   expect(lab.filter((unit) => !masked.includes(unit)).sort()).toEqual(Object.values(LAB_ONLY).flat().sort())
 })
 
+test('nothing looks after the boot loaders of the server: Fedora enables it, and live media of it have made boot entries', () => {
+  const mask = INSTRUCTIONS.find((line) => line.includes('systemctl mask'))
+  for (const unit of ['bootloader-update.service', 'systemd-boot-update.service']) expect(mask).toContain(` ${unit} `)
+})
+
 test('no console has a prompt: it would clear the notice, and nobody can log in', () => {
   const mask = INSTRUCTIONS.find((line) => line.includes('systemctl mask'))
   for (const unit of ['getty.target', 'getty@.service', 'serial-getty@.service', 'systemd-firstboot.service'])
