@@ -107,3 +107,12 @@ test('the firewall does not depend on where a distribution has nft', () => {
   const unit = readFileSync(join(ROOT, 'assets/units/provision-firewall.service'), 'utf8')
   expect(unit).toMatch(/^ExecStart=nft -f \/etc\/provisioner\/firewall.nft$/m)
 })
+
+test('the firewall is ordered before every network, at every boot', () => {
+  const lines = readFileSync(join(ROOT, 'assets/units/provision-firewall.service'), 'utf8').split('\n')
+  // systemd.special(7), network-pre.target: services that set up a firewall want it and are before it.
+  expect(lines).toContain('Wants=network-pre.target')
+  expect(lines).toContain('Before=network-pre.target shutdown.target')
+  expect(lines).toContain('WantedBy=sysinit.target')
+  expect(INSTRUCTIONS.find((line) => line.includes('systemctl enable'))).toContain(' provision-firewall.service ')
+})
