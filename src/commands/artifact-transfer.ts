@@ -101,11 +101,12 @@ async function write(
     )
   }
   const tag = targetTag(target, source.location, source.tagOf?.(plan.root.digest))
-  if (target.kind === 'archive') return writeArchive(target.path, source.content, plan, tag, progress, signal)
+  const order = { plan, tag, observer: progress }
+  if (target.kind === 'archive') return writeArchive(target.path, source.content, order, signal)
   if (target.kind === 'layout') {
     const directory = await directoryTarget(target.path)
     try {
-      return await copyTo(directory, source.content, plan, tag ?? '', progress, signal)
+      return await copyTo(directory, source.content, { ...order, tag: tag ?? '' }, signal)
     } finally {
       await directory.close()
     }
@@ -118,7 +119,7 @@ async function write(
     ...(mountFrom !== undefined && mountFrom !== target.reference.repository && { mountFrom }),
     ...(clients.memory && { memory: clients.memory }),
   }
-  return copyTo(remoteTarget(repository, policy), source.content, plan, tag, progress, signal)
+  return copyTo(remoteTarget(repository, policy), source.content, order, signal)
 }
 
 function report(

@@ -6,6 +6,7 @@ import type { InstallPaths } from '../install/paths.ts'
 import { SERVICE, SOCKET, USER } from '../install/paths.ts'
 import type { Remains } from '../install/plan.ts'
 import { AppError, isAppError } from '../shared/errors.ts'
+import { hasCode } from '../shared/system-error.ts'
 import { readSettings } from './config-file.ts'
 
 /** What of an installation is on the host; undefined when nothing is. The executable alone is the command line's. */
@@ -52,8 +53,8 @@ async function dataOf(config: string): Promise<string | 'unreadable' | undefined
 
 /** Undefined when there is none. @throws `not-root` when it is not ours to read: it must not be taken for missing */
 export async function textOf(path: string): Promise<string | undefined> {
-  return readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'ENOENT') return undefined
+  return readFile(path, 'utf8').catch((cause: unknown) => {
+    if (hasCode(cause, 'ENOENT')) return undefined
     throw new AppError('not-root', `Cannot read "${path}": root rights are needed (sudo)`, { cause })
   })
 }

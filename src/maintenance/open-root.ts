@@ -71,7 +71,7 @@ async function fetchImage(
   const source = remoteSource(repository)
   const plan = await planCopy(source, name, { referrers: false, platform: `linux/${architecture}` }, signal)
   const target = await directoryTarget(directory)
-  await copyTo(target, source, plan, TAG, { bytes: () => {}, blob: () => {} }, signal)
+  await copyTo(target, source, { plan, tag: TAG }, signal)
   await target.close()
 }
 

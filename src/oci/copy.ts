@@ -9,6 +9,15 @@ export interface CopyObserver {
   blob(blob: BlobDescriptor, outcome: BlobOutcome): void
 }
 
+/** What is copied, and under which tag. */
+export interface CopyOrder {
+  readonly plan: CopyPlan
+  readonly tag: string | undefined
+  readonly observer?: CopyObserver
+}
+
+export const UNOBSERVED: CopyObserver = { bytes: () => undefined, blob: () => undefined }
+
 export interface CopyResult {
   readonly stored: number
   readonly present: number
@@ -26,9 +35,7 @@ const PARALLEL = 4
 export async function copyTo(
   target: ContentTarget,
   source: ContentSource,
-  plan: CopyPlan,
-  tag: string | undefined,
-  observer: CopyObserver,
+  { plan, tag, observer = UNOBSERVED }: CopyOrder,
   signal: AbortSignal,
 ): Promise<CopyResult> {
   const count = { stored: 0, present: 0, mounted: 0, bytes: 0 }

@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream'
 import { AppError } from './errors.ts'
 import { openPipe } from './pipe.ts'
 import { pipeWriter } from './pipe-writer.ts'
+import { hasCode } from './system-error.ts'
 import { seenLater } from './time.ts'
 
 /** A program and its arguments; never a shell line. */
@@ -76,7 +77,7 @@ export function programs(say: (line: string) => void): Programs {
       await reader.close()
       const [poured, ran] = await Promise.allSettled([pour(source, writer, signal), done])
       signal.throwIfAborted()
-      if (poured.status === 'rejected' && !isClosedPipe(poured.reason)) throw poured.reason
+      if (poured.status === 'rejected' && !hasCode(poured.reason, 'EPIPE')) throw poured.reason
       if (ran.status === 'rejected') throw ran.reason
       if (poured.status === 'rejected') throw failure(command, 'it did not read all of its input', poured.reason)
     },
@@ -123,8 +124,8 @@ function ended(
     if (last.length > KEPT_LINES) last.shift()
   })
   return new Promise((resolve, reject) => {
-    child.once('error', (error: NodeJS.ErrnoException) => {
-      const missing = error.code === 'ENOENT'
+    child.once('error', (error) => {
+      const missing = hasCode(error, 'ENOENT')
       reject(signal.aborted ? signal.reason : failure(command, missing ? 'there is no such program' : '', error))
     })
     child.once('close', (code, killedBy) => {
@@ -156,9 +157,4 @@ function eachLine(stream: Readable | null, take: (line: string) => void): void {
   stream?.on('end', () => {
     if (held.trim() !== '') take(held)
   })
-}
-
-function isClosedPipe(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  return code === 'EPIPE'
 }

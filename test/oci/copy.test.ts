@@ -2,14 +2,14 @@ import { expect, test } from 'vitest'
 import { copyTo } from '../../src/oci/copy.ts'
 import { remoteTarget } from '../../src/oci/remote-target.ts'
 import { pushImage } from '../registry/support/open-registry.ts'
-import { FAST_UPLOAD, never, ourRegistry, plan, pushSignedIndex, referrersOf, source, unwatched } from './support.ts'
+import { FAST_UPLOAD, never, ourRegistry, plan, pushSignedIndex, referrersOf, source } from './support.ts'
 
 test('a copy has all platforms, signatures, signatures of signatures, and cosign tags', async () => {
   const [from, to] = [await ourRegistry(), await ourRegistry()]
   const pushed = await pushSignedIndex(from, 'os/debian')
   const remote = source(from.repository('os/debian'))
   const target = remoteTarget(to.repository('copy/of/debian'), FAST_UPLOAD)
-  const result = await copyTo(target, remote, await plan(remote, '13'), '14', unwatched, never)
+  const result = await copyTo(target, remote, { plan: await plan(remote, '13'), tag: '14' }, never)
 
   const there = await to.request('HEAD', '/v2/copy/of/debian/manifests/14')
   expect(there.headers.get('docker-content-digest')).toBe(pushed.digest)
@@ -28,9 +28,9 @@ test('a second copy moves no bytes, and within a registry blobs are mounted', as
   const all = await plan(remote, '13')
   const policy = { ...FAST_UPLOAD, mountFrom: 'os/debian' }
   const target = remoteTarget(registry.repository('other/debian'), policy)
-  const first = await copyTo(target, remote, all, '13', unwatched, never)
+  const first = await copyTo(target, remote, { plan: all, tag: '13' }, never)
   expect(first).toMatchObject({ stored: 0, bytes: 0, mounted: all.blobs.length })
-  expect(await copyTo(target, remote, all, '13', unwatched, never)).toMatchObject({ present: all.blobs.length })
+  expect(await copyTo(target, remote, { plan: all, tag: '13' }, never)).toMatchObject({ present: all.blobs.length })
 })
 
 test.for([
@@ -65,6 +65,8 @@ test('content that is not what its digest says is not stored', async () => {
   }
   const target = remoteTarget(to.repository('os/debian'), FAST_UPLOAD)
   const large = { ...all, blobs: all.blobs.filter(({ size }) => size === 11) }
-  await expect(copyTo(target, lying, large, '13', unwatched, never)).rejects.toMatchObject({ code: 'digest-mismatch' })
+  await expect(copyTo(target, lying, { plan: large, tag: '13' }, never)).rejects.toMatchObject({
+    code: 'digest-mismatch',
+  })
   expect((await to.request('HEAD', '/v2/os/debian/manifests/13')).status).toBe(404)
 })

@@ -3,9 +3,10 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { ContentSource, ManifestDocument } from '../../src/oci/content.ts'
+import { UNOBSERVED } from '../../src/oci/copy.ts'
 import { fileSource, unpackFiles } from '../../src/oci/files.ts'
 import { sha256 } from '../../src/shared/digest.ts'
-import { directory, never, unwatched } from './support.ts'
+import { directory, never } from './support.ts'
 
 const PACK = { mediaType: 'application/octet-stream', artifactType: 'application/x-test' }
 
@@ -23,11 +24,11 @@ test('files become an artifact and files again', async () => {
   const { paths } = await files({ 'disk.img': big, 'note.txt': 'hello', empty: '' })
   const source = await fileSource(paths, PACK, never)
   const root = await directory()
-  const result = await unpackFiles(source, source.root, root, unwatched, never)
+  const result = await unpackFiles(source, source.root, root, UNOBSERVED, never)
   expect(result).toMatchObject({ stored: 3, files: ['disk.img', 'note.txt', 'empty'] })
   expect((await readFile(join(root, 'disk.img'))).equals(big)).toBe(true)
   expect((await readdir(root)).toSorted()).toEqual(['disk.img', 'empty', 'note.txt'])
-  expect(await unpackFiles(source, source.root, root, unwatched, never)).toMatchObject({ stored: 0, present: 3 })
+  expect(await unpackFiles(source, source.root, root, UNOBSERVED, never)).toMatchObject({ stored: 0, present: 3 })
 })
 
 test('the same files give the same manifest, which is the one in the specification', async () => {
@@ -54,7 +55,7 @@ test('another file of the same size is replaced, what is damaged is not kept', a
   const { paths } = await files({ 'disk.img': 'new!' })
   const source = await fileSource(paths, PACK, never)
   const { root } = await files({ 'disk.img': 'old!' })
-  await unpackFiles(source, source.root, root, unwatched, never)
+  await unpackFiles(source, source.root, root, UNOBSERVED, never)
   expect(await readFile(join(root, 'disk.img'), 'utf8')).toBe('new!')
 
   const lying: ContentSource = {
@@ -64,7 +65,7 @@ test('another file of the same size is replaced, what is damaged is not kept', a
     },
   }
   const empty = await directory()
-  const unpacked = unpackFiles(lying, source.root, empty, unwatched, never)
+  const unpacked = unpackFiles(lying, source.root, empty, UNOBSERVED, never)
   await expect(unpacked).rejects.toMatchObject({ code: 'digest-mismatch' })
   expect(await readdir(empty)).toEqual([])
 })
@@ -85,7 +86,7 @@ test.for(['../evil', '/etc/passwd', 'a/../../b', 'a//b', '.', 'a\nb', 'a\\b', 's
   async (title) => {
     const { paths } = await files({ empty: '' })
     const source = await fileSource(paths, PACK, never)
-    const unpacked = unpackFiles(source, titled(title), await directory(), unwatched, never)
+    const unpacked = unpackFiles(source, titled(title), await directory(), UNOBSERVED, never)
     await expect(unpacked).rejects.toThrow('is no file name')
   },
 )
@@ -94,7 +95,7 @@ test('two files of one name are refused, both ways', async () => {
   const { paths } = await files({ 'a/x': '1', 'b/x': '2' })
   await expect(fileSource(paths, PACK, never)).rejects.toMatchObject({ code: 'request-invalid' })
   const source = await fileSource([paths[0] ?? ''], PACK, never)
-  await expect(unpackFiles(source, titled('x', 'x'), await directory(), unwatched, never)).rejects.toThrow('two files')
+  await expect(unpackFiles(source, titled('x', 'x'), await directory(), UNOBSERVED, never)).rejects.toThrow('two files')
 })
 
 test.for(['missing', '.'])('pushing "%s" is refused', async (name) => {

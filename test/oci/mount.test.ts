@@ -7,7 +7,7 @@ import { policyOf } from '../../src/registry/access/open.ts'
 import { parseOciReference } from '../../src/shared/oci-reference.ts'
 import { CARLA, HTPASSWD } from '../registry/access/people.ts'
 import { pushImage, served, testRegistry } from '../registry/support/open-registry.ts'
-import { FAST_UPLOAD, never, plan, source, unwatched } from './support.ts'
+import { FAST_UPLOAD, never, plan, source } from './support.ts'
 
 const POLICY = `
 rules:
@@ -30,5 +30,5 @@ test('blobs are mounted where a token is needed for that, and where everybody ma
   const remote = source(repository('os/debian'))
   const all = await plan(remote, '13')
   const target = remoteTarget(repository('other/debian'), { ...FAST_UPLOAD, mountFrom: 'os/debian' })
-  expect(await copyTo(target, remote, all, '13', unwatched, never)).toMatchObject({ stored: 0, mounted: 2 })
+  expect(await copyTo(target, remote, { plan: all, tag: '13' }, never)).toMatchObject({ stored: 0, mounted: 2 })
 })

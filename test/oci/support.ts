@@ -1,5 +1,4 @@
 import type { ContentSource } from '../../src/oci/content.ts'
-import type { CopyObserver } from '../../src/oci/copy.ts'
 import type { CopyPlan, PlanOptions } from '../../src/oci/copy-plan.ts'
 import { planCopy } from '../../src/oci/copy-plan.ts'
 import type { Repository } from '../../src/oci/registry.ts'
@@ -16,7 +15,6 @@ export const FAST = { firstMs: 1, maxMs: 2, attempts: 3 }
 export const FAST_POLICY: RemotePolicy = { backoff: FAST, blob: { backoff: FAST, patienceMs: 100 } }
 export const FAST_UPLOAD = { backoff: FAST, fruitless: 5 }
 export const ALL: PlanOptions = { referrers: true, platform: undefined }
-export const unwatched: CopyObserver = { bytes: () => {}, blob: () => {} }
 
 /** A directory of the test's own. */
 export async function directory(): Promise<string> {

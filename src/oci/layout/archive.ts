@@ -6,8 +6,8 @@ import { AppError } from '../../shared/errors.ts'
 import { readAt, writeAt } from '../../shared/file-at.ts'
 import { syncDirectory } from '../../shared/files.ts'
 import type { BlobDescriptor, ContentSource } from '../content.ts'
-import type { CopyObserver, CopyResult } from '../copy.ts'
-import { observedRead } from '../copy.ts'
+import type { CopyOrder, CopyResult } from '../copy.ts'
+import { observedRead, UNOBSERVED } from '../copy.ts'
 import type { CopyPlan } from '../copy-plan.ts'
 import { gather } from '../gather.ts'
 import { linksOf } from '../graph.ts'
@@ -111,9 +111,7 @@ interface Piece {
 export async function writeArchive(
   path: string,
   source: ContentSource,
-  plan: CopyPlan,
-  tag: string | undefined,
-  observer: CopyObserver,
+  { plan, tag, observer = UNOBSERVED }: CopyOrder,
   signal: AbortSignal,
 ): Promise<CopyResult> {
   const partial = `${path}.partial`

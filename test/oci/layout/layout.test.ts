@@ -9,17 +9,7 @@ import { directoryFiles, directoryTarget } from '../../../src/oci/layout/directo
 import { layoutSource } from '../../../src/oci/layout/layout-source.ts'
 import { remoteTarget } from '../../../src/oci/remote-target.ts'
 import { IMAGE, pushBlob } from '../../registry/support/open-registry.ts'
-import {
-  directory,
-  FAST_UPLOAD,
-  never,
-  ourRegistry,
-  plan,
-  pushSignedIndex,
-  referrersOf,
-  source,
-  unwatched,
-} from '../support.ts'
+import { directory, FAST_UPLOAD, never, ourRegistry, plan, pushSignedIndex, referrersOf, source } from '../support.ts'
 
 async function signed() {
   const registry = await ourRegistry()
@@ -29,7 +19,7 @@ async function signed() {
 
 async function toDirectory(from: ContentSource, reference: string, root: string, tag = '13') {
   const target = await directoryTarget(root)
-  const result = await copyTo(target, from, await plan(from, reference), tag, unwatched, never)
+  const result = await copyTo(target, from, { plan: await plan(from, reference), tag }, never)
   await target.close()
   return result
 }
@@ -39,7 +29,7 @@ test('registry to directory to archive to directory to registry: everything is t
   const root = await directory()
   await toDirectory(remote, '13', join(root, 'one'))
   const one = await layoutSource(directoryFiles(join(root, 'one')))
-  await writeArchive(join(root, 'a.tar'), one, await plan(one, ''), '13', unwatched, never)
+  await writeArchive(join(root, 'a.tar'), one, { plan: await plan(one, ''), tag: '13' }, never)
   const files = await archiveFiles(join(root, 'a.tar'))
   const archived = await layoutSource(files)
   await toDirectory(archived, '13', join(root, 'two'))
@@ -48,7 +38,7 @@ test('registry to directory to archive to directory to registry: everything is t
   const back = await ourRegistry()
   const two = await layoutSource(directoryFiles(join(root, 'two')))
   const target = remoteTarget(back.repository('os/debian'), FAST_UPLOAD)
-  await copyTo(target, two, await plan(two, ''), '13', unwatched, never)
+  await copyTo(target, two, { plan: await plan(two, ''), tag: '13' }, never)
   const answer = await back.request('HEAD', '/v2/os/debian/manifests/13')
   expect(answer.headers.get('docker-content-digest')).toBe(pushed.digest)
   expect(await referrersOf(back, 'os/debian', pushed.digest)).toEqual([pushed.signature])
@@ -61,8 +51,8 @@ test('the same content is the same archive, from wherever it comes', async () =>
   const root = await directory()
   await toDirectory(remote, '13', join(root, 'one'))
   const one = await layoutSource(directoryFiles(join(root, 'one')))
-  await writeArchive(join(root, 'a.tar'), one, await plan(one, '13'), '13', unwatched, never)
-  await writeArchive(join(root, 'b.tar'), remote, await plan(remote, '13'), '13', unwatched, never)
+  await writeArchive(join(root, 'a.tar'), one, { plan: await plan(one, '13'), tag: '13' }, never)
+  await writeArchive(join(root, 'b.tar'), remote, { plan: await plan(remote, '13'), tag: '13' }, never)
   const [a, b] = [await readFile(join(root, 'a.tar')), await readFile(join(root, 'b.tar'))]
   expect(a.equals(b)).toBe(true)
   expect(a.length % 10_240).toBe(0)
@@ -128,11 +118,11 @@ test('an archive goes on where it was interrupted, and is the same', async () =>
   const { remote } = await large()
   const root = await directory()
   const all = await plan(remote, '1')
-  await writeArchive(join(root, 'whole.tar'), remote, all, '1', unwatched, never)
+  await writeArchive(join(root, 'whole.tar'), remote, { plan: all, tag: '1' }, never)
   const from = breaking(remote, 1 << 20)
   const path = join(root, 'broken.tar')
-  await expect(writeArchive(path, from, all, '1', unwatched, never)).rejects.toThrow('the network went away')
-  await writeArchive(path, from, all, '1', unwatched, never)
+  await expect(writeArchive(path, from, { plan: all, tag: '1' }, never)).rejects.toThrow('the network went away')
+  await writeArchive(path, from, { plan: all, tag: '1' }, never)
   expect(from.starts[1]).toBeGreaterThanOrEqual(1 << 20)
   expect((await readFile(path)).equals(await readFile(join(root, 'whole.tar')))).toBe(true)
 })
@@ -143,12 +133,14 @@ test('what is damaged in a partial file is found, and the next try begins again'
   const all = await plan(remote, '1')
   const path = join(root, 'a.tar')
   const from = breaking(remote, 1 << 20)
-  await expect(writeArchive(path, from, all, '1', unwatched, never)).rejects.toThrow()
+  await expect(writeArchive(path, from, { plan: all, tag: '1' }, never)).rejects.toThrow()
   const partial = await readFile(`${path}.partial`)
   partial.fill(0, partial.length - 1000)
   await writeFile(`${path}.partial`, partial)
-  await expect(writeArchive(path, from, all, '1', unwatched, never)).rejects.toMatchObject({ code: 'digest-mismatch' })
-  await writeArchive(path, from, all, '1', unwatched, never)
+  await expect(writeArchive(path, from, { plan: all, tag: '1' }, never)).rejects.toMatchObject({
+    code: 'digest-mismatch',
+  })
+  await writeArchive(path, from, { plan: all, tag: '1' }, never)
 })
 
 test.for([
@@ -169,7 +161,7 @@ test('an archive that is cut off, and a file that is none, are refused', async (
   const { remote } = await large()
   const root = await directory()
   const path = join(root, 'a.tar')
-  await writeArchive(path, remote, await plan(remote, '1'), '1', unwatched, never)
+  await writeArchive(path, remote, { plan: await plan(remote, '1'), tag: '1' }, never)
   await truncate(path, 2 << 20)
   const files = await archiveFiles(path)
   const from = await layoutSource(files)
