@@ -1,13 +1,13 @@
 import { formatBytes } from '../../shared/byte-size.ts'
 import { AppError } from '../../shared/errors.ts'
-import { isCidata } from '../../shared/recipe/roles.ts'
+import { isCidata, wantsConfigDrive } from '../../shared/recipe/roles.ts'
 import type { Recipe } from '../../shared/recipe/schema.ts'
 import type { DiskImage } from '../imaging/disk-image.ts'
 import { MBR_SECTORS, type TableEntry, type TableFacts } from '../imaging/partition-table.ts'
 import type { Disk } from './disk.ts'
 import { describeDisk } from './disk.ts'
 import { appendStart } from './disk-table.ts'
-import { CONFIG_DRIVE_BYTES, wantsConfigDrive } from './layout.ts'
+import { CONFIG_DRIVE_BYTES } from './layout.ts'
 
 /** What an image has to fit: a disk, and what is to be done with it. */
 export interface Place {

@@ -6,10 +6,12 @@ import {
   isCidata,
   isConfigDrive,
   isEsp,
+  LEAST_BYTES,
   LINUX_TYPE,
   mountpointsOf,
   ROOT_TYPE,
   SWAP_TYPE,
+  wantsConfigDrive,
 } from '../../shared/recipe/roles.ts'
 import type { Partition, Recipe } from '../../shared/recipe/schema.ts'
 
@@ -34,11 +36,6 @@ export const MIB = 1024 * 1024
 export const CONFIG_DRIVE_BYTES = 64 * MIB
 const CONFIG_DRIVE: Partition = { size: '64MiB', format: 'vfat', label: 'CIDATA' }
 
-/** Whether the recipe has something for cloud-init's NoCloud data source. */
-export function wantsConfigDrive(recipe: Recipe): boolean {
-  return [recipe.user_data, recipe.meta_data, recipe.network_config].some((text) => text !== undefined)
-}
-
 /** The partitions of the recipe, and a NoCloud drive at the end when there is something for it and no place yet. */
 function partitionsOf(recipe: Recipe): readonly Partition[] {
   const layout = recipe.partition_layout ?? []
@@ -47,7 +44,7 @@ function partitionsOf(recipe: Recipe): readonly Partition[] {
 
 /**
  * Where every partition begins and ends. A share is of what the fixed sizes leave. Pure.
- * @throws `step-failed` when the disk is too small
+ * @throws `step-failed` when the disk is too small, or a share for its file system
  */
 export function layoutDisk(recipe: Recipe, diskBytes: number): readonly Slot[] {
   const partitions = partitionsOf(recipe)
@@ -55,6 +52,7 @@ export function layoutDisk(recipe: Recipe, diskBytes: number): readonly Slot[] {
   // 1 MiB at each end holds the partition tables, of 512-byte and of 4096-byte sectors alike (UEFI 2.10 5.3).
   const usable = Math.floor(diskBytes / MIB) - 2
   const sizes = sizesInMiB(partitions, usable)
+  checkSizes(partitions, sizes)
   let next = 1
   return partitions.map((partition, index) => {
     const [start, size] = [next, sizes[index] ?? 0]
@@ -99,6 +97,16 @@ function sizesInMiB(partitions: readonly Partition[], usable: number): readonly 
     throw new AppError('step-failed', message)
   }
   return result
+}
+
+/** Of fixed sizes the recipe's rules have seen to it; what a share comes to is known with the disk. */
+function checkSizes(partitions: readonly Partition[], sizes: readonly number[]): void {
+  for (const [index, { format }] of partitions.entries()) {
+    const [bytes, least] = [(sizes[index] ?? 0) * MIB, LEAST_BYTES[format] ?? 0]
+    if (bytes >= least) continue
+    const state = `partition ${index + 1} comes to ${formatBytes(bytes)} on this disk, and ${format} needs ${formatBytes(least)}`
+    throw new AppError('step-failed', `Cannot lay out the partitions: ${state}`)
+  }
 }
 
 function defaultType(partition: Partition, mountpoint: string | undefined): string {

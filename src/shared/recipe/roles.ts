@@ -1,4 +1,4 @@
-import type { Partition } from './schema.ts'
+import type { Partition, Recipe } from './schema.ts'
 
 /** UEFI specification 2.10, table 5.7: EFI System Partition. */
 export const ESP_TYPE = 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B'
@@ -11,6 +11,12 @@ export const LVM_TYPE = 'E6D6D379-F507-44C2-A23C-238F2A3DF928'
 /** Microsoft basic data: what a NoCloud drive is. */
 export const DATA_TYPE = 'EBD0A0A2-B9E5-4433-87C0-68B6B72699C7'
 
+/** Smaller ones mkfs refuses (xfsprogs since 5.19; btrfs-progs with its metadata twice). */
+export const LEAST_BYTES: Readonly<Partial<Record<Partition['format'], number>>> = {
+  xfs: 300 * 1024 ** 2,
+  btrfs: 109 * 1024 ** 2,
+}
+
 /** cloud-init's NoCloud data source looks for this label, in either case. */
 export function isCidata(label: string | null | undefined): boolean {
   return label?.toLowerCase() === 'cidata'
@@ -18,6 +24,11 @@ export function isCidata(label: string | null | undefined): boolean {
 
 export function isConfigDrive(partition: Partition): boolean {
   return isCidata(partition.label)
+}
+
+/** Whether the recipe has something for cloud-init's NoCloud data source. */
+export function wantsConfigDrive(recipe: Recipe): boolean {
+  return [recipe.user_data, recipe.meta_data, recipe.network_config].some((text) => text !== undefined)
 }
 
 export function isEsp(partition: Partition): boolean {

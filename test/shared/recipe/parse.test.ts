@@ -20,12 +20,17 @@ const EFI_TOO = {
   mountpoint: '/boot/efi',
   type_guid: '0FC63DAF-8483-4772-8E79-3D69D8477DE4',
 }
+const DATA = { size: '1GiB', format: 'ext4' }
 const DRIVE = { size: '64MiB', format: 'vfat', label: 'CIDATA' }
 
 function layout(sizes: readonly string[], esp: Record<string, unknown> = {}, ...more: Record<string, unknown>[]) {
   const root = sizes.map((size, index) => ({ size, format: 'ext4', mountpoint: index === 0 ? '/' : `/data${index}` }))
   return [{ size: '64MiB', format: 'vfat', mountpoint: '/boot/efi', ...esp }, ...root, ...more]
 }
+
+/** The first is the root. */
+const many = (count: number) =>
+  Array.from({ length: count }, (_, index) => ({ ...DATA, mountpoint: index === 0 ? '/' : `/data${index}` }))
 
 const parseRecipeText = (text: string) => parseRecipe(parseRecipeDocument(text))
 
@@ -72,6 +77,37 @@ test.for<[string, Partial<Recipe> | Record<string, unknown>, string[]]>([
     'a vfat label of 12 characters',
     { partition_layout: layout(['100%'], { label: 'ABCDEFGHIJKL' }) },
     ['/partition_layout/0/label'],
+  ],
+  [
+    'a vfat label with a dot',
+    { partition_layout: layout(['100%'], { label: 'EFI.SYS' }) },
+    ['/partition_layout/0/label'],
+  ],
+  ['an ext4 label with a dot', { partition_layout: layout(['50%'], {}, { ...DATA, label: 'a.b' }) }, []],
+  ...(
+    [
+      ['xfs', '299MiB', '300MiB'],
+      ['btrfs', '108MiB', '109MiB'],
+    ] as const
+  ).flatMap(([format, small, least]): [string, Record<string, unknown>, string[]][] => [
+    [`a small ${format}`, { partition_layout: layout(['50%'], {}, { ...DATA, format, size: least }) }, []],
+    [
+      `too small an ${format}`,
+      { partition_layout: layout(['50%'], {}, { ...DATA, format, size: small }) },
+      ['/partition_layout/2/size'],
+    ],
+  ]),
+  ['127 partitions and user-data', { user_data: 'x', partition_layout: layout([], {}, ...many(126)) }, []],
+  ['128 partitions and no user-data', { partition_layout: layout([], {}, ...many(127)) }, []],
+  [
+    '128 partitions and user-data',
+    { user_data: 'x', partition_layout: layout([], {}, ...many(127)) },
+    ['/partition_layout'],
+  ],
+  [
+    'a partition of no type',
+    { partition_layout: layout(['50%'], {}, { ...DATA, type_guid: '00000000-0000-0000-0000-000000000000' }) },
+    ['/partition_layout/2/type_guid'],
   ],
   [
     'a mount point twice',
