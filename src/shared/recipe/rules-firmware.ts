@@ -1,11 +1,12 @@
 import type { Problem } from '../errors.ts'
 import { errorText } from '../errors.ts'
 import { parseOciReference } from '../oci-reference.ts'
+import { parseDigestKey } from '../signing-key.ts'
 import type { Recipe } from './schema.ts'
 
 /** Firmware is checked by content before a vendor's tool sees it, and a tool is a definite image. Pure. */
 export function checkFirmware(recipe: Recipe): Problem[] {
-  const { firmware_url: url, firmware_sha256: sha256, firmware_tool: tool } = recipe
+  const { firmware_url: url, firmware_sha256: sha256, firmware_tool: tool, firmware_signature: signature } = recipe
   const problems: Problem[] = []
   if (url !== undefined && sha256 === undefined && tool !== undefined && !namesContent(url)) {
     const message =
@@ -13,7 +14,18 @@ export function checkFirmware(recipe: Recipe): Problem[] {
     problems.push({ path: '/firmware_sha256', code: 'required', message })
   }
   if (tool !== undefined) problems.push(...checkTool(tool))
+  if (signature !== undefined) problems.push(...checkKey(signature.public_key))
   return problems
+}
+
+/** A key that cannot be used is told at the desk, not by a server that has booted for it. */
+function checkKey(pem: string): Problem[] {
+  try {
+    parseDigestKey(pem)
+    return []
+  } catch (error) {
+    return [{ path: '/firmware_signature/public_key', code: 'key', message: errorText(error) }]
+  }
 }
 
 /** Only an artifact is checked against a digest in its name; what a web server calls its files says nothing. */

@@ -19,8 +19,19 @@ export function checkVerify({ verify }: Recipe): Problem[] {
   }
 }
 
-export function checkFiles(files: readonly InstalledFile[]): Problem[] {
+/** What `bootloader-linux` writes after the files of the recipe, and what to say instead. */
+const WRITTEN_LATER: Readonly<Record<string, string>> = {
+  '/etc/fstab': '"partition_layout"; other mounts can be units or user-data',
+  '/etc/kernel/cmdline': '"kernel_arguments"',
+}
+
+export function checkFiles({ files = [], task_target: target }: Recipe): Problem[] {
   const problems = files.flatMap((file, index) => checkFile(file, `/files/${index}`))
+  for (const [index, { path }] of files.entries()) {
+    const source = target === 'install-linux.target' ? WRITTEN_LATER[path] : undefined
+    if (source === undefined) continue
+    problems.push(problem(`/files/${index}/path`, 'written', `"${path}" is made of ${source}`))
+  }
   const paths = files.map(({ path }) => path)
   const twice = paths.findIndex((path, index) => paths.indexOf(path) !== index)
   if (twice !== -1) problems.push(problem(`/files/${twice}/path`, 'duplicate', `"${paths[twice]}" is given twice`))

@@ -26,7 +26,7 @@ export function checkRules(recipe: Recipe, broken: ReadonlySet<string> = new Set
     ...checkLayout(sound),
     ...checkFirmware(sound),
     ...checkVerify(sound),
-    ...checkFiles(sound.files ?? []),
+    ...checkFiles(sound),
   ]
   return [...(isSound('task_target') ? checkTarget(recipe) : []), ...others].filter(
     ({ path }) => !broken.has(firstPart(path)),

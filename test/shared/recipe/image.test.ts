@@ -121,6 +121,16 @@ test.for<[string, object, string[]]>([
   for (const { message } of found) expect(message).toMatch(`is not used by ${name}.target, only by `)
 })
 
+test.for(['/etc/fstab', '/etc/kernel/cmdline'])(
+  '%s is made by install-linux.target, and can be a file of an image',
+  (path) => {
+    const written = file({ path })
+    expect(problemsOf(written)).toEqual([])
+    const found = foundIn({ task_target: 'install-linux.target', ...LINUX, ...written })
+    expect(found).toMatchObject([{ path: '/files/0/path', message: expect.stringMatching(`^"${path}" is made of `) }])
+  },
+)
+
 test('a target that only an own image has is taken as it is, with a warning', () => {
   const recipe = parseRecipe({ task_target: 'make-coffee.target', ks_cfg: 'x', wim_index: 1 })
   expect(lintRecipe(recipe)).toMatchObject([{ path: '/task_target', code: 'no-such-target' }])

@@ -1,3 +1,5 @@
+import type { KeyObject } from 'node:crypto'
+import { generateKeyPairSync } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { isAppError } from '../../../src/shared/errors.ts'
 import { parsePrintedRecipe, parseRecipe, parseRecipeDocument } from '../../../src/shared/recipe/parse.ts'
@@ -192,6 +194,15 @@ const FIRMWARE_OBJECT = {
   firmware_tool: { image: 'oci://192.0.2.1/sum:1', arguments: ['-u', '{file}'] },
 }
 
+const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey
+const ec = generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey
+const ed25519 = generateKeyPairSync('ed25519').publicKey
+
+function signedWith(key: KeyObject, length?: number): object {
+  const pem = key.export({ type: 'spki', format: 'pem' }).slice(0, length)
+  return { firmware_signature: { public_key: pem, signature: 'AAAA' } }
+}
+
 test.for<[string, object, string[]]>([
   ['with checksum and tool', {}, []],
   ['by digest', { firmware_url: `oci://192.0.2.1/fw@sha256:${'a'.repeat(64)}`, firmware_sha256: undefined }, []],
@@ -217,6 +228,10 @@ test.for<[string, object, string[]]>([
     { firmware_tool: { image: 'oci://a', arguments: ['{file}'] } },
     ['/firmware_tool/image'],
   ],
+  ['with the signature of an RSA key', signedWith(rsa), []],
+  ['with the signature of an ECDSA key on another curve', signedWith(ec), []],
+  ['with the key of another kind of signature', signedWith(ed25519), ['/firmware_signature/public_key']],
+  ['with a damaged key', signedWith(ec, -60), ['/firmware_signature/public_key']],
   [
     'with an empty signature',
     { firmware_signature: {} },
