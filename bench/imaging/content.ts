@@ -3,7 +3,7 @@ import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { encodeHeader, padded } from '../../src/oci/layout/tar-header.ts'
 
-/** What a root file system is made of: programs, libraries and texts of this machine, some 400 small files to a large one. */
+/** Programs and libraries of this machine: most files are small, and a few dozen large ones have nearly all of the bytes. */
 const SOURCES = ['/usr/lib', '/usr/bin', '/usr/share'] as const
 
 /** A tar of about `bytes`: real files, so that it compresses like one. */
