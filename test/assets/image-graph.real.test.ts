@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { BOOT_MS, bootUnits, type Scenario } from './boot/boot.ts'
+import { IMAGE_STEPS } from './failures/case.ts'
 
-const IMAGE_STEPS = ['tool-image', 'image-disk', 'config-drive']
 // Undefined fields are not in the JSON on the medium.
 const RECIPE = { task_target: 'install-image.target', partition_layout: undefined }
 
@@ -14,17 +14,6 @@ test.concurrent('config-drive is the last step of a disk image too, and success 
   expect(reports, journal).toMatchObject([{ status: 'success', task_target: 'install-image.target' }])
   expect(began).toEqual(IMAGE_STEPS)
 })
-
-test.concurrent.for(['tool-image', 'image-disk', 'config-drive'])(
-  'when %s of a disk image fails, no later step begins, and one failure is reported with its unit',
-  { timeout: BOOT_MS },
-  async (step) => {
-    const { reports, began, journal } = await boot({ steps: { [step]: 'echo "cannot go on"; exit 1' } })
-    expect(began, journal).toEqual(IMAGE_STEPS.slice(0, IMAGE_STEPS.indexOf(step) + 1))
-    expect(reports, journal).toMatchObject([{ status: 'failed', failed_step: `${step}.service` }])
-    expect(reports[0]?.message).toContain('cannot go on')
-  },
-)
 
 test.concurrent('config-drive alone, with no disk written before it, fails and never begins', {
   timeout: BOOT_MS,

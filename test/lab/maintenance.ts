@@ -16,6 +16,8 @@ export interface MaintenanceParts {
   readonly caPem?: Uint8Array
   /** False: the image of the steps is not in the medium and has to be pulled. */
   readonly embedTools?: boolean
+  /** Changes the build context of the image. */
+  readonly change?: (context: string) => Promise<void>
 }
 
 /** The image name the Quadlets of the steps use; it is in the medium, and nothing is pulled. */
@@ -111,6 +113,7 @@ export async function topImage(parts: MaintenanceParts, ending: '.erofs' | '.tar
   try {
     const { trustKey: taskKey, caPem: ca } = parts
     await exportContext(join(work, 'context'), parts.executable, { taskKey, ca })
+    await parts.change?.(join(work, 'context'))
     await writeFile(join(work, 'steps'), containerfileScript())
     const binds = [
       { host: join(lab, 'host'), inside: '/lab', readonly: true },

@@ -8,7 +8,7 @@ import { executable } from '../build/executable.ts'
 import { type BmcOptions, type RunningBmc, startBmc } from './bmc/bmc.ts'
 import { type LabController, labTrust, startLabController } from './controller.ts'
 import { diskImage } from './disk-image.ts'
-import { maintenanceIso, toolsArchive } from './maintenance.ts'
+import { type MaintenanceParts, maintenanceIso, toolsArchive } from './maintenance.ts'
 import { osImage } from './os-image.ts'
 import { inTools } from './programs.ts'
 import { createVm, type Vm, type VmOptions } from './qemu/vm.ts'
@@ -39,7 +39,10 @@ export interface Site {
   close(): Promise<void>
 }
 
-export interface SiteOptions extends Pick<BmcOptions, 'slots'>, Pick<VmOptions, 'drives' | 'card'> {
+export interface SiteOptions
+  extends Pick<BmcOptions, 'slots'>,
+    Pick<VmOptions, 'drives' | 'card'>,
+    Pick<MaintenanceParts, 'change'> {
   /** The server's static plan. */
   readonly network?: NetworkPlan
   /** False: the steps' image is pulled from the controller, which is given it. */
@@ -50,14 +53,19 @@ export interface SiteOptions extends Pick<BmcOptions, 'slots'>, Pick<VmOptions, 
 export async function startSite(
   directory: string,
   say: (line: string) => void,
-  { drives, card, network, embedTools, ...options }: SiteOptions = {},
+  { drives, card, network, embedTools, change, ...options }: SiteOptions = {},
 ): Promise<Site> {
   await mkdir(directory, { recursive: true })
   say('executable')
   const program = await executable()
   say('maintenance image')
   const trustKey = Buffer.from((await labTrust()).publicPem)
-  const iso = await maintenanceIso({ executable: program, trustKey, embedTools: embedTools !== false })
+  const iso = await maintenanceIso({
+    executable: program,
+    trustKey,
+    embedTools: embedTools !== false,
+    ...(change && { change }),
+  })
   say('controller, virtual server, virtual BMC')
   const controller = await startLabController(program, iso, directory)
   const vm = await createVm({

@@ -15,4 +15,16 @@ mkdir -p /m/var/log/journal /m/usr/lib/systemd/resolved.conf.d
 printf '[Resolve]\nLLMNR=yes\nMulticastDNS=yes\n' >/m/usr/lib/systemd/resolved.conf.d/00-default.conf
 # The container has no network card.
 ln -s /dev/null /m/etc/systemd/system/systemd-networkd-wait-online.service
-bash /nspawn.sh /m --bind=/t --bind-ro=/repository
+disk=()
+if [ -e /t/failingDisk ]; then
+  # What is behind it has less room than it says: the kernel's write of the rest fails.
+  mkdir /behind && mount -t tmpfs -o size=8m tmpfs /behind
+  truncate -s 64M /behind/disk
+  mkfs.ext4 -q /behind/disk
+  loop=$(losetup --find --show /behind/disk)
+  # It goes when nobody has it open any more, however this ends.
+  exec 9<>"$loop"
+  losetup --detach "$loop"
+  disk=(--bind="$loop:/dev/vdzz")
+fi
+bash /nspawn.sh /m --bind=/t --bind-ro=/repository "${disk[@]}"

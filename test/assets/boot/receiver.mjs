@@ -1,4 +1,4 @@
-// Stands for the controller and its registry inside the container: keeps every post, and ends the boot a while after the
+// Stands for the controller and, on a port of its own, its registry inside the container: keeps every post, and ends the boot a while after the
 // first report, or after a reporter had nobody to report to. It lives until the very end of the shutdown, so a report that
 // is sent only then is seen too.
 import { spawnSync } from 'node:child_process'
@@ -9,14 +9,24 @@ const GRACE_MS = 1500
 const LIMIT_MS = 200_000
 const registry = JSON.parse(readFileSync('/t/registry.json', 'utf8'))
 const isOver = existsSync('/t/over')
+const isCut = existsSync('/t/cut')
 let ending = false
 
+const registryServer = createServer(({ url }, response) => {
+  const body = registry[url]
+  if (isCut && body !== undefined && url.includes('/blobs/')) return sendHalf(response, Buffer.from(body, 'latin1'))
+  const type = url.includes('/manifests/') ? 'application/vnd.oci.image.manifest.v1+json' : 'text/plain'
+  response.writeHead(body === undefined ? 404 : 200, { 'content-type': type }).end(body, 'latin1')
+}).listen(8098, '127.0.0.1')
+
+function sendHalf(response, body) {
+  response.writeHead(200, { 'content-length': body.length }).write(body.subarray(0, body.length / 2), () => {
+    registryServer.close()
+    registryServer.closeAllConnections()
+  })
+}
+
 createServer((request, response) => {
-  if (request.method === 'GET' || request.method === 'HEAD') {
-    const body = registry[request.url]
-    const type = request.url?.includes('/manifests/') ? 'application/vnd.oci.image.manifest.v1+json' : 'text/plain'
-    return response.writeHead(body === undefined ? 404 : 200, { 'content-type': type }).end(body, 'latin1')
-  }
   let body = ''
   request.setEncoding('utf8').on('data', (text) => {
     body += text

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import type { Scenario } from '../boot/boot.ts'
-import type { FailureCase } from './case.ts'
+import { type FailureCase, LINUX_STEPS } from './case.ts'
 
 const DISPATCHER = 'provision-dispatcher.service'
 const OTHER_KEY = generateKeyPairSync('ed25519').privateKey
@@ -75,10 +75,10 @@ export const DISPATCHER_CASES: readonly FailureCase[] = [
 ]
 
 function reported(when: string, scenario: Scenario, says: string): FailureCase {
-  return { when, scenario, unit: DISPATCHER, began: [], says: [says] }
+  return { when, scenario, unit: DISPATCHER, steps: LINUX_STEPS, began: [], says: [says] }
 }
 
 /** Without a job.json there is no address and no secret to report with: the screen says why. */
 function silent(when: string, scenario: Scenario, says: string): FailureCase {
-  return { when, scenario, unit: 'none', began: [], says: [says] }
+  return { when, scenario, unit: 'none', steps: LINUX_STEPS, began: [], says: [says] }
 }

@@ -1,4 +1,5 @@
-import { PODMAN, type Scenario } from '../boot/boot.ts'
+import { TOOL_IMAGE } from '../../../src/shared/task/tool-image.ts'
+import { OUR_PROGRAM, PODMAN, type Scenario } from '../boot/boot.ts'
 import { type FailureCase, LINUX_STEPS } from './case.ts'
 
 interface Way {
@@ -8,6 +9,18 @@ interface Way {
 }
 
 const body = (script: string) => (step: string) => ({ steps: { [step]: script } })
+
+const FOREVER = '/usr/lib/test-programs/forever'
+
+/** The Quadlet's own podman, with a tool image that has busybox alone, and `program` where our program is on the host. */
+function contained(program: string, step: string, ...more: readonly string[]): Scenario {
+  return {
+    busybox: ['provisioner-tools:1'],
+    steps: { 'tool-image': OUR_PROGRAM, [step]: PODMAN },
+    service: { [step]: [`BindReadOnlyPaths=${program}:/usr/sbin/provisioner`, ...more].join('\n') },
+    programs: { forever: '#!/bin/sh\nwhile :; do sleep 1; done' },
+  }
+}
 
 /** What can happen to any step, whatever it does. */
 const WAYS: readonly Way[] = [
@@ -41,17 +54,35 @@ const WAYS: readonly Way[] = [
   },
   {
     when: 'has a program in its container that cannot be run',
-    scenario: body('exit 126'),
-    says: (step) => [`${step}.service failed with exit code 126: the program of its container cannot be run`],
+    scenario: (step) => contained('/usr/lib/os-release', step),
+    says: (step) => [
+      `${step}.service failed with exit code 126: the program of its container cannot be run`,
+      'exists but it is not executable',
+    ],
   },
   {
     when: 'has no such program in its container',
-    scenario: body('exit 127'),
-    says: (step) => [`${step}.service failed with exit code 127: its container has no such program`],
+    // The Quadlet's own is mounted into it, and so always there.
+    scenario: (step) => ({
+      busybox: ['provisioner-tools:1'],
+      steps: {
+        'tool-image': OUR_PROGRAM,
+        [step]: `exec podman run --rm --privileged --network=host ${TOOL_IMAGE} /usr/bin/nothing`,
+      },
+    }),
+    says: (step) => [
+      `${step}.service failed with exit code 127: its container has no such program`,
+      'not found: No such file or directory',
+    ],
   },
   {
     when: 'has a container whose program is killed',
-    scenario: body('exit 137'),
+    scenario: (step) =>
+      contained(
+        FOREVER,
+        step,
+        `ExecStartPre=systemd-run sh -c 'until podman kill --signal=KILL ${step}; do sleep 0.1; done'`,
+      ),
     says: (step) => [`${step}.service failed with exit code 137: its program was killed by SIGKILL`],
   },
 ]
@@ -59,8 +90,8 @@ const WAYS: readonly Way[] = [
 const IN_CONTAINERS = LINUX_STEPS.filter((step) => step !== 'tool-image')
 
 /**
- * Each way once, the steps taking turns: the graph treats all alike (assets.test.ts compares their Quadlets line by line),
- * and every boot costs seconds.
+ * Each way once, the Quadlets taking turns: the graph treats all alike (assets.test.ts compares them line by line), and every
+ * boot costs seconds. Those that run on the host have their own rows.
  */
 export const WAY_CASES: readonly FailureCase[] = WAYS.map(({ when, scenario, says }, index) => {
   const step = IN_CONTAINERS[index % IN_CONTAINERS.length] ?? 'partition'
@@ -68,6 +99,7 @@ export const WAY_CASES: readonly FailureCase[] = WAYS.map(({ when, scenario, say
     when: `a step ${when}`,
     scenario: scenario(step),
     unit: `${step}.service`,
+    steps: LINUX_STEPS,
     began: LINUX_STEPS.slice(0, LINUX_STEPS.indexOf(step) + 1),
     says: says(step),
   }
