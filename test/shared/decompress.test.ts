@@ -18,8 +18,10 @@ test.for<[string, readonly Uint8Array[]]>([
   ['is not compressed', [FIRST, SECOND]],
   ['is gzip', [gzipSync(CONTENT)]],
   ['is two gzip members', [Buffer.concat([gzipSync(FIRST), gzipSync(SECOND)])]],
+  ['is two gzip members, each a chunk of its own', [gzipSync(FIRST), gzipSync(SECOND)]],
   ['is zstd', [compress(CONTENT)]],
   ['is two zstd frames', [Buffer.concat([compress(FIRST), compress(SECOND)])]],
+  ['is two zstd frames, each a chunk of its own', [compress(FIRST), compress(SECOND)]],
   ['is zstd behind a skippable frame', [Buffer.from('502a4d180200000000ff', 'hex'), compress(CONTENT)]],
   [
     'comes byte by byte at first',

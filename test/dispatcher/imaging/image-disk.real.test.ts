@@ -37,6 +37,8 @@ const MAKE = `
   qemu-img convert -O qcow2 raw plain.qcow2
   qemu-img convert -c -O qcow2 raw deflate.qcow2
   qemu-img convert -c -O qcow2 -o compression_type=zstd,cluster_size=131072 raw zstd.qcow2
+  qemu-img convert -O qcow2 -o cluster_size=512 raw small-clusters.qcow2
+  qemu-img convert -c -O qcow2 -o cluster_size=2M raw large-clusters.qcow2
   qemu-img convert -O qcow2 -o compat=0.10,cluster_size=4096 raw old.qcow2
   qemu-img snapshot -c before old.qcow2
   qemu-io -c 'write -P 7 30M 300k' -c 'discard 31M 1M' -c 'write -z 32M 1M' old.qcow2 >/dev/null
@@ -115,6 +117,8 @@ test.for<[string, string, string]>([
   ['plain.qcow2', 'qcow2', 'raw'],
   ['deflate.qcow2', 'qcow2', 'raw'],
   ['zstd.qcow2', 'qcow2', 'raw'],
+  ['small-clusters.qcow2', 'qcow2', 'raw'],
+  ['large-clusters.qcow2', 'qcow2', 'raw'],
   ['old.qcow2', 'qcow2', 'old.raw'],
 ])('%s ends up on the disk byte for byte, is read back, and its GPT has both copies', async ([file, format, image]) => {
   const { code, said, state } = await write(await push(file), { verify: { read_back: true } })
@@ -256,7 +260,7 @@ test('a step that was killed in mid-write is done again, also on a disk that had
     return true
   }
   const more = { require_empty: true, verify: { read_back: true } }
-  const killed = await write(url, more, ['timeout', '--signal=KILL', '15']).finally(() => {
+  const killed = await write(url, more, ['timeout', '--signal=KILL', '10']).finally(() => {
     registry.intercept = () => false
   })
   expect(killed.code, killed.said).toBe(137)
