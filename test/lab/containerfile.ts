@@ -16,6 +16,13 @@ export function containerfileScript(): string {
   return INSTRUCTIONS.flatMap((line) => stepOf(line)).join('\n')
 }
 
+/** The command that makes the initramfs, of the kernel `$release`. */
+export function dracutLine(): string {
+  const [line] = INSTRUCTIONS.flatMap((text) => /DRACUT_NO_XATTR=1 dracut [^;]*/.exec(text) ?? [])
+  if (line === undefined) throw new Error('the Containerfile makes no initramfs')
+  return line
+}
+
 /** The files of the payload are copied where they come from, the context. */
 function stepOf(line: string): string[] {
   const [, options = '', from, to] = /^COPY (--\S+ )?(\S+) (\S+)$/.exec(line) ?? []

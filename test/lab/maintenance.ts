@@ -3,7 +3,7 @@ import { basename, join } from 'node:path'
 import { exportContext } from '../../src/maintenance/export.ts'
 import { writeMedium } from './boot-parts.ts'
 import { cached, contentKey, labScratch } from './cache.ts'
-import { containerfileScript } from './containerfile.ts'
+import { containerfileScript, dracutLine } from './containerfile.ts'
 import { type Bind, mustInTools } from './programs.ts'
 import { debianRoot } from './roots/roots.ts'
 
@@ -94,7 +94,7 @@ async function storeImage(): Promise<string> {
 }
 
 /** The small initrd of the lab, for the kernel of the maintenance root. */
-export async function initrdImage(): Promise<string> {
+async function initrdImage(): Promise<string> {
   const root = await debianRoot('maintenance')
   const init = join(SCRIPTS, 'maintenance', 'init')
   const binds = [
@@ -103,6 +103,23 @@ export async function initrdImage(): Promise<string> {
   ]
   const ingredients = [root, await contentKey(init)]
   return scripted('initrd', '.zst', 'initrd.sh', ingredients, binds, (out) => ['/in/root', '/in/init', out])
+}
+
+/** An initramfs of dracut for the kernel of the maintenance root, made as the Containerfile makes it. */
+export async function dracutInitramfs(): Promise<string> {
+  const root = await debianRoot('maintenance')
+  const work = await labScratch('dracut')
+  try {
+    const line = join(work, 'line')
+    await writeFile(line, dracutLine())
+    const binds = [
+      { host: root, inside: '/in/root', readonly: true },
+      { host: line, inside: '/line', readonly: true },
+    ]
+    return await scripted('dracut', '.img', 'dracut.sh', [root, dracutLine()], binds, (out) => [out])
+  } finally {
+    await rm(work, { recursive: true, force: true })
+  }
 }
 
 /** What the Containerfile adds to the lab's Debian, made by its own lines from what `maintenance export` writes. */

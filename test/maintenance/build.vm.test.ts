@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { executable } from '../build/executable.ts'
 import { startMediaServer } from '../lab/bmc/media-server.ts'
 import { labScratch } from '../lab/cache.ts'
-import { COMMAND_LINE, LABEL } from '../lab/maintenance.ts'
+import { COMMAND_LINE } from '../lab/maintenance.ts'
 import { inTools, mustInTools } from '../lab/programs.ts'
 import { createVm } from '../lab/qemu/vm.ts'
 import { systemLayouts } from './system-image.ts'
@@ -29,7 +29,7 @@ afterAll(() => rm(directory, { recursive: true, force: true }))
 /** As nobody, without a network: what a build host allows. */
 async function build(name: string, ...more: string[]): Promise<string> {
   const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '/provisioner']
-  const what = ['--from', 'oci-layout:/in/system', '--tools-image', 'oci-layout:/in/tools', '--label', LABEL]
+  const what = ['--from', 'oci-layout:/in/system', '--tools-image', 'oci-layout:/in/tools', '--label', 'MAINT']
   const argv = [
     ...nobody,
     'maintenance',

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { initrdImage } from '../lab/maintenance.ts'
+import { dracutInitramfs } from '../lab/maintenance.ts'
 import { mustInTools } from '../lab/programs.ts'
 import { debianRoot } from '../lab/roots/roots.ts'
 import { type Line, layerOf } from './layer-bytes.ts'
@@ -60,7 +60,7 @@ async function topLines(root: string): Promise<Line[]> {
   })
   return [
     ['f', `${modules}/vmlinuz`, await readFile(join(root, 'boot', kernel))],
-    ['f', `${modules}/initramfs.img`, await readFile(await initrdImage())],
+    ['f', `${modules}/initramfs.img`, await readFile(await dracutInitramfs())],
     ['f', STUB, await readFile(join(await debianRoot('tools'), STUB))],
     ['f', `${UNITS}/var-lib-containers.mount`, await readFile(join(ASSETS, 'units/var-lib-containers.mount'))],
     ['f', `${UNITS}/say.service`, SERVICE],
