@@ -2,6 +2,7 @@ import { pipeline, Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { AppError } from './errors.ts'
 import { zstdDecompressed } from './zstd-decompress.ts'
+import { checkZstdWindow, ZSTD_HEAD_BYTES } from './zstd-window.ts'
 
 export type Compression = 'gzip' | 'zstd' | 'none'
 
@@ -16,16 +17,17 @@ export function compressionOf(head: Uint8Array): Compression {
 
 /**
  * The content, decompressed by what its first bytes say. Its chunks are the reader's to keep.
- * @throws `image-unusable` when it is cut off or damaged; an error of `source` stays what it is
+ * @throws `image-unusable` when it is cut off or damaged, or needs too much memory; an error of `source` stays what it is
  */
 export async function* decompressed(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const { head, whole } = await peek(source, 4)
+  const { head, whole } = await peek(source, ZSTD_HEAD_BYTES)
   // Several gzip members or zstd frames in a row are one content (RFC 1952 2.2, RFC 8878 3.1).
   const compression = compressionOf(head)
   switch (compression) {
     case 'gzip':
       return yield* ofContent(compression, whole, gunzipped)
     case 'zstd':
+      checkZstdWindow(head)
       return yield* ofContent(compression, whole, zstdDecompressed)
     case 'none':
       return yield* whole

@@ -1,12 +1,15 @@
 import { realpath } from 'node:fs/promises'
 import { join } from 'node:path'
+import { streamBlob } from '../../oci/blob.ts'
 import { chooseRootfs } from '../../oci/manifest.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { Command } from '../../shared/exec.ts'
 import { isPresent } from '../../shared/files.ts'
 import { ESP_TYPE } from '../../shared/recipe/roles.ts'
 import { retry } from '../../shared/time.ts'
+import { checkZstdWindow, ZSTD_HEAD_BYTES } from '../../shared/zstd-window.ts'
 import { readText } from '../block-devices.ts'
+import { headOf } from '../imaging/pieces.ts'
 import { openArtifact } from './artifact.ts'
 import type { Disk } from './disk.ts'
 import { findDisk, partitionPath } from './disk.ts'
@@ -53,13 +56,15 @@ async function checkFirmware(firmware: string): Promise<void> {
 
 /**
  * The step that unpacks it would be too late: nothing is erased for an artifact that is not there, is another one than the recipe
- * demands, or has no root file system.
+ * demands, has no root file system, or one that cannot be decompressed.
  */
 async function checkArtifact(context: StepContext): Promise<void> {
-  const { recipe } = context
+  const { recipe, signal } = context
   if (recipe.oci_url === undefined) return
-  const { artifact } = await openArtifact(context)
-  if (recipe.task_target === 'install-linux.target') chooseRootfs(artifact.layers)
+  const { repository, artifact } = await openArtifact(context)
+  if (recipe.task_target !== 'install-linux.target') return
+  const layer = chooseRootfs(artifact.layers)
+  checkZstdWindow(await headOf(streamBlob(repository, layer, signal), ZSTD_HEAD_BYTES))
 }
 
 /** udev may hold a new node for a moment; this is more than a slow array ever took. */

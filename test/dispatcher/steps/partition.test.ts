@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { runPaths } from '../../../src/dispatcher/paths.ts'
 import { partitionStep } from '../../../src/dispatcher/steps/partition.ts'
+import { sha256 } from '../../../src/shared/digest.ts'
 import type { Command } from '../../../src/shared/exec.ts'
 import type { Recipe } from '../../../src/shared/recipe/schema.ts'
 import { systemClock } from '../../../src/shared/time.ts'
@@ -14,6 +15,10 @@ beforeAll(async () => {
   const layer = (name: string) => ({ mediaType: 'application/octet-stream', ...registry.blob(Buffer.from(name)) })
   registry.manifest({ schemaVersion: 2, layers: [layer('a')] }, 'good')
   registry.manifest({ schemaVersion: 2, layers: [layer('a'), layer('b')] }, 'layers')
+  const wide = Buffer.concat([Buffer.from('28b52ffd0090010000', 'hex'), Buffer.alloc(20)])
+  const octets = { mediaType: 'application/octet-stream' }
+  registry.manifest({ schemaVersion: 2, layers: [{ ...octets, ...registry.blob(wide) }] }, 'wide')
+  registry.manifest({ schemaVersion: 2, layers: [{ ...octets, digest: sha256('gone'), size: 4 }] }, 'gone')
 })
 afterAll(() => registry[Symbol.asyncDispose]())
 
@@ -51,6 +56,8 @@ test.for<[string, string, Partial<Recipe>, string]>([
   ['is not there', 'mistyped', {}, '404'],
   ['is another one', 'good', { verify: { digest: `sha256:${'0'.repeat(64)}` } }, 'the recipe demands sha256:000'],
   ['has no one root file system', 'layers', {}, 'it has 2 layers'],
+  ['takes too much memory', 'wide', {}, 'Cannot decompress the content: its zstd needs a window of 256 MiB'],
+  ['is there without its layer', 'gone', {}, `Cannot get blobs/${sha256('gone')}`],
 ])('nothing on the disk is touched for an artifact that %s', async ([, tag, change, words]) => {
   const { ran, message } = await run(tag, change)
   expect(message).toContain(words)
@@ -59,7 +66,7 @@ test.for<[string, string, Partial<Recipe>, string]>([
 
 test('with the right artifact the step goes on to the disk', async () => {
   expect((await run('good')).message).toContain('Cannot open /dev/vdzz')
-  expect(registry.requests.at(-1)).toContain('/manifests/good')
+  expect(registry.requests.at(-1)).toContain(`/blobs/${sha256('a')}`)
 })
 
 test('a server that was started by a BIOS is not erased: it would not start what is installed', async () => {
