@@ -19,8 +19,8 @@ disk=()
 if [ -e /t/failingDisk ]; then
   # What is behind it has less room than it says: the kernel's write of the rest fails.
   mkdir /behind && mount -t tmpfs -o size=8m tmpfs /behind
-  truncate -s 64M /behind/disk
-  mkfs.ext4 -q /behind/disk
+  truncate -s 1G /behind/disk
+  mkfs.ext4 -q -J size=4 /behind/disk
   loop=$(losetup --find --show /behind/disk)
   # It goes when nobody has it open any more, however this ends.
   exec 9<>"$loop"

@@ -36,6 +36,15 @@ function large(): Buffer {
   return Buffer.concat([file('usr/small', 1).subarray(0, -1024), file('etc/big', 24 * 1024)])
 }
 
+/** Files of 1 MiB, and no root file system: that would be told if the disk's error were only seen behind the last byte. */
+function many(count: number): Buffer {
+  const content = Buffer.alloc(1 << 20, 'x')
+  const packed = gzipSync(content)
+  const header = (index: number) => gzipSync(tar(`home/${index}`, content).subarray(0, 512))
+  const files = Array.from({ length: count }, (_, index) => [header(index), packed])
+  return Buffer.concat([...files.flat(), gzipSync(Buffer.alloc(1024))])
+}
+
 export const STEP_CASES: readonly FailureCase[] = [
   runs('tool-image', 'the tool image is neither in the medium nor at the controller', {}, [
     'pinging container registry 127.0.0.1:8098: StatusCode: 404',
@@ -101,6 +110,12 @@ export const STEP_CASES: readonly FailureCase[] = [
     'image-linux',
     'the disk fails when what was unpacked is written to it',
     { registry: image(gzipSync(large())), failingDisk: true, programs: { mount: MOUNT_DISK } },
+    ['Cannot finish "sync": it ended with exit code 1', "sync: error syncing '/mnt/provision'"],
+  ),
+  runs(
+    'image-linux',
+    'the disk fails in the middle of a large image',
+    { registry: image(many(300)), failingDisk: true, programs: { mount: MOUNT_DISK } },
     ['Cannot finish "sync": it ended with exit code 1', "sync: error syncing '/mnt/provision'"],
   ),
   runs('image-linux', 'the image is no root file system', { registry: image(file('home', 1)) }, [
