@@ -1,6 +1,6 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { bytesSource } from '../../src/isobuilder/source.ts'
-import { parsePrintedRecipe } from '../../src/shared/recipe/parse.ts'
+import { parseRecipe } from '../../src/shared/recipe/parse.ts'
 import type { Recipe } from '../../src/shared/recipe/schema.ts'
 import { taskContents } from '../../src/shared/task/contents.ts'
 import type { JobFile } from '../../src/shared/task/job-file.ts'
@@ -65,5 +65,5 @@ export function taskImage(parts: MediumParts = {}, label = LABEL): Promise<Buffe
 }
 
 export function recipeWith(changes: Partial<Recipe>): Recipe {
-  return parsePrintedRecipe(JSON.stringify({ ...RECIPE, ...changes }))
+  return parseRecipe({ ...RECIPE, ...changes })
 }

@@ -5,7 +5,7 @@ import type { Job } from '../../src/server/jobs/machine.ts'
 import { registryCallers, registryPeople } from '../../src/server/registry-access.ts'
 import { openDatabase } from '../../src/server/store/database.ts'
 import { testRegistry } from '../registry/support/open-registry.ts'
-import { LINUX_RECIPE } from './support/recipe.ts'
+import { LINUX_RECIPE, REFUSED_TODAY } from './support/recipe.ts'
 import { testAccounts } from './support/test-accounts.ts'
 import { SECRETS } from './support/with-worker.ts'
 
@@ -51,6 +51,14 @@ test('accounts are known by their token, whatever the user name; jobs by id and 
   ] as const) {
     expect(await callers.verify({ username, password })).toBeUndefined()
   }
+})
+
+test('a job whose recipe was taken before a rule was made pulls on', async () => {
+  const { callers, change } = controller()
+  change({ recipeText: JSON.stringify(REFUSED_TODAY) })
+  expect(await callers.verify({ username: 'J1', password: 'registry-J1' })).toMatchObject({
+    repositories: ['provisioner-tools', 'os/debian'],
+  })
 })
 
 test('a job is known while it runs, and a new attempt makes its former tokens void', async () => {

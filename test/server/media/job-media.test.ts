@@ -3,6 +3,8 @@ import { expect, test } from 'vitest'
 import { readIso } from '../../../src/isobuilder/image.ts'
 import type { Job } from '../../../src/server/jobs/machine.ts'
 import { jobMedia } from '../../../src/server/media/job-media.ts'
+import { parseRecipe } from '../../../src/shared/recipe/parse.ts'
+import { REFUSED_TODAY } from '../support/recipe.ts'
 import { sampleJob } from '../support/sample-job.ts'
 import { SECRETS } from '../support/with-worker.ts'
 
@@ -26,6 +28,12 @@ async function taskIso(job: Job): Promise<Buffer> {
 
 test('the same recipe and job give a byte-identical task ISO after a restart', async () => {
   expect((await taskIso(sampleJob())).equals(await taskIso(sampleJob()))).toBe(true)
+})
+
+test('a job whose recipe was taken before a rule was made has its medium', async () => {
+  expect(() => parseRecipe(REFUSED_TODAY)).toThrow('one problem')
+  const recipeText = JSON.stringify(REFUSED_TODAY)
+  expect((await taskIso(sampleJob({ recipeText }))).includes(recipeText)).toBe(true)
 })
 
 test('another attempt gives another medium, and the BMC password is on none', async () => {

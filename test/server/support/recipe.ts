@@ -8,3 +8,6 @@ export const LINUX_RECIPE = {
     { size: '100%', format: 'ext4', mountpoint: '/' },
   ],
 }
+
+/** Of a controller that had no rule against the file yet. */
+export const REFUSED_TODAY = { ...LINUX_RECIPE, files: [{ path: '/etc/fstab', content: '' }] }
