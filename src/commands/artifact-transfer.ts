@@ -11,7 +11,7 @@ import { layoutSource } from '../oci/layout/layout-source.ts'
 import type { Location } from '../oci/location.ts'
 import { sourceName, targetTag } from '../oci/location.ts'
 import { hostArchitecture } from '../oci/manifest.ts'
-import { remoteSource } from '../oci/remote-source.ts'
+import { REMOTE_POLICY, remoteSource } from '../oci/remote-source.ts'
 import { remoteTarget, UPLOAD_POLICY } from '../oci/remote-target.ts'
 import { formatBytes } from '../shared/byte-size.ts'
 import { AppError } from '../shared/errors.ts'
@@ -19,7 +19,7 @@ import { answer } from './answer.ts'
 import type { RegistryClients } from './artifact-access.ts'
 import { registryClients } from './artifact-access.ts'
 import type { Invocation } from './command.ts'
-import { transferProgress } from './transfer-progress.ts'
+import { transferBreaks, transferProgress } from './transfer-progress.ts'
 
 export interface Transfer {
   readonly from: Location | { readonly files: readonly string[]; readonly pack: PackOptions }
@@ -64,7 +64,8 @@ async function openSource(invocation: Invocation, clients: RegistryClients, { fr
   const reference = sourceName(from)
   if (from.kind === 'registry') {
     const repository = await clients.open(from.reference, sideOf(invocation, 'from'))
-    const content = remoteSource(repository)
+    const blob = { ...REMOTE_POLICY.blob, onBreak: transferBreaks(invocation.io) }
+    const content = remoteSource(repository, { ...REMOTE_POLICY, blob })
     return { content, reference, location: from, [Symbol.asyncDispose]: async () => {} }
   }
   const files = from.kind === 'layout' ? directoryFiles(from.path) : await archiveFiles(from.path)

@@ -2,12 +2,16 @@ import type { BlobDescriptor, BlobOutcome } from '../oci/content.ts'
 import type { CopyObserver } from '../oci/copy.ts'
 import { formatBytes } from '../shared/byte-size.ts'
 import { duration } from '../shared/duration.ts'
+import { errorText } from '../shared/errors.ts'
+import { atMostEvery } from '../shared/time.ts'
 import type { Io } from './command.ts'
 import { ERASE } from './paint.ts'
 import { progressBar } from './progress-bar.ts'
 
 /** A redrawn line is read by a person: ten times a second is enough. */
 const REDRAW_MS = 100
+/** Four blobs at a time may each break every second. */
+const BREAK_MS = 60_000
 
 const WORDS: Readonly<Record<BlobOutcome, string>> = {
   stored: 'copied',
@@ -43,6 +47,14 @@ export function transferProgress(io: Io, blobs: readonly BlobDescriptor[]): Copy
       if (io.interactive) io.err(ERASE)
     },
   }
+}
+
+/** Says of connections to the source that they broke: between redraws, and in a pipe, where nothing else shows that it waits. */
+export function transferBreaks(io: Io, now: () => number = () => performance.now()): (reason: unknown) => void {
+  const erase = io.interactive ? ERASE : ''
+  return atMostEvery(BREAK_MS, now, (reason) =>
+    io.err(`${erase}The connection broke, trying again: ${errorText(reason)}\n`),
+  )
 }
 
 /** One line such as `[#####-----] 48 % 52 MiB of 108 MiB, 9.1 MiB/s, 6 s left`. */

@@ -19,8 +19,11 @@ export interface BlobPolicy {
   readonly onBreak?: (reason: unknown) => void
 }
 
-/** A registry whose machine is started again is back by then. */
-export const BLOB_POLICY: BlobPolicy = { backoff: { firstMs: 1000, maxMs: 30_000 }, patienceMs: 10 * 60_000 }
+/** A registry that restarts is back by then, and whoever waits at a terminal is still there. */
+export const BLOB_POLICY: BlobPolicy = { backoff: { firstMs: 1000, maxMs: 30_000 }, patienceMs: 90_000 }
+
+/** For what cannot be begun again: a registry whose machine is started again is back by then. */
+export const PATIENT_BLOB_POLICY: BlobPolicy = { ...BLOB_POLICY, patienceMs: 10 * 60_000 }
 
 /**
  * The bytes of a blob (distribution-spec end-2), continued by `Range` where a connection breaks. The digest is checked

@@ -1,6 +1,7 @@
 import type { Digest } from '../shared/digest.ts'
 import { isDigest } from '../shared/digest.ts'
 import { AppError } from '../shared/errors.ts'
+import type { BlobPolicy } from './blob.ts'
 import type { Descriptor, ImageManifest } from './manifest.ts'
 import type { Repository } from './registry.ts'
 import { readSmallBlob } from './small-blob.ts'
@@ -32,11 +33,12 @@ export async function contentDigest(
   image: ImageManifest,
   layer: Descriptor,
   signal: AbortSignal,
+  policy?: BlobPolicy,
 ): Promise<Digest | undefined> {
   const noted = layer.annotations?.[ORAS_CONTENT]
   if (noted !== undefined && isDigest(noted)) return noted
   if (image.config === undefined || !isContainerImage(image)) return undefined
-  const text = (await readSmallBlob(repository, image.config, MAX_CONFIG_BYTES, signal)).toString('utf8')
+  const text = (await readSmallBlob(repository, image.config, MAX_CONFIG_BYTES, signal, policy)).toString('utf8')
   const diffId = diffIds(text)[image.layers.indexOf(layer)]
   if (typeof diffId === 'string' && isDigest(diffId)) return diffId
   throw new AppError('registry-answer', `Cannot use the image: its configuration has no digest of ${layer.digest}`)

@@ -32,7 +32,7 @@ export interface RemotePolicy {
   readonly blob: BlobPolicy
 }
 
-const REMOTE_POLICY: RemotePolicy = { backoff: BACKOFF, blob: BLOB_POLICY }
+export const REMOTE_POLICY: RemotePolicy = { backoff: BACKOFF, blob: BLOB_POLICY }
 
 /** Reads from a repository of a registry. */
 export function remoteSource(repository: Repository, policy: RemotePolicy = REMOTE_POLICY): ContentSource {

@@ -2,11 +2,11 @@ import { type KeyObject, verify } from 'node:crypto'
 import { signatureTag } from '../shared/attached-tags.ts'
 import type { Digest } from '../shared/digest.ts'
 import { AppError, errorText } from '../shared/errors.ts'
-import type { Backoff } from '../shared/time.ts'
 import type { Descriptor } from './manifest.ts'
 import { parseManifest } from './manifest.ts'
 import type { Artifact } from './pull.ts'
 import type { Repository } from './registry.ts'
+import type { RemotePolicy } from './remote-source.ts'
 import { fetchManifest } from './remote-source.ts'
 import { readSmallBlob } from './small-blob.ts'
 
@@ -30,11 +30,11 @@ export async function requireSignature(
   { digest, manifest }: Pick<Artifact, 'digest' | 'manifest'>,
   key: KeyObject,
   signal: AbortSignal,
-  backoff?: Backoff,
+  policy?: RemotePolicy,
 ): Promise<Digest> {
   const reasons: string[] = []
   for (const subject of new Set([digest, manifest])) {
-    const problem = await signatureProblem(repository, subject, key, signal, backoff)
+    const problem = await signatureProblem(repository, subject, key, signal, policy)
     if (problem === undefined) return subject
     reasons.push(problem)
   }
@@ -48,16 +48,16 @@ async function signatureProblem(
   subject: Digest,
   key: KeyObject,
   signal: AbortSignal,
-  backoff: Backoff | undefined,
+  policy: RemotePolicy | undefined,
 ): Promise<string | undefined> {
-  const found = await fetchManifest(repository, signatureTag(subject), signal, backoff)
+  const found = await fetchManifest(repository, signatureTag(subject), signal, policy?.backoff)
   if (found === undefined) return `${subject} has no signature`
   const attached = parseManifest(found.content.toString('utf8'))
   const layers = attached.kind === 'image' ? attached.layers : []
   const signatures = layers.filter(({ mediaType }) => mediaType === PAYLOAD_TYPE).slice(0, MAX_SIGNATURES)
   const reasons = new Set<string>()
   for (const layer of signatures) {
-    const problem = await layerProblem(repository, layer, subject, key, signal)
+    const problem = await layerProblem(repository, layer, subject, key, signal, policy)
     if (problem === undefined) return undefined
     reasons.add(problem)
   }
@@ -70,10 +70,11 @@ async function layerProblem(
   subject: Digest,
   key: KeyObject,
   signal: AbortSignal,
+  policy: RemotePolicy | undefined,
 ): Promise<string | undefined> {
   const signature = Buffer.from(layer.annotations?.[SIGNATURE] ?? '', 'base64')
   try {
-    const payload = await readSmallBlob(repository, layer, MAX_PAYLOAD_BYTES, signal)
+    const payload = await readSmallBlob(repository, layer, MAX_PAYLOAD_BYTES, signal, policy?.blob)
     // The signature is over the payload's bytes; nothing of them is believed before it holds.
     if (!verify('sha256', payload, key, signature)) return 'it is by another key'
     return payloadProblem(payload.toString('utf8'), subject)

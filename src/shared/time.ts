@@ -22,6 +22,16 @@ export function every(ms: number, action: () => void): Disposable {
   return { [Symbol.dispose]: () => clearInterval(timer) }
 }
 
+/** `action`, but not again before `ms` milliseconds have passed. */
+export function atMostEvery<T>(ms: number, now: () => number, action: (value: T) => void): (value: T) => void {
+  let last = Number.NEGATIVE_INFINITY
+  return (value) => {
+    if (now() - last < ms) return
+    last = now()
+    action(value)
+  }
+}
+
 /** Its failure is for the one who waits for it, later or never; until then it is no unhandled one. */
 export function seenLater<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => undefined)

@@ -4,7 +4,7 @@ import { beforeEach, expect, test } from 'vitest'
 import { artifact } from '../../src/commands/artifact.ts'
 import type { Io } from '../../src/commands/command.ts'
 import { readInvocation } from '../../src/commands/parse.ts'
-import { transferLine, transferProgress } from '../../src/commands/transfer-progress.ts'
+import { transferBreaks, transferLine, transferProgress } from '../../src/commands/transfer-progress.ts'
 import { OciError } from '../../src/registry/errors.ts'
 import { sha256 } from '../../src/shared/digest.ts'
 import { createLogger } from '../../src/shared/log.ts'
@@ -134,6 +134,14 @@ test('a terminal gets one line that redraws itself, a pipe a line for each blob'
     expect(printed.err.includes('\r')).toBe(interactive)
     expect(printed.err.endsWith(`1.0 KiB  copied\n`)).toBe(!interactive)
   }
+})
+
+test.for([true, false])('a source that is away is told once a minute, at a terminal: %s', (interactive) => {
+  const { io, printed } = fakeIo({}, interactive)
+  let now = 0
+  const onBreak = transferBreaks(io, () => now)
+  for (; now < 90_000; now += 1000) onBreak(new Error('read ECONNRESET'))
+  expect(printed.err.match(/The connection broke, trying again: read ECONNRESET\n/g)).toHaveLength(2)
 })
 
 test('the progress line says share, amount, rate and what is left', () => {

@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { expect, test } from 'vitest'
 import { ERASED } from '../../src/dispatcher/steps/artifact.ts'
-import { BLOB_POLICY, type BlobPolicy, streamBlob } from '../../src/oci/blob.ts'
+import { BLOB_POLICY, type BlobPolicy, PATIENT_BLOB_POLICY, streamBlob } from '../../src/oci/blob.ts'
 import type { Descriptor } from '../../src/oci/manifest.ts'
 import { openRepository } from '../../src/oci/registry.ts'
+import { REMOTE_POLICY } from '../../src/oci/remote-source.ts'
 import { errorText } from '../../src/shared/errors.ts'
 import { parseOciReference } from '../../src/shared/oci-reference.ts'
 import { sleep } from '../../src/shared/time.ts'
@@ -121,8 +122,14 @@ test('the time in which nobody asks for more is no time without a byte', async (
 })
 
 test('a controller that is started again in the middle of an image is waited for', () => {
-  expect(BLOB_POLICY.patienceMs).toBeGreaterThan(2 * 60_000)
-  expect(ERASED).toMatchObject({ attempts: Number.POSITIVE_INFINITY, forMs: BLOB_POLICY.patienceMs })
+  const { patienceMs } = PATIENT_BLOB_POLICY
+  expect(patienceMs).toBeGreaterThan(2 * 60_000)
+  expect(ERASED.backoff).toMatchObject({ attempts: Number.POSITIVE_INFINITY, forMs: patienceMs })
+  expect(ERASED.blob).toMatchObject({ patienceMs })
+})
+
+test('whoever waits at a terminal, or has erased nothing yet, waits less than two minutes', () => {
+  for (const { patienceMs } of [BLOB_POLICY, REMOTE_POLICY.blob]) expect(patienceMs).toBeLessThan(2 * 60_000)
 })
 
 test('a registry that answers "later" is asked again, one that answers "no" is not', async () => {

@@ -1,4 +1,4 @@
-import { BLOB_POLICY, streamBlob } from '../../oci/blob.ts'
+import { PATIENT_BLOB_POLICY, streamBlob } from '../../oci/blob.ts'
 import type { Digester } from '../../oci/digester.ts'
 import { checkedContent } from '../../oci/digester.ts'
 import type { Descriptor } from '../../oci/manifest.ts'
@@ -41,7 +41,7 @@ export function takeIn(
   let contentComplete = content === undefined
 
   async function* stored(): AsyncGenerator<Uint8Array> {
-    const policy = { ...BLOB_POLICY, onBreak: meter.broke }
+    const policy = { ...PATIENT_BLOB_POLICY, onBreak: meter.broke }
     for await (const chunk of streamBlob(repository, layer, signal, policy, 0, digester(layer.digest))) {
       meter.add(chunk.length)
       yield chunk

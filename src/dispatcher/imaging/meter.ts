@@ -1,6 +1,7 @@
 import { formatBytes } from '../../shared/byte-size.ts'
 import { duration } from '../../shared/duration.ts'
 import { errorText } from '../../shared/errors.ts'
+import { atMostEvery } from '../../shared/time.ts'
 import type { ProgressReporter } from '../progress.ts'
 
 /** Counts what has passed in one phase of a step, tells the controller, and now and then the person in front of the screen. */
@@ -27,13 +28,13 @@ export interface MeterDeps {
   readonly now: () => number
 }
 
-export function startMeter(what: string, total: number, { say, progress, now }: MeterDeps): Meter {
+export function startMeter(what: string, total: number, deps: MeterDeps): Meter {
+  const { say, progress, now } = deps
   let began = now()
   let samples = [{ at: began, done: 0 }]
   let done = 0
   let addedAt = began
   let saidAt = began
-  let brokeAt = Number.NEGATIVE_INFINITY
   return {
     add(bytes) {
       done += bytes
@@ -47,14 +48,7 @@ export function startMeter(what: string, total: number, { say, progress, now }: 
       const [first] = samples
       say(progressLine(what, done, total, first === undefined ? 0 : ((done - first.done) * 1000) / (at - first.at)))
     },
-    broke(reason) {
-      if (now() - brokeAt < BROKE_EVERY_MS) return
-      brokeAt = now()
-      const place = `${formatBytes(done)} of ${formatBytes(total)}`
-      const text = `the connection broke at ${place}, trying again: ${errorText(reason)}`
-      say(text)
-      progress.note(text)
-    },
+    broke: tellBreaks(deps, () => `${formatBytes(done)} of ${formatBytes(total)}`),
     restart() {
       began = now()
       saidAt = began
@@ -65,6 +59,15 @@ export function startMeter(what: string, total: number, { say, progress, now }: 
       return `${formatBytes(done)} in ${seconds.toFixed(1)} s, ${formatBytes(done / seconds)}/s`
     },
   }
+}
+
+/** Says of connections that broke where they did, on the screen and among the events of the job. */
+export function tellBreaks({ say, progress, now }: MeterDeps, place: () => string): (reason: unknown) => void {
+  return atMostEvery(BROKE_EVERY_MS, now, (reason) => {
+    const text = `the connection broke at ${place()}, trying again: ${errorText(reason)}`
+    say(text)
+    progress.note(text)
+  })
 }
 
 /** `reading: 1.0 GiB of 4.0 GiB (25 %), 100 MiB/s, 30 s left` */

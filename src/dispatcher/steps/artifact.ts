@@ -1,9 +1,10 @@
-import { BLOB_POLICY } from '../../oci/blob.ts'
+import { PATIENT_BLOB_POLICY } from '../../oci/blob.ts'
 import { hostArchitecture } from '../../oci/manifest.ts'
 import type { Artifact } from '../../oci/pull.ts'
 import { resolveArtifact } from '../../oci/pull.ts'
 import type { RegistryAccess, Repository } from '../../oci/registry.ts'
 import { openRepository } from '../../oci/registry.ts'
+import type { RemotePolicy } from '../../oci/remote-source.ts'
 import { requireSignature } from '../../oci/signature.ts'
 import type { Digest } from '../../shared/digest.ts'
 import { openConnections } from '../../shared/http-client.ts'
@@ -12,7 +13,6 @@ import { parseOciReference } from '../../shared/oci-reference.ts'
 import type { Recipe } from '../../shared/recipe/schema.ts'
 import { parseSigningKey } from '../../shared/signing-key.ts'
 import type { JobFile } from '../../shared/task/job-file.ts'
-import type { Backoff } from '../../shared/time.ts'
 import { connectionsTo } from '../connections.ts'
 import type { StepContext } from './step.ts'
 
@@ -37,10 +37,13 @@ export interface OpenedArtifact {
 }
 
 /** Once the disk is erased there is no way back, so a registry is waited for as long as in the middle of a layer. */
-export const ERASED: Backoff = {
-  ...BLOB_POLICY.backoff,
-  attempts: Number.POSITIVE_INFINITY,
-  forMs: BLOB_POLICY.patienceMs,
+export const ERASED: RemotePolicy = {
+  backoff: {
+    ...PATIENT_BLOB_POLICY.backoff,
+    attempts: Number.POSITIVE_INFINITY,
+    forMs: PATIENT_BLOB_POLICY.patienceMs,
+  },
+  blob: PATIENT_BLOB_POLICY,
 }
 
 /**
@@ -49,14 +52,14 @@ export const ERASED: Backoff = {
  */
 export async function openArtifact(
   { recipe, job, say, signal }: Pick<StepContext, 'recipe' | 'job' | 'say' | 'signal'>,
-  patience?: Backoff,
+  policy?: RemotePolicy,
 ): Promise<OpenedArtifact> {
   const { verify, oci_url: url } = recipe
   const reference = parseOciReference(url ?? '')
   const repository = openRepository(reference, accessFor(reference, job))
-  const artifact = await resolveArtifact(repository, hostArchitecture(), verify?.digest, signal, patience)
+  const artifact = await resolveArtifact(repository, hostArchitecture(), verify?.digest, signal, policy?.backoff)
   if (verify?.public_key === undefined) return { repository, artifact, signed: undefined }
-  const signed = await requireSignature(repository, artifact, parseSigningKey(verify.public_key), signal, patience)
+  const signed = await requireSignature(repository, artifact, parseSigningKey(verify.public_key), signal, policy)
   say(`${signed} is signed by the key of the recipe`)
   return { repository, artifact, signed }
 }

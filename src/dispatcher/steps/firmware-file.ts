@@ -1,6 +1,6 @@
 import { createHash, createVerify } from 'node:crypto'
 import { open, rm } from 'node:fs/promises'
-import { streamBlob } from '../../oci/blob.ts'
+import { BLOB_POLICY, streamBlob } from '../../oci/blob.ts'
 import { hostArchitecture } from '../../oci/manifest.ts'
 import { resolveArtifact } from '../../oci/pull.ts'
 import { openRepository } from '../../oci/registry.ts'
@@ -12,6 +12,7 @@ import { parseOciReference } from '../../shared/oci-reference.ts'
 import type { Recipe } from '../../shared/recipe/schema.ts'
 import { retry } from '../../shared/time.ts'
 import { connectionsTo } from '../connections.ts'
+import { tellBreaks } from '../imaging/meter.ts'
 import { accessFor } from './artifact.ts'
 import type { StepContext } from './step.ts'
 
@@ -41,7 +42,9 @@ export async function fetchFirmware(path: string, context: StepContext): Promise
   const { recipe, signal } = context
   try {
     const isWorthAgain = (error: unknown) => !(error instanceof AppError) || error.code === 'registry-answer'
-    return await retry(() => download(path, context), BACKOFF, isWorthAgain, signal)
+    // A blob was waited for in the middle of it; only what failed before that is worth another try.
+    const backoff = recipe.firmware_url?.startsWith('oci://') ? { ...BACKOFF, forMs: BLOB_POLICY.patienceMs } : BACKOFF
+    return await retry(() => download(path, context), backoff, isWorthAgain, signal)
   } catch (error) {
     await rm(path, { force: true })
     signal.throwIfAborted()
@@ -52,10 +55,11 @@ export async function fetchFirmware(path: string, context: StepContext): Promise
 
 async function download(path: string, context: StepContext): Promise<FirmwareFile> {
   const { recipe, progress, signal } = context
-  const { name, bytes, total } = await openDownload(context)
+  let size = 0
+  const onBreak = tellBreaks(context, () => formatBytes(size))
+  const { name, bytes, total } = await openDownload(context, onBreak)
   const hash = createHash('sha256')
   const verifier = createVerify('sha256')
-  let size = 0
   await using file = await open(path, 'w', 0o600)
   for await (const chunk of bytes) {
     size += chunk.length
@@ -100,7 +104,10 @@ function isTrue(check: () => boolean): boolean {
   }
 }
 
-async function openDownload({ recipe, job, signal }: StepContext): Promise<Download> {
+async function openDownload(
+  { recipe, job, signal }: StepContext,
+  onBreak: (reason: unknown) => void,
+): Promise<Download> {
   const url = recipe.firmware_url ?? ''
   if (!url.startsWith('oci://')) {
     const parsed = new URL(url)
@@ -126,7 +133,7 @@ async function openDownload({ recipe, job, signal }: StepContext): Promise<Downl
   }
   return {
     name: fileName(layer.title ?? reference.repository),
-    bytes: streamBlob(repository, layer, signal),
+    bytes: streamBlob(repository, layer, signal, { ...BLOB_POLICY, onBreak }),
     total: layer.size,
   }
 }

@@ -67,7 +67,7 @@ async function unpack(
 ): Promise<void> {
   const { programs, say, signal } = context
   const { repository, artifact } = opened
-  const content = await contentDigest(repository, artifact, layer, signal)
+  const content = await contentDigest(repository, artifact, layer, signal, ERASED.blob)
   const meter = startMeter('unpacking', layer.size, context)
   using intake = takeIn(repository, layer, content, meter, signal)
   await unpackInto(directories, intake, programs, signal)

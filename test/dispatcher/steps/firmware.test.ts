@@ -11,6 +11,7 @@ import { planPull } from '../../../src/dispatcher/steps/podman.ts'
 import type { StepContext } from '../../../src/dispatcher/steps/step.ts'
 import { beforeTheTool, planTool } from '../../../src/dispatcher/steps/vendor-firmware.ts'
 import type { Recipe } from '../../../src/shared/recipe/schema.ts'
+import { tinyRegistry } from '../../oci/tiny-registry.ts'
 import { JOB } from '../task-medium.ts'
 
 const CONTENT = Buffer.from('firmware')
@@ -52,6 +53,29 @@ test('firmware that is what the recipe says is kept, under the name its URL give
   const file = await fetchWith({ firmware_sha256: SHA256, firmware_signature: { public_key: PUBLIC, signature } })
   expect(file).toEqual({ name: 'X11.bin', sha256: SHA256, bytes: 8 })
   expect(await readFile(join(at, 'file'))).toEqual(CONTENT)
+})
+
+test('firmware of a registry is gone on with where its connection broke, which is among the events of the job', async () => {
+  await using registry = await tinyRegistry()
+  const layer = { mediaType: 'application/octet-stream', ...registry.blob(CONTENT) }
+  registry.manifest({ schemaVersion: 2, layers: [layer] }, '7')
+  registry.intercept = ({ url }, response) => {
+    if (!url?.includes('/blobs/') || registry.requests.length > 2) return false
+    response.writeHead(200, { 'content-length': CONTENT.length })
+    response.write(CONTENT.subarray(0, 3), () => response.destroy())
+    return true
+  }
+  const noted: string[] = []
+  const context = contextOf({ firmware_url: `oci://${registry.host}/os/debian:7`, firmware_sha256: SHA256 })
+  const job = {
+    ...JOB,
+    controller: { ...JOB.controller, url: 'http://127.0.0.1' },
+    registry: { ...JOB.registry, host: registry.host },
+  }
+  const progress = { ...context.progress, note: (text: string) => void noted.push(text) }
+  await fetchFirmware(join(at, 'file'), { ...context, job, progress, say: () => undefined, now: () => 0 })
+  expect(await readFile(join(at, 'file'))).toEqual(CONTENT)
+  expect(noted).toEqual([expect.stringContaining('the connection broke at 3 B, trying again')])
 })
 
 test('a write that took only a part is gone on with: a tmpfs that becomes full says so at the next one only', async () => {
