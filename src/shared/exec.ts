@@ -68,14 +68,18 @@ export function programs(say: (line: string) => void): Programs {
       const { reader, writer } = await openPipe((path) => makeFifo(path, say, signal))
       await using stack = new AsyncDisposableStack()
       stack.use(reader)
-      stack.use(writer)
+      const unpoured = stack.use(new AsyncDisposableStack())
+      unpoured.use(writer)
       const child = start(command, signal, reader)
       eachLine(child.stdout, say)
       // It may fail before anybody waits for it.
       const done = seenLater(ended(child, command, say, signal))
       // The program has its own: when it ends, writing fails.
       await reader.close()
-      const [poured, ran] = await Promise.allSettled([pour(source, writer, signal), done])
+      const pouring = pour(source, writer, unpoured.move(), signal)
+      // A program that fails is told at once: its source may have nothing to say for minutes.
+      await Promise.race([pouring.catch(() => undefined), done])
+      const [poured, ran] = await Promise.allSettled([pouring, done])
       signal.throwIfAborted()
       if (poured.status === 'rejected' && !hasCode(poured.reason, 'EPIPE')) throw poured.reason
       if (ran.status === 'rejected') throw ran.reason
@@ -89,10 +93,17 @@ async function makeFifo(path: string, say: (line: string) => void, signal: Abort
   await ended(start(command, signal), command, say, signal)
 }
 
-/** At the end, also of an error, the reader sees it. */
-async function pour(source: AsyncIterable<Uint8Array>, pipe: FileHandle, signal: AbortSignal): Promise<void> {
-  await using stack = new AsyncDisposableStack()
-  stack.use(pipe)
+/**
+ * At the end, also of an error, the reader sees it: `owned` closes the pipe, and nobody else may, for the thread that writes knows
+ * it by its number alone.
+ */
+async function pour(
+  source: AsyncIterable<Uint8Array>,
+  pipe: FileHandle,
+  owned: AsyncDisposableStack,
+  signal: AbortSignal,
+): Promise<void> {
+  await using stack = owned
   const writer = stack.use(pipeWriter(pipe))
   for await (const chunk of source) {
     signal.throwIfAborted()

@@ -87,6 +87,15 @@ test('a program that fails wins over the pipe it closes', async () => {
   await expect(programs(() => undefined).feed(full, endless, never)).rejects.toThrow('disk full')
 })
 
+test('a program that fails is told while its source has nothing to say', async () => {
+  async function* silent(): AsyncGenerator<Uint8Array> {
+    yield Buffer.from('some')
+    await new Promise(() => undefined)
+  }
+  const full = node('process.stdin.once("data", () => { console.error("disk full"); process.exit(2) })')
+  await expect(programs(() => undefined).feed(full, silent(), never)).rejects.toThrow('disk full')
+})
+
 test('a program that ends well without reading everything has not done its work', async () => {
   const endless = Readable.from(
     (function* () {
