@@ -84,7 +84,9 @@ export function createVigil(deps: VigilDeps): Vigil {
         const { job } = happening
         const wait = waits.get(id)
         if (wait !== undefined) {
-          if (isHeard(job) && job.progress !== wait.job.progress) wait.heard = performance.now()
+          // By its time: whatever else changes a job, its progress is read anew, and is another object.
+          if (isHeard(job) && job.progress.at.getTime() !== wait.job.progress?.at.getTime())
+            wait.heard = performance.now()
           wait.job = job
         }
         if (job.status !== 'provisioning') resolve(job)

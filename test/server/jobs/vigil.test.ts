@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { BUDGETS } from '../../../src/server/jobs/budgets.ts'
+import type { Listener } from '../../../src/server/jobs/feed.ts'
+import type { Job } from '../../../src/server/jobs/machine.ts'
 import { createVigil } from '../../../src/server/jobs/vigil.ts'
 import { sleep } from '../../../src/shared/time.ts'
 import type { Core } from '../support/with-worker.ts'
@@ -85,6 +87,56 @@ test('a smaller budget takes no time from a job that has begun, also after a res
   }
   stop.abort()
   await Promise.all(ended)
+})
+
+test('to be called silent is no word: the job ends at its deadline, with the minutes since the last one', async () => {
+  const MINUTE = 60_000
+  let now = 0
+  onTestFinished(() => void vi.restoreAllMocks())
+  vi.spyOn(performance, 'now').mockImplementation(() => now)
+  const at = () => new Date(now)
+  let job: Job = {
+    ...{ ...(await core.create()), status: 'provisioning', phase: 'running:image-linux' },
+    deadline: new Date(90 * MINUTE),
+    progress: { ...progress(1), at: at() },
+  }
+  let hear: Listener = () => undefined
+  let ended = ''
+  // As a store gives it: every reading is another object.
+  const changed = (facts: Partial<Job>) => {
+    job = structuredClone({ ...job, ...facts })
+    hear({ kind: 'job', jobId: job.id, job, isProgress: false })
+  }
+  const vigil = createVigil({
+    jobs: { find: async () => job },
+    record: {
+      silent: async (_id: string, silentSince: Date) => changed({ silentSince }),
+      apply: async (_id: string, event: { message: string }) => {
+        ended = event.message
+        changed({ status: 'complete' })
+      },
+    },
+    feed: {
+      listen: (_id: string, listener: Listener) => {
+        hear = listener
+        return () => undefined
+      },
+    },
+    clock: { now: at },
+  } as unknown as Parameters<typeof createVigil>[0])
+  const stop = new AbortController()
+  const outcome = vigil.outcome(job.id, { ...BUDGETS, silenceMs: 5 * MINUTE }, stop.signal)
+  while (vigil.waiting() === 0) await sleep(1)
+  const running = vigil.run(1, stop.signal)
+  now = 84 * MINUTE
+  changed({ progress: { ...progress(2), at: at() } })
+  now = 89 * MINUTE
+  while (job.silentSince === null) await sleep(1)
+  now = 90 * MINUTE
+  await outcome
+  expect(ended).toContain('last seen in running:image-linux, 6 min ago')
+  stop.abort()
+  await running
 })
 
 test('progress without end does not keep a job alive for ever', async () => {
