@@ -9,6 +9,8 @@ export interface EndedJob {
 }
 
 const MESSAGE = 'Restored from a backup: the server was left as it is'
+/** The first word is what the job has become, as every change of status begins (server/jobs/history.ts). */
+const ENTRY = 'complete: restored from a backup, the server was left as it is'
 
 /**
  * Ends every open job of a restored database. Since the backup its server may have been installed and handed over: the next
@@ -31,7 +33,7 @@ export function endOpenJobs(database: string, now: Date): EndedJob[] {
          WHERE id = ?1`,
       )
       return open.map(({ id, server_serial: serverSerial, status }) => {
-        note.run(id ?? null, now.toISOString(), MESSAGE)
+        note.run(id ?? null, now.toISOString(), ENTRY)
         end.run(id ?? null, MESSAGE, now.toISOString())
         return { id: String(id), serverSerial: String(serverSerial), status: String(status) }
       })

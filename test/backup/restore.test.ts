@@ -90,7 +90,10 @@ test('jobs that were open in a backup are ended by its restoration, and their se
     for (const [index, { id }] of ended.entries()) {
       const job = (await call(`/jobs/${id}`)) as JobView
       expect(job).toMatchObject({ status: 'complete', outcome: outcomes[index] })
-      expect(job.events?.at(-1)?.message).toContain('Restored from a backup')
+      expect(job.events?.at(-1)).toMatchObject({
+        message: expect.stringContaining('restored from a backup'),
+        span: 'complete',
+      })
     }
   })
   expect([simulator.requests, machine.starts]).toEqual([[], []])
