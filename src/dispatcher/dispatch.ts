@@ -33,6 +33,9 @@ export interface DispatchDeps extends ObtainDeps {
   readonly screen: Screen
 }
 
+/** Below `TimeoutStopSec` of provision-dispatcher.service. */
+const LAST_WORDS_MS = 10_000
+
 /**
  * Finds the task, checks it, writes what the steps need, and hands over to systemd. Resolves to the exit code; nothing
  * is thrown. Every failure is said in words, kept in `state/dispatcher.json`, and reported by provision-failed.service.
@@ -49,8 +52,9 @@ export async function dispatch(options: DispatchOptions, deps: DispatchDeps, sig
     const exit = exitOf(error)
     explain(error, exit.code, deps.say)
     await writeDispatcherState(paths, state(exit.code, error)).catch((cause: unknown) => deps.say(errorText(cause)))
-    // The report needs the network that the medium describes.
-    if (options.start && known.job) await applyNetwork(known.job.network, deps, signal).catch(tell(deps))
+    // The report needs the network that the medium describes, also when it was this signal that ended the dispatcher.
+    const limit = AbortSignal.timeout(LAST_WORDS_MS)
+    if (options.start && known.job) await applyNetwork(known.job.network, deps, limit).catch(tell(deps))
     const why = `${failureText(error)} (exit code ${exit.code})`
     if (options.start) await deps.screen(failureNotice(why, exit, known.job))
     return exit.code

@@ -43,8 +43,9 @@ export function dispatchDeps(out: (text: string) => void): DispatchDeps {
 export function notifyTools(
   runDirectory: string,
   out: (text: string) => void,
-): Pick<NotifyDeps, 'paths' | 'programs' | 'say' | 'clock' | 'screen'> {
+): Omit<NotifyDeps, 'monitorUnit' | 'backoff'> {
   const say = speaker('webhook', out)
   const screen = screens(DEVICES, say)
-  return { paths: runPaths(runDirectory), programs: programs(say), say, screen, clock: systemClock }
+  const machine = { programs: programs(say), networkDirectory: NETWORK_DIRECTORY, screen, clock: systemClock }
+  return { paths: runPaths(runDirectory), say, ...machine }
 }

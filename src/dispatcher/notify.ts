@@ -12,6 +12,7 @@ import { readDispatcherState } from './dispatcher-state.ts'
 import { isOwnExit, UNEXPECTED } from './exit-codes.ts'
 import { failedUnit, readUnits } from './failed-unit.ts'
 import { collectText, lastLines, MAX_MESSAGE, postLogs, redact } from './logs.ts'
+import { applyNetwork } from './network.ts'
 import { failureNotice, outcomeNotice, unreachedNotice } from './notices.ts'
 import type { RunPaths } from './paths.ts'
 import { DISPATCHER_UNIT } from './paths.ts'
@@ -25,6 +26,7 @@ export type Outcome = 'success' | 'failed'
 export interface NotifyDeps {
   readonly paths: RunPaths
   readonly programs: Programs
+  readonly networkDirectory: string
   readonly say: (line: string) => void
   readonly screen: Screen
   readonly clock: Clock
@@ -66,6 +68,9 @@ export async function notify(outcome: Outcome, deps: NotifyDeps, signal: AbortSi
 
   // Before anything that waits for a network: it may be what is missing.
   await deps.screen(outcomeNotice(job, claimed))
+  // A dispatcher that was killed has not made the network of its job, and there may be no other way to report.
+  if ((await readDispatcherState(paths)) === undefined)
+    await applyNetwork(job.network, deps, withTimeout(signal, ASK_MS)).catch(tell(deps, undefined))
   const logged = await logsAreSent(job, deps, signal)
   say(`sending "${outcome}"${claimed.failed_step === undefined ? '' : `, failed step ${claimed.failed_step}`}`)
   await deliver(job, claimed, deps, withTimeout(signal, PATIENCE_MS))

@@ -116,6 +116,25 @@ test('a static plan becomes a networkd file before the hand-over, and also when 
   expect(here.ran).toEqual(['networkctl reload'])
 })
 
+test('a dispatcher that is ended has the network of its job made, for the report', async () => {
+  const network = { mac: '52:54:00:12:34:56', addresses: ['192.0.2.17/24'], gateway: null, dns: [] }
+  const job = { ...JOB, network }
+  const image = await taskImage({ job })
+  const stop = new AbortController()
+  const { programs } = here.deps
+  const run: typeof programs.run = async (command, signal) => {
+    signal.throwIfAborted()
+    await programs.run(command, signal)
+  }
+  const mediumReads = { firstMs: 3600_000, maxMs: 3600_000, attempts: 2 }
+  const slow = image.subarray(0, image.indexOf(JSON.stringify(RECIPE)))
+  const ended = here.go(slow, { mediumReads, programs: { ...programs, run }, signal: stop.signal })
+  await vi.waitFor(async () => expect(JSON.parse(await here.run('task/job.json'))).toEqual(job))
+  stop.abort(new AppError('job-failed', 'stopped by SIGTERM'))
+  expect(await ended).toBe(20)
+  expect(here.ran).toEqual(['networkctl reload'])
+})
+
 test('another task of the same boot gets nothing of the plan of the first', async () => {
   const network = { mac: '52:54:00:12:34:56', addresses: ['192.0.2.17/24'], gateway: null, dns: [] }
   await here.go({ job: { ...JOB, network: { ...network, vlan: 7 } } })

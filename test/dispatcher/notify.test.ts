@@ -56,6 +56,7 @@ beforeEach(async () => {
   deps = {
     paths,
     programs: { run: async () => undefined, read: answerOf, feed: async () => undefined },
+    networkDirectory: join(at, 'network'),
     say: (line) => void said.push(line),
     screen: async ({ title }) => void titles.push(title),
     clock: { now: () => new Date('2026-01-02T03:04:05Z') },
@@ -240,6 +241,23 @@ test('of a dispatcher that its time limit ended the report says so', async () =>
   expect(webhooks()[0].message).toBe(
     'provision-dispatcher.service was ended: it took longer than its limit of 5min\nCannot go on: stopped by SIGTERM',
   )
+})
+
+test('where the dispatcher was killed the report makes the network of the job, and otherwise finds it made', async () => {
+  const network = { mac: '52:54:00:12:34:56', addresses: ['192.0.2.17/24'], gateway: null, dns: [] }
+  const file = join(at, 'task/job.json')
+  await writeFile(file, JSON.stringify({ ...JSON.parse(await readFile(file, 'utf8')), network }))
+  const ran: [string, number][] = []
+  const run = async ({ argv }: Command) => void ran.push([argv.join(' '), posts.length])
+  const programs = { ...deps.programs, run }
+  await notify('failed', { ...deps, programs }, never)
+  expect(ran).toEqual([])
+  posts = []
+  await rm(join(at, 'state'), { recursive: true })
+  await notify('failed', { ...deps, programs }, never)
+  expect(ran).toEqual([['networkctl reload', 0]])
+  expect(await readFile(join(at, 'network/10-provision.network'), 'utf8')).toContain('Address=192.0.2.17/24')
+  expect(webhooks()).toHaveLength(1)
 })
 
 test('without a task there is nobody to tell, and that is no error to repeat', async () => {

@@ -14,11 +14,12 @@ function leave(name: string, content = '{}'): Promise<void> {
 }
 
 function failed(): Promise<void> {
-  const { programs, say, screen, clock } = here.deps
+  const { programs, networkDirectory, say, screen, clock } = here.deps
   const backoff = { firstMs: 1, maxMs: 1, attempts: 1 }
   const deps: NotifyDeps = {
     paths: runPaths(join(here.at, 'run')),
     programs,
+    networkDirectory,
     say,
     screen,
     clock,
