@@ -6,7 +6,7 @@ import type { Recipe } from './schema.ts'
 /** What is allowed and yet seldom meant. Takes a valid recipe; warnings never stop a job. */
 export function lintRecipe(recipe: Recipe): Problem[] {
   const warnings: Problem[] = []
-  const { task_target: target, target_disk: disk, oci_url: url, user_data: userData } = recipe
+  const { task_target: target, target_disk: disk, oci_url: url, user_data: userData, files = [] } = recipe
   if (!IMAGE_TARGETS.some((name) => name === target)) {
     const message = `the maintenance image of this version has no ${target}: the server would start for it and fail`
     warnings.push({ path: '/task_target', code: 'no-such-target', message })
@@ -28,6 +28,12 @@ export function lintRecipe(recipe: Recipe): Problem[] {
   }
   if (target === 'install-linux.target' && userData === undefined) {
     warnings.push({ path: '/user_data', code: 'no-user-data', message: 'the installed system gets no user and no key' })
+  }
+  const cmdline = files.findIndex(({ path }) => path === '/etc/kernel/cmdline')
+  if (target === 'install-linux.target' && cmdline !== -1) {
+    const message =
+      'an image with systemd-boot or with boot loader entries (Fedora and its kin) has it written over: use "kernel_arguments"'
+    warnings.push({ path: `/files/${cmdline}/path`, code: 'file-replaced', message })
   }
   for (const [index, partition] of (recipe.partition_layout ?? []).entries()) {
     if (

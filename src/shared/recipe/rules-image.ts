@@ -19,18 +19,15 @@ export function checkVerify({ verify }: Recipe): Problem[] {
   }
 }
 
-/** What `bootloader-linux` writes after the files of the recipe, and what to say instead. */
-const WRITTEN_LATER: Readonly<Record<string, string>> = {
-  '/etc/fstab': '"partition_layout"; other mounts can be units or user-data',
-  '/etc/kernel/cmdline': '"kernel_arguments"',
-}
+/** `bootloader-linux` always writes it after the files of the recipe. */
+const FSTAB = '/etc/fstab'
 
 export function checkFiles({ files = [], task_target: target }: Recipe): Problem[] {
   const problems = files.flatMap((file, index) => checkFile(file, `/files/${index}`))
-  for (const [index, { path }] of files.entries()) {
-    const source = target === 'install-linux.target' ? WRITTEN_LATER[path] : undefined
-    if (source === undefined) continue
-    problems.push(problem(`/files/${index}/path`, 'written', `"${path}" is made of ${source}`))
+  const fstab = target === 'install-linux.target' ? files.findIndex(({ path }) => path === FSTAB) : -1
+  if (fstab !== -1) {
+    const message = `"${FSTAB}" is made of "partition_layout"; other mounts can be units or user-data`
+    problems.push(problem(`/files/${fstab}/path`, 'written', message))
   }
   const paths = files.map(({ path }) => path)
   const twice = paths.findIndex((path, index) => paths.indexOf(path) !== index)

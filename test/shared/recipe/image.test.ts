@@ -121,15 +121,21 @@ test.for<[string, object, string[]]>([
   for (const { message } of found) expect(message).toMatch(`is not used by ${name}.target, only by `)
 })
 
-test.for(['/etc/fstab', '/etc/kernel/cmdline'])(
-  '%s is made by install-linux.target, and can be a file of an image',
-  (path) => {
-    const written = file({ path })
-    expect(problemsOf(written)).toEqual([])
-    const found = foundIn({ task_target: 'install-linux.target', ...LINUX, ...written })
-    expect(found).toMatchObject([{ path: '/files/0/path', message: expect.stringMatching(`^"${path}" is made of `) }])
-  },
-)
+test('fstab is made by install-linux.target, and can be a file of an image', () => {
+  const written = file({ path: '/etc/fstab' })
+  expect(problemsOf(written)).toEqual([])
+  const found = foundIn({ task_target: 'install-linux.target', ...LINUX, ...written })
+  const message = expect.stringMatching('^"/etc/fstab" is made of "partition_layout"')
+  expect(found).toMatchObject([{ path: '/files/0/path', message }])
+})
+
+test('a command line for later kernels is warned of, for only some loaders write it over', () => {
+  const written = file({ path: '/etc/kernel/cmdline' })
+  const warned = (recipe: object) => lintRecipe(parseRecipe(recipe)).filter(({ code }) => code === 'file-replaced')
+  const path = '/files/0/path'
+  expect(warned({ task_target: 'install-linux.target', ...LINUX, ...written })).toMatchObject([{ path }])
+  expect(warned({ task_target: 'install-image.target', ...DISK, ...written })).toEqual([])
+})
 
 test('a target that only an own image has is taken as it is, with a warning', () => {
   const recipe = parseRecipe({ task_target: 'make-coffee.target', ks_cfg: 'x', wim_index: 1 })
