@@ -83,7 +83,6 @@ const LAB_ONLY: Readonly<Record<string, readonly string[]>> = {
     'systemd-update-done.service',
   ],
   'switches a server off when its power button is pressed': ['systemd-logind.service'],
-  'the lab has no time server': ['systemd-timesyncd.service'],
 }
 
 test('what the lab masks the product masks too, or there is a reason', () => {
@@ -100,6 +99,12 @@ test('nothing looks after the boot loaders of the server: Fedora enables it, and
 test('no console has a prompt: it would clear the notice, and nobody can log in', () => {
   const mask = INSTRUCTIONS.find((line) => line.includes('systemctl mask'))
   for (const unit of ['getty.target', 'getty@.service', 'serial-getty@.service', 'systemd-firstboot.service'])
+    expect(mask).toContain(` ${unit} `)
+})
+
+test('no time service runs: it would ask the Internet, and set the clock of the firmware', () => {
+  const mask = INSTRUCTIONS.find((line) => line.includes('systemctl mask'))
+  for (const unit of ['systemd-timesyncd.service', 'chronyd.service', 'chrony.service'])
     expect(mask).toContain(` ${unit} `)
 })
 
