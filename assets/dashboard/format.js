@@ -21,12 +21,14 @@ export function bytes(count) {
 }
 
 /** `48 %, 52.0 MiB of 108 MiB, 9.1 MiB/s, 6 s left, unpacking`; undefined when nothing is counted. */
-export function amount({ bytes: done, total_bytes: total, rate, eta_seconds: left, message: phase }) {
+export function amount({ step, bytes: done, total_bytes: total, rate, eta_seconds: left, message }) {
   if (done === null || total === null || total === 0) return undefined
+  // What the server has read of its medium is told by a whole sentence, with its share and rate.
+  if (step === 'boot' && message !== null) return message
   const parts = [`${Math.floor((100 * Math.min(done, total)) / total)} %`, `${bytes(done)} of ${bytes(total)}`]
   if (rate) parts.push(`${bytes(rate)}/s`)
   if (left !== null) parts.push(`${duration(left)} left`)
-  if (phase !== null) parts.push(phase)
+  if (message !== null) parts.push(message)
   return parts.join(', ')
 }
 

@@ -106,6 +106,16 @@ test('the timeline of the page is that of the command line', async () => {
   expect(spans(running, at(14).getTime()).at(-1)).toEqual({ name: 'running:image-linux', seconds: 10 })
 })
 
+test('what is counted names its phase, and a boot is told by its own sentence alone', async () => {
+  const { amount } = await format()
+  const counted = { bytes: 52 * 2 ** 20, total_bytes: 108 * 2 ** 20, rate: 2 ** 20, eta_seconds: 56 }
+  expect(amount({ ...counted, step: 'image-linux', message: 'unpacking' })).toBe(
+    '48 %, 52.0 MiB of 108 MiB, 1.0 MiB/s, 56 s left, unpacking',
+  )
+  const message = 'the server has read 48 % of the root image, 1.0 MiB/s'
+  expect(amount({ ...counted, step: 'boot', message })).toBe(message)
+})
+
 test('sizes and times of the page are those of the command line', async () => {
   const { bytes, duration: words } = await format()
   for (let count = 0; count < 2 ** 45; count = count * 3 + 7) expect(bytes(count)).toBe(formatBytes(count))
