@@ -52,7 +52,8 @@ export interface Access {
 }
 
 /** What is given wins; what is not comes from the stored login, as far as that is of the same controller. */
-async function accessOf({ io, text, usage }: Invocation): Promise<Access> {
+async function accessOf(invocation: Invocation): Promise<Access> {
+  const { io, text, usage } = invocation
   const stored = await readLogin(io)
   const controller = (text('controller') ?? stored?.controller ?? DEFAULT_CONTROLLER).replace(/\/+$/, '')
   const login = stored?.controller === controller ? stored : undefined
@@ -60,19 +61,16 @@ async function accessOf({ io, text, usage }: Invocation): Promise<Access> {
   const token = file === undefined ? io.env['PROVISIONER_TOKEN'] || login?.token : (await readTextFile(file)).trim()
   const caFile = text('ca')
   const caPem = caFile === undefined ? (login?.caPem ?? undefined) : await readTextFile(caFile)
-  checkAddress(controller)
+  checkAddress(controller, invocation)
   if (token === undefined || token === '')
     throw usage('there is no token: use "provisioner login", PROVISIONER_TOKEN or --token-file FILE')
   return { controller, caPem, authorization: `Bearer ${token}` }
 }
 
 /** @throws `usage` */
-export function checkAddress(base: string): void {
-  if (!/^https?:\/\//.test(base) || !URL.canParse(base))
-    throw new AppError(
-      'usage',
-      `Cannot use "${base}" as --controller: an address such as "https://192.0.2.1:8443" is expected`,
-    )
+export function checkAddress(base: string, { origin, usage }: Pick<Invocation, 'origin' | 'usage'>): void {
+  if (/^https?:\/\//.test(base) && URL.canParse(base)) return
+  throw usage(`${origin('controller')} is an address such as "https://192.0.2.1:8443", not "${base}"`)
 }
 
 /** The API of the controller that `access` describes. */
@@ -82,8 +80,6 @@ export function connectController(
   answerMs: number = ANSWER_MS,
   pause?: typeof sleep,
 ): Controller {
-  checkAddress(base)
-
   type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
 
   function request(method: Method, path: string, body?: unknown, headers = {}) {

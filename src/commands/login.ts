@@ -41,7 +41,7 @@ export const login: Command = {
   async run(invocation) {
     const { io } = invocation
     const controller = invocation.required('controller').replace(/\/+$/, '')
-    checkAddress(controller)
+    checkAddress(controller, invocation)
     const caPem = await trustedCa(invocation, controller)
     const { authorization, token: given } = await credentials(invocation)
     const access = { controller, caPem: caPem ?? undefined, authorization }

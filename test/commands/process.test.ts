@@ -48,13 +48,15 @@ test('a reader that leaves early ends the program without a word', () => {
   expect(stderr).toBe('')
 })
 
-test.for([
+test.for<[string, string]>([
   ['job list --controller foo', 'foo'],
   ['login --username ann --controller 192.0.2.1:8443', '192.0.2.1:8443'],
   ['login --username ann --controller https://host:99999', 'https://host:99999'],
 ])('an address that is none is a usage error: %s', ([line, address]) => {
   const usage = shell(`"$NODE" "$QUIET" "$MAIN" ${line}`)
-  expect([usage.status, usage.stderr]).toEqual([2, expect.stringContaining(`Cannot use "${address}" as --controller`)])
+  expect(usage.status).toBe(2)
+  expect(usage.stderr).toContain(`--controller is an address such as "https://192.0.2.1:8443", not "${address}"`)
+  expect(usage.stderr).toContain(`See "provisioner ${line.split(' --')[0]} --help"`)
 })
 
 test('a second signal ends a controller at once, however long its clients take', async () => {
