@@ -15,11 +15,11 @@ export interface ProgressReporter {
    * @throws `controller-unreachable` after two minutes, `job-transition` when the controller does not run the job any more
    */
   announce(text: string): Promise<void>
-  /** A sentence that stays among the events of the job, if the controller can be reached. */
+  /** A sentence that stays among the events of the job; a controller that is away gets it with what is told when it is back. */
   note(text: string): void
   /** How much of a phase of the step is done; at most one a second is sent, and always the last. */
   bytes(done: number, total: number | undefined, phase: string): void
-  /** The end: waits for what is under way, at most five seconds. */
+  /** The end: waits for what is under way and what is queued, at most five seconds for each. */
   flush(): Promise<void>
 }
 
@@ -52,6 +52,8 @@ export function progressReporter(
   let last: ProgressReport | undefined
   let isNew = false
   let sentAt = Number.NEGATIVE_INFINITY
+  /** Notes that no controller has taken yet. */
+  const owed: ProgressReport[] = []
   const complained = new Set<string>()
 
   // Once is enough for a person; the outcome itself is reported by others, who do not give up.
@@ -64,11 +66,20 @@ export function progressReporter(
     busy = true
     queue = queue
       .then(() => keep?.(progress).catch(complain('kept')))
-      .then(() => postPatiently(job, progress, withTimeout(signal, patienceMs)))
+      .then(() => deliver(progress, withTimeout(signal, patienceMs)))
       .catch(complain('reported'))
       .finally(() => {
         busy = false
       })
+  }
+
+  async function deliver(progress: ProgressReport, limit: AbortSignal): Promise<void> {
+    if (progress.event === true) owed.push(progress)
+    for (let [note] = owed; note !== undefined; [note] = owed) {
+      await postPatiently(job, note, limit)
+      owed.shift()
+    }
+    if (progress.event !== true) await postPatiently(job, progress, limit)
   }
 
   const beat = (options.every ?? every)(BEAT_MS, () => {

@@ -134,6 +134,20 @@ test('a note is an event with what is counted, and the phase goes on after it', 
   expect(posts).toEqual([writing(10), { ...writing(10), message: 'the connection broke', event: true }, writing(10)])
 })
 
+test('a note that a controller was not there for is told before what comes when it is back, once', async () => {
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const job = { ...JOB, controller: { url, ca_pem: null } }
+  const reporter = progressReporter(job, 'image-disk', () => undefined, never, { patienceMs: 100 })
+  answers = [503]
+  reporter.note('the connection broke')
+  await reporter.flush()
+  posts = []
+  for (const done of [10, 100]) reporter.bytes(done, 100, 'writing')
+  await reporter.flush()
+  const note = { step: 'image-disk', message: 'the connection broke', event: true }
+  expect(posts).toEqual([note, writing(10), writing(100)])
+})
+
 test('an announcement is repeated as a sentence, never as an event', async () => {
   const { reporter, beats } = beating()
   await reporter.announce(ERASING)
