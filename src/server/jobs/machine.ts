@@ -61,6 +61,8 @@ export interface Progress {
   /** Bytes per second since the step's last report. */
   readonly rate: number | null
   readonly message: string | null
+  /** What the report told for the history, which may come again. */
+  readonly event?: string
   readonly at: Date
 }
 

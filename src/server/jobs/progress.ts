@@ -6,6 +6,7 @@ export interface StepReport {
   readonly bytes?: number | null
   readonly total_bytes?: number | null
   readonly message?: string | null
+  readonly event?: boolean | undefined
 }
 
 const MAX_MESSAGE = 1024
@@ -20,7 +21,11 @@ const MAX_ETA_SECONDS = 24 * 3600
 /** The progress after a report, with its rate in bytes per second, smoothed over time. Pure. */
 export function progressAfter(before: Progress | null, report: StepReport, at: Date): Progress {
   const bytes = report.bytes ?? null
-  const message = report.message?.slice(0, MAX_MESSAGE) ?? null
+  const said = report.message?.slice(0, MAX_MESSAGE) ?? null
+  const isEvent = report.event === true && said !== null
+  // It comes in the middle of a phase, whose name and rate stay what they are.
+  const isBeside = isEvent && bytes !== null && before?.step === report.step && before.bytes !== null
+  const message = isBeside ? before.message : said
   const isSame = before?.step === report.step && before.message === message
   return {
     step: report.step,
@@ -28,6 +33,7 @@ export function progressAfter(before: Progress | null, report: StepReport, at: D
     totalBytes: report.total_bytes ?? null,
     rate: rateAfter(isSame ? before : null, bytes, at),
     message,
+    ...(isEvent && { event: said }),
     at,
   }
 }

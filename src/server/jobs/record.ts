@@ -13,10 +13,10 @@ export interface JobRecord {
   /** The server is told to start from the media now, once more perhaps; the wait for its report ends at `deadline`. */
   starting(id: string, deadline: Date): Promise<Job>
   /**
-   * `isEvent`: its message stays in the history.
+   * Its event stays in the history.
    * @throws `job-transition` for an event of a job that is not provisioning; other progress of it is forgotten
    */
-  progress(id: string, phase: JobPhase, progress: Progress, isEvent?: boolean): Promise<Job>
+  progress(id: string, phase: JobPhase, progress: Progress): Promise<Job>
   /** Progress of a boot, seen from outside: it changes no phase, and nothing of a job that is not booting. */
   bootProgress(id: string, progress: Progress): Promise<Job>
   /** Nothing was heard of the maintenance OS since then. */
@@ -95,20 +95,20 @@ export function jobRecord(store: JobStore, clock: Clock, changed: (job: Job) => 
         return { job: { ...job, silentSince: since, updatedAt: now }, entry: { type: 'note', message } }
       }),
     heldBy: (holder) => jobRecord(store, clock, changed, holder),
-    progress: (id, phase, progress, isEvent = false) =>
+    progress: (id, phase, progress) =>
       change(id, (job, now): Decision => {
         const next = enterPhase(job, phase, now)
+        const { step, event: message } = progress
         if (next.status !== 'provisioning') {
           // Whoever asks for it to be kept goes on to something that cannot be undone once it is.
-          if (isEvent) throw new AppError('job-transition', `Cannot keep an event of job ${id}: it is ${next.status}`)
+          if (message !== undefined)
+            throw new AppError('job-transition', `Cannot keep an event of job ${id}: it is ${next.status}`)
           return { job }
         }
         const entry: NewEntry | undefined = next.phase === job.phase ? undefined : { type: 'phase', message: phase }
-        const { step, message } = progress
         // A report whose answer was lost comes again.
-        const isKnown = job.progress?.step === step && job.progress.message === message
-        const event: NewEntry | undefined =
-          isEvent && message !== null && !isKnown ? { type: 'step', message } : undefined
+        const isKnown = job.progress?.step === step && job.progress.event === message
+        const event: NewEntry | undefined = message === undefined || isKnown ? undefined : { type: 'step', message }
         return { job: { ...next, progress, silentSince: null, updatedAt: now }, entry, event }
       }),
   }

@@ -126,7 +126,7 @@ export function reportHandlers(deps: ReportRouteDeps): Handlers<typeof REPORT_EN
     },
 
     async reportProgress({ body, job, reply }) {
-      await record.progress(job.id, phaseOf(body.step), progressAfter(job.progress, body, clock.now()), body.event)
+      await record.progress(job.id, phaseOf(body.step), progressAfter(job.progress, body, clock.now()))
       return reply(200, { ok: true })
     },
 

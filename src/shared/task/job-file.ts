@@ -69,7 +69,7 @@ export interface ProgressReport {
   readonly total_bytes?: number
   /** A sentence, or beside `bytes` the name of the phase. */
   readonly message?: string
-  /** The message stays in the events of the job. */
+  /** The message stays in the events of the job, and beside `bytes` leaves the phase as it is. */
   readonly event?: true
 }
 

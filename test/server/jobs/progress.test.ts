@@ -49,6 +49,18 @@ test('a rate fades while nothing is heard, and the estimate with it', () => {
   expect(shown(310)).toMatchObject({ rate: 0, eta_seconds: null })
 })
 
+test('an event in the middle of a phase leaves its name, its rate and what is said of it then', () => {
+  const counted = (bytes: number) => ({ ...report(bytes), message: 'unpacking' })
+  const before = progressAfter(progressAfter(null, counted(0), at(0)), counted(20), at(1))
+  const broke = { ...counted(20), message: 'the connection broke', event: true }
+  const told = progressAfter(before, broke, at(2))
+  expect(told).toMatchObject({ message: 'unpacking', event: 'the connection broke', bytes: 20 })
+  expect(told.rate).toBeGreaterThan(15)
+  const behind = progressAfter(told, counted(40), at(3))
+  expect(behind).toMatchObject({ message: 'unpacking', rate: expect.closeTo(18, 0) })
+  expect(behind).not.toHaveProperty('event')
+})
+
 test('nobody guesses when a step that stands still will end', () => {
   expect(etaSeconds({ bytes: 1, totalBytes: 2, rate: 0 })).toBeNull()
   expect(etaSeconds({ bytes: 1, totalBytes: null, rate: 5 })).toBeNull()
