@@ -9,8 +9,8 @@ export interface Meter {
   add(bytes: number): void
   /** Says that the bytes stay away for now, at most once a minute. */
   broke(reason: unknown): void
-  /** The time counts from here: what was done since the first bytes was no part of the phase. */
-  restart(): void
+  /** The phase begins here, by this name: what was done since the first bytes was no part of it. */
+  restart(what: string): void
   /** `90 MiB in 3.0 s, 30 MiB/s`, up to the last bytes. */
   summary(): string
 }
@@ -28,8 +28,9 @@ export interface MeterDeps {
   readonly now: () => number
 }
 
-export function startMeter(what: string, total: number, deps: MeterDeps): Meter {
+export function startMeter(first: string, total: number, deps: MeterDeps): Meter {
   const { say, progress, now } = deps
+  let what = first
   let began = now()
   let samples = [{ at: began, done: 0 }]
   let done = 0
@@ -45,16 +46,19 @@ export function startMeter(what: string, total: number, deps: MeterDeps): Meter 
       saidAt = at
       samples.push({ at, done })
       while (samples.length > 2 && at - (samples[0]?.at ?? at) > WINDOW_MS) samples.shift()
-      const [first] = samples
-      say(progressLine(what, done, total, first === undefined ? 0 : ((done - first.done) * 1000) / (at - first.at)))
+      const [oldest] = samples
+      say(progressLine(what, done, total, oldest === undefined ? 0 : ((done - oldest.done) * 1000) / (at - oldest.at)))
     },
     broke: tellBreaks(deps, () => `${formatBytes(done)} of ${formatBytes(total)}`),
-    restart() {
+    restart(phase) {
+      what = phase
       began = now()
       saidAt = began
       samples = [{ at: began, done }]
     },
     summary() {
+      // All of a small image has come before its phase began.
+      if (addedAt < began) return formatBytes(done)
       const seconds = Math.max(0.001, (addedAt - began) / 1000)
       return `${formatBytes(done)} in ${seconds.toFixed(1)} s, ${formatBytes(done / seconds)}/s`
     },

@@ -26,13 +26,13 @@ export const imageDisk: Step = {
   name: 'image-disk',
   prefix: 'imager',
   async run(context) {
-    const { recipe, paths, programs, say, signal } = context
+    const { recipe, paths, programs, progress, say, signal } = context
     const disk = await findDisk(context)
     const opened = await openArtifact(context)
     const { repository, artifact } = opened
     const layer = chooseDiskLayer(artifact)
     const content = await contentDigest(repository, artifact, layer, signal)
-    const meter = startMeter('writing', layer.size, context)
+    const meter = startMeter('reading', layer.size, context)
     using intake = takeIn(repository, layer, content, meter, signal)
     const image = await openDiskImage(intake, layer.size)
     const place = { disk, recipe, uefi: await isPresent(FIRMWARE) }
@@ -47,7 +47,7 @@ export const imageDisk: Step = {
         ? () => programs.run({ argv: ['blockdev', '--flushbufs', disk.path] }, signal)
         : undefined
     const memory = await spoolMemory(paths.root)
-    meter.restart()
+    meter.restart('writing')
     const request = {
       ...{ image, intake, disk: target, memory, forget },
       startMeter: (what: string, total: number) => startMeter(what, total, context),
@@ -58,6 +58,7 @@ export const imageDisk: Step = {
       `${meter.summary()}; the image has ${formatBytes(bytes)}${digest === undefined ? '' : `, read back as ${digest}`}`,
     )
 
+    progress.message('fitting the image to the disk')
     const bound = await bindImage(disk, bytes, context)
     return {
       ...artifactFacts(recipe, opened),

@@ -65,12 +65,13 @@ async function unpack(
   layer: Descriptor,
   context: StepContext,
 ): Promise<void> {
-  const { programs, say, signal } = context
+  const { programs, progress, say, signal } = context
   const { repository, artifact } = opened
   const content = await contentDigest(repository, artifact, layer, signal, ERASED.blob)
   const meter = startMeter('unpacking', layer.size, context)
   using intake = takeIn(repository, layer, content, meter, signal)
   await unpackInto(directories, intake, programs, signal)
+  progress.message('unpacked')
   say(meter.summary())
 }
 

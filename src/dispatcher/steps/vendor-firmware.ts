@@ -71,6 +71,7 @@ export async function beforeTheTool<T>(
 async function bringTool(url: string, context: StepContext): Promise<void> {
   const name = imageName(url)
   if (await hasImage(name, context)) return context.say(`${name} is here already: nothing is pulled`)
+  context.progress.message(`pulling ${name}`)
   await pullImage(url, context)
 }
 

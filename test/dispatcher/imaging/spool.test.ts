@@ -51,19 +51,21 @@ test('progress is told with rate and estimate, at most every ten seconds', () =>
   expect(meter.summary()).toBe('2.0 GiB in 20.0 s, 100 MiB/s')
 })
 
-test('what is done between the first look and the writing takes no time of the stream', () => {
+test('what is done between the first look and the writing takes no time of the stream, and no byte is called written before', () => {
   let now = 0
-  const said: string[] = []
-  const meter = startMeter('writing', GIB, {
+  const [said, phases]: [string[], string[]] = [[], []]
+  const meter = startMeter('reading', GIB, {
     say: (line) => said.push(line),
-    progress: { bytes: () => undefined, note: () => undefined },
+    progress: { bytes: (_done, _total, phase) => phases.push(phase), note: () => undefined },
     now: () => now,
   })
   meter.add(24 * 1024 ** 2)
   now = 120_000
-  meter.restart()
+  meter.restart('writing')
+  expect(meter.summary()).toBe('24.0 MiB')
   now = 130_000
   meter.add(1000 * 1024 ** 2)
+  expect(phases).toEqual(['reading', 'writing'])
   expect(said).toEqual(['writing: 1.0 GiB of 1.0 GiB (100 %), 100 MiB/s, 0 s left'])
   expect(meter.summary()).toBe('1.0 GiB in 10.0 s, 102 MiB/s')
 })
