@@ -82,20 +82,22 @@ async function proceed(
   }
   await checkFreshBoot(paths, recipe.task_target)
   await applyNetwork(job.network, deps, signal)
+  if (known.clockNote !== undefined) await tellOfClock(known.clockNote, job, deps, signal)
   const reporter = deps.progress(job, 'provision-dispatcher', signal)
   reporter.message(`starting ${recipe.task_target}`)
-  const told = known.clockNote === undefined ? undefined : tellOfClock(known.clockNote, job, deps, signal)
   await handOver(recipe.task_target, deps, signal)
   await deps.screen(startNotice(job, recipe))
-  await Promise.all([reporter.flush(), told])
+  await reporter.flush()
 }
 
-/** The network may still be coming up; the steps are not kept waiting longer for something they do not need. */
+/** The network may still be coming up; the steps are not kept waiting longer for something that they do not need. */
 const CLOCK_EVENT_MS = 30_000
 
+/** Before the hand-over: two that report at the same time would each take the other's word back. */
 async function tellOfClock(note: string, job: JobFile, deps: DispatchDeps, signal: AbortSignal): Promise<void> {
   const reporter = deps.progress(job, 'provision-dispatcher', withTimeout(signal, CLOCK_EVENT_MS))
   await reporter.announce(note).catch(tell(deps))
+  await reporter.flush()
 }
 
 async function makeRunDirectory({ root }: RunPaths): Promise<void> {
@@ -117,7 +119,7 @@ async function writeOutputs(paths: RunPaths, recipe: Recipe, job: JobFile, schem
   }
 }
 
-/** `--no-block`: waiting for steps that are ordered after this very unit would never end. */
+/** `--no-block`: the steps take longer than this very unit may. */
 async function handOver(target: string, deps: DispatchDeps, signal: AbortSignal): Promise<void> {
   await checkTarget(target, deps.unitDirectories)
   deps.say(`starting ${target}`)

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { AppError } from '../../src/shared/errors.ts'
 import { newJobId } from '../../src/shared/ids.ts'
 import { dispatching } from './dispatching.ts'
@@ -26,11 +26,17 @@ test.for<[string, string, string[]]>([
   expect(here.ran).toEqual(ran)
 })
 
-test('that the clock was wrong is said in the journal, and is an event of the job', async () => {
+test('that the clock was wrong is said in the journal, and is an event of the job before a step reports', async () => {
   const events: string[] = []
   const progress = () => ({ ...here.deps.progress(job, '', new AbortController().signal), announce })
-  const announce = async (text: string) => void events.push(text)
-  await here.go({ job }, { ...at('2019-01-01T00:00:00Z'), progress })
+  const announce = async (text: string) => {
+    events.push(text)
+    // A hand-over that did not wait would be there by then.
+    await vi.waitUntil(() => here.ran.includes(START), { timeout: 50, interval: 5 }).catch(() => undefined)
+    here.ran.push('told')
+  }
+  expect(await here.go({ job }, { ...at('2019-01-01T00:00:00Z'), progress })).toBe(0)
+  expect(here.ran).toEqual([SET, 'told', START])
   const note =
     'the clock of this server stood at 2019-01-01T00:00:00.000Z, before the job was made: it was set to 2026-11-30T01:02:03.400Z'
   expect(events).toEqual([expect.stringContaining(note)])
