@@ -10,8 +10,9 @@ export function boundQuadlets(tree: RootTree): Inode[] {
   return found.filter(({ header }) => header.type === 'file')
 }
 
-/** Names of the container images in those files (podman-systemd.unit(5), `Image=`), each once. */
+/** Names of the container images in those files (podman-systemd.unit(5), `Image=`), each once; some name a unit that brings the image. */
 export async function imagesOf(paths: readonly string[]): Promise<string[]> {
   const texts = await Promise.all(paths.map((path) => readFile(path, 'utf8')))
-  return [...new Set(texts.flatMap((text) => /^Image=\s*(\S+)/m.exec(text)?.[1] ?? []))].sort()
+  const names = texts.flatMap((text) => /^Image=\s*(\S+)/m.exec(text)?.[1] ?? [])
+  return [...new Set(names)].filter((name) => !/\.(image|build)$/.test(name)).sort()
 }

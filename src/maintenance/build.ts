@@ -69,7 +69,8 @@ export async function buildMedium(image: RootImage, options: BuildOptions, signa
     const { label, append, output, embedded } = options
     const bound = await imagesOf(quadlets.flatMap((inode) => save.get(inode) ?? []))
     for (const name of bound)
-      if (name !== embedded) options.say(`${name} is not in the medium: it is pulled when it is needed`)
+      if (name !== embedded)
+        options.say(`${name} is not embedded: it is pulled when it is needed and not in the image already`)
     const boot = await sourcesOf(files, save, signal)
     const medium = await bootMedium(boot, { label, commandLine: commandLine(label, append) }, signal)
     const entries = [{ path: ROOT_IMAGE, unread: unreadFile(root) }, ...medium.entries]

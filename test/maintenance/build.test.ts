@@ -20,10 +20,14 @@ const SYSTEM: readonly Line[] = [
   ['f', `${QUADLETS}/partition.container`, '[Container]\nImage=localhost/provisioner-tools:1\n'],
   ['f', `${QUADLETS}/image-linux.container`, '[Container]\nImage=localhost/provisioner-tools:1\n'],
   ['f', `${QUADLETS}/burn-in.container`, '[Container]\nImage=quay.io/site/burn-in:2\nPull=never\n'],
+  ['f', `${QUADLETS}/site.container`, '[Container]\nImage=site.image\n'],
+  ['f', `${QUADLETS}/made.container`, '[Container]\nImage=made.build\n'],
   ['f', `${QUADLETS}/other.container`, '[Container]\nImage=quay.io/site/not-listed:1\n'],
   ['s', `${LIST}/partition.container`, `/${QUADLETS}/partition.container`],
   ['s', `${LIST}/image-linux.container`, `/${QUADLETS}/image-linux.container`],
   ['s', `${LIST}/burn-in.container`, `../../../../${QUADLETS}/burn-in.container`],
+  ['s', `${LIST}/site.container`, `/${QUADLETS}/site.container`],
+  ['s', `${LIST}/made.container`, `/${QUADLETS}/made.container`],
   ['s', `${LIST}/gone.container`, `/${QUADLETS}/gone.container`],
 ]
 
@@ -43,7 +47,7 @@ async function saidBy(embedded: string | undefined): Promise<string[]> {
   const image = await imageRoot(imageSource([SYSTEM]), 'latest', 'amd64', never)
   const output = join(directory, 'm.iso')
   await buildMedium(image, { ...common, output, embedded, say: (line) => said.push(line) }, never)
-  return said.filter((line) => line.includes('not in the medium')).map((line) => line.split(' ')[0] ?? '')
+  return said.filter((line) => line.includes('is not embedded')).map((line) => line.split(' ')[0] ?? '')
 }
 
 test('of the images that the image lists as its own, those that are not embedded are named', async () => {
