@@ -73,6 +73,8 @@ export interface Backoff {
   readonly attempts: number
   /** No try begins so long after the first one, however many there were. */
   readonly forMs?: number
+  /** Is told of each failure that is followed by another try. */
+  readonly onBreak?: (reason: unknown) => void
 }
 
 /**
@@ -96,6 +98,7 @@ export async function retry<T>(
       const { attempts, forMs = Number.POSITIVE_INFINITY } = backoff
       const isOver = attempt + 1 >= attempts || performance.now() - began >= forMs
       if (isOver || signal.aborted || !retryable(error)) throw error
+      backoff.onBreak?.(error)
       await pause(pauseMs(backoff, attempt, error), signal)
     }
   }
@@ -130,7 +133,7 @@ export async function retryWithin<T>(
 }
 
 /** Not when somebody stopped it. */
-function isTimeOver({ reason }: AbortSignal): boolean {
+export function isTimeOver({ reason }: AbortSignal): boolean {
   return reason instanceof DOMException && reason.name === 'TimeoutError'
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { expect, test } from 'vitest'
-import { ERASED } from '../../src/dispatcher/steps/artifact.ts'
+import { erasedPolicy } from '../../src/dispatcher/steps/artifact.ts'
 import { BLOB_POLICY, type BlobPolicy, PATIENT_BLOB_POLICY, streamBlob } from '../../src/oci/blob.ts'
 import type { Descriptor } from '../../src/oci/manifest.ts'
 import { openRepository } from '../../src/oci/registry.ts'
@@ -124,8 +124,9 @@ test('the time in which nobody asks for more is no time without a byte', async (
 test('a controller that is started again in the middle of an image is waited for', () => {
   const { patienceMs } = PATIENT_BLOB_POLICY
   expect(patienceMs).toBeGreaterThan(2 * 60_000)
-  expect(ERASED.backoff).toMatchObject({ attempts: Number.POSITIVE_INFINITY, forMs: patienceMs })
-  expect(ERASED.blob).toMatchObject({ patienceMs })
+  const policy = erasedPolicy({ say: () => {}, progress: { bytes: () => {}, note: () => {} }, now: () => 0 })
+  expect(policy.backoff).toMatchObject({ attempts: Number.POSITIVE_INFINITY, forMs: patienceMs })
+  expect(policy.blob).toMatchObject({ patienceMs })
 })
 
 test('whoever waits at a terminal, or has erased nothing yet, waits less than two minutes', () => {

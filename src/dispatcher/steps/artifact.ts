@@ -14,6 +14,8 @@ import type { Recipe } from '../../shared/recipe/schema.ts'
 import { parseSigningKey } from '../../shared/signing-key.ts'
 import type { JobFile } from '../../shared/task/job-file.ts'
 import { connectionsTo } from '../connections.ts'
+import type { MeterDeps } from '../imaging/meter.ts'
+import { tellBreaks } from '../imaging/meter.ts'
 import type { StepContext } from './step.ts'
 
 /** The controller's registry gets the job's credential and the controller's CA; every other is reached anonymously. */
@@ -36,14 +38,14 @@ export interface OpenedArtifact {
   readonly signed: Digest | undefined
 }
 
-/** Once the disk is erased there is no way back, so a registry is waited for as long as in the middle of a layer. */
-export const ERASED: RemotePolicy = {
-  backoff: {
-    ...PATIENT_BLOB_POLICY.backoff,
-    attempts: Number.POSITIVE_INFINITY,
-    forMs: PATIENT_BLOB_POLICY.patienceMs,
-  },
-  blob: PATIENT_BLOB_POLICY,
+/** Once the disk is erased there is no way back, so a registry is waited for as long as in the middle of a layer, which is told. */
+export function erasedPolicy(context: MeterDeps): RemotePolicy {
+  const onBreak = tellBreaks(context, () => 'the manifest')
+  const { backoff, patienceMs: forMs } = PATIENT_BLOB_POLICY
+  return {
+    backoff: { ...backoff, attempts: Number.POSITIVE_INFINITY, forMs, onBreak },
+    blob: { ...PATIENT_BLOB_POLICY, onBreak },
+  }
 }
 
 /**

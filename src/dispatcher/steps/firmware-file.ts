@@ -10,7 +10,7 @@ import { writeAt } from '../../shared/file-at.ts'
 import { sendRequest } from '../../shared/http-client.ts'
 import { parseOciReference } from '../../shared/oci-reference.ts'
 import type { Recipe } from '../../shared/recipe/schema.ts'
-import { retry } from '../../shared/time.ts'
+import { isTimeOver, retryWithin } from '../../shared/time.ts'
 import { connectionsTo } from '../connections.ts'
 import { tellBreaks } from '../imaging/meter.ts'
 import { accessFor } from './artifact.ts'
@@ -44,10 +44,11 @@ export async function fetchFirmware(path: string, context: StepContext): Promise
     const isWorthAgain = (error: unknown) => !(error instanceof AppError) || error.code === 'registry-answer'
     // A blob was waited for in the middle of it; only what failed before that is worth another try.
     const backoff = recipe.firmware_url?.startsWith('oci://') ? { ...BACKOFF, forMs: BLOB_POLICY.patienceMs } : BACKOFF
-    return await retry(() => download(path, context), backoff, isWorthAgain, signal)
+    return await retryWithin(() => download(path, context), backoff, isWorthAgain, signal)
   } catch (error) {
     await rm(path, { force: true })
-    signal.throwIfAborted()
+    // The end of the time that it has says nothing; what the last try met does.
+    if (!isTimeOver(signal)) signal.throwIfAborted()
     if (error instanceof AppError) throw error
     throw new AppError('step-failed', `Cannot download ${recipe.firmware_url}`, { cause: error })
   }

@@ -11,7 +11,7 @@ import { type Intake, takeIn } from '../imaging/intake.ts'
 import { startMeter } from '../imaging/meter.ts'
 import { writtenBehind } from '../imaging/written-behind.ts'
 import type { OpenedArtifact } from './artifact.ts'
-import { artifactFacts, ERASED, openArtifact } from './artifact.ts'
+import { artifactFacts, erasedPolicy, openArtifact } from './artifact.ts'
 import { placeFiles } from './files.ts'
 import { layoutDisk } from './layout.ts'
 import { NEW_ROOT, planMounts, planSync, withMounts } from './mounts.ts'
@@ -24,7 +24,7 @@ export const imageLinux: Step = {
   prefix: 'imager',
   async run(context) {
     const { recipe, programs, say, signal } = context
-    const opened = await openArtifact(context, ERASED)
+    const opened = await openArtifact(context, erasedPolicy(context))
     const layer = chooseRootfs(opened.artifact.layers)
     say(`installing ${recipe.oci_url} (${opened.artifact.digest}): ${layer.digest}, ${formatBytes(layer.size)}`)
 
@@ -67,7 +67,7 @@ async function unpack(
 ): Promise<void> {
   const { programs, progress, say, signal } = context
   const { repository, artifact } = opened
-  const content = await contentDigest(repository, artifact, layer, signal, ERASED.blob)
+  const content = await contentDigest(repository, artifact, layer, signal, erasedPolicy(context).blob)
   const meter = startMeter('unpacking', layer.size, context)
   using intake = takeIn(repository, layer, content, meter, signal)
   await unpackInto(directories, intake, programs, signal)

@@ -119,6 +119,12 @@ test('a server that trickles does not take the time of the tool: the step ends b
   expect(await readdir(at)).toEqual([])
 })
 
+test('where the time ends between two tries the failure has what the last one met', async () => {
+  answers = [503]
+  const preparing = beforeTheTool(contextOf(), 100, (limited) => fetchFirmware(join(at, 'file'), limited))
+  await expect(preparing).rejects.toMatchObject({ cause: { message: expect.stringContaining('answered 503') } })
+})
+
 test('what ends before the limit is given on, its failure too', async () => {
   await expect(beforeTheTool(contextOf(), 60_000, async () => 'fetched')).resolves.toBe('fetched')
   const failing = beforeTheTool(contextOf(), 60_000, ({ recipe }) => Promise.reject(new TypeError(recipe.task_target)))

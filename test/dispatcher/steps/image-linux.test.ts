@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { runPaths } from '../../../src/dispatcher/paths.ts'
+import { erasedPolicy, openArtifact } from '../../../src/dispatcher/steps/artifact.ts'
 import { imageLinux, unpackInto } from '../../../src/dispatcher/steps/image-linux.ts'
 import type { StepContext } from '../../../src/dispatcher/steps/step.ts'
 import type { Command, Programs } from '../../../src/shared/exec.ts'
@@ -52,6 +53,34 @@ test('a disk that got the name of the prepared one while the registry was asked 
   }
   await expect(imageLinux.run(context)).rejects.toThrow('serial S2): the partition step has prepared another disk')
   expect(ran).toEqual([])
+})
+
+test('behind the erasure a registry that is away is waited for, and the job has an event of it', async () => {
+  await using registry = await tinyRegistry()
+  const layer = { mediaType: 'application/octet-stream', ...registry.blob(Buffer.from('a')) }
+  registry.manifest({ schemaVersion: 2, layers: [layer] }, '13')
+  registry.intercept = (_, response) => {
+    if (registry.requests.length > 1) return false
+    response.writeHead(503).end()
+    return true
+  }
+  const [said, noted]: [string[], string[]] = [[], []]
+  const say = (line: string) => void said.push(line)
+  const progress = { bytes: () => {}, note: (text: string) => void noted.push(text) }
+  const policy = erasedPolicy({ say, progress, now: () => 0 })
+  const context = {
+    recipe: recipeWith({ oci_url: `oci://${registry.host}/os/debian:13` }),
+    job: {
+      ...JOB,
+      controller: { ...JOB.controller, url: 'http://127.0.0.1' },
+      registry: { ...JOB.registry, host: registry.host },
+    },
+    say,
+    signal: new AbortController().signal,
+  }
+  await openArtifact(context, { ...policy, backoff: { ...policy.backoff, firstMs: 1, maxMs: 1 } })
+  expect(noted).toEqual([expect.stringMatching(/^the connection broke at the manifest, trying again: .*503/)])
+  expect(said).toEqual(noted)
 })
 
 test('every file system of the new root is synced behind tar, not the root alone', async () => {
