@@ -121,7 +121,7 @@ test('a server that trickles does not take the time of the tool: the step ends b
 
 test('where the time ends between two tries the failure has what the last one met', async () => {
   answers = [503]
-  const preparing = beforeTheTool(contextOf(), 100, (limited) => fetchFirmware(join(at, 'file'), limited))
+  const preparing = beforeTheTool(contextOf(), 300, (limited) => fetchFirmware(join(at, 'file'), limited))
   await expect(preparing).rejects.toMatchObject({ cause: { message: expect.stringContaining('answered 503') } })
 })
 
