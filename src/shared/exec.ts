@@ -6,7 +6,7 @@ import { AppError } from './errors.ts'
 import { openPipe } from './pipe.ts'
 import { pipeWriter } from './pipe-writer.ts'
 import { hasCode } from './system-error.ts'
-import { seenLater } from './time.ts'
+import { seenLater, sleep } from './time.ts'
 
 /** A program and its arguments; never a shell line. */
 export interface Command {
@@ -34,6 +34,8 @@ const MAX_OUTPUT_BYTES = 4 * 1024 * 1024
 /** Longer lines are progress bars that lost their way. */
 const MAX_LINE = 4096
 const KEPT_LINES = 10
+/** How long the source of a program that failed may take to fail as well, of the same cause. */
+const SOURCE_MS = 1000
 
 /** `C` for messages that can be searched for; the rest of the environment as it is. */
 const ENVIRONMENT = { LC_ALL: 'C' }
@@ -76,9 +78,13 @@ export function programs(say: (line: string) => void): Programs {
       const done = seenLater(ended(child, command, say, signal))
       // The program has its own: when it ends, writing fails.
       await reader.close()
-      const pouring = pour(source, writer, unpoured.move(), signal)
-      // A program that fails is told at once: its source may have nothing to say for minutes.
-      await Promise.race([pouring.catch(() => undefined), done])
+      let isPoured = false
+      const pouring = pour(source, writer, unpoured.move(), signal).finally(() => {
+        isPoured = true
+      })
+      // A source that fails too says more, but it may have nothing to say for minutes.
+      await Promise.race([pouring.catch(() => undefined), done.catch(() => sleep(SOURCE_MS, signal))])
+      if (!isPoured) await done
       const [poured, ran] = await Promise.allSettled([pouring, done])
       signal.throwIfAborted()
       if (poured.status === 'rejected' && !hasCode(poured.reason, 'EPIPE')) throw poured.reason

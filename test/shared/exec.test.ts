@@ -87,6 +87,20 @@ test('a program that fails wins over the pipe it closes', async () => {
   await expect(programs(() => undefined).feed(full, endless, never)).rejects.toThrow('disk full')
 })
 
+test('the error of the source wins when it comes just after that of the program', async () => {
+  const wrong = new AppError('program-failed', 'the disk has an error')
+  const failed = Promise.withResolvers<void>()
+  async function* source() {
+    yield Buffer.from('some')
+    await failed.promise
+    await new Promise(setImmediate)
+    throw wrong
+  }
+  const full = node('process.stdin.once("data", () => { console.log("failed"); process.exit(2) })')
+  const feeding = programs(() => setTimeout(failed.resolve, 100)).feed(full, source(), never)
+  await expect(feeding).rejects.toBe(wrong)
+})
+
 test('a program that fails is told while its source has nothing to say', async () => {
   async function* silent(): AsyncGenerator<Uint8Array> {
     yield Buffer.from('some')

@@ -127,7 +127,7 @@ export const STEP_CASES: readonly FailureCase[] = [
   runs(
     'bootloader-linux',
     'the menu of the installed system has no kernel',
-    { programs: { blkid: 'echo 1234-5678', mount: system(GRUB), chroot: 'true' } },
+    { programs: { blkid: 'echo 1234-5678', sfdisk: 'echo 1234-5678', mount: system(GRUB), chroot: 'true' } },
     ['Cannot make the system boot: no entry of its boot menu has a kernel and an initramfs that are there'],
   ),
   runs('bootloader-linux', 'the ESP is full', { programs: { blkid: 'echo 1234-5678', mount: system(SYSTEMD_BOOT) } }, [
