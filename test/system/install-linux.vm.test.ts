@@ -68,20 +68,3 @@ test(
   },
   20 * MINUTE,
 )
-
-// Every other way to fail is tried on a systemd in nspawn (docs/failures.md): here one of a step and one of the dispatcher.
-test.for<[string, object, string, RegExp]>([
-  ['no such disk', { target_disk: '/dev/disk/by-id/nothing' }, 'partition.service', /by-id\/nothing/],
-  ['an unknown target', { task_target: 'make-coffee.target' }, 'provision-dispatcher.service', /make-coffee\.target/],
-])(
-  '%s ends in a failure that names the unit and shows the last lines of its log',
-  { timeout: 10 * MINUTE },
-  async ([, change, unit, words]) => {
-    const id = await lab.site.createJob(linuxRecipe(reference, change))
-    const job = await lab.site.until(id, ({ status }) => status === 'complete', 5 * MINUTE)
-    expect(job).toMatchObject({ outcome: 'failed', failed_step: unit })
-    expect(job.message).toMatch(words)
-    expect(lab.site.vm.power()).toBe('off')
-    expect((await lab.site.controller.run(['job', 'logs', id])).stdout).toMatch(/provisioner/)
-  },
-)

@@ -18,11 +18,13 @@ async function hunger(quadlet: string): Promise<void> {
   await writeFile(quadlet, hungry)
 }
 
+/** The failures that are tried in a VM; all others are on a systemd in nspawn (docs/failures.md). */
 async function fails(recipe: object, { unit, says }: SeenFailure): Promise<string> {
   const id = await lab.site.createJob(recipe)
   const job = await lab.site.until(id, ({ status }) => status === 'complete', 8 * MINUTE)
   expect(job).toMatchObject({ outcome: 'failed', failed_step: unit })
   for (const line of says) expect(job.message).toContain(line)
+  expect(lab.site.vm.power()).toBe('off')
   return (await lab.site.controller.run(['job', 'logs', id])).stdout
 }
 
