@@ -2,12 +2,11 @@ import { generateKeyPairSync } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import type { Problem } from '../../../src/shared/errors.ts'
-import { isAppError } from '../../../src/shared/errors.ts'
 import { lintRecipe } from '../../../src/shared/recipe/lint.ts'
 import { parseRecipe } from '../../../src/shared/recipe/parse.ts'
 import { checkTarget } from '../../../src/shared/recipe/rules-target.ts'
 import { RECIPE_SCHEMA, type Recipe } from '../../../src/shared/recipe/schema.ts'
+import { foundIn } from './problems.ts'
 
 const IMAGE = {
   task_target: 'install-image.target',
@@ -15,16 +14,6 @@ const IMAGE = {
   oci_url: 'oci://192.0.2.1:8443/disks/debian:13',
 }
 const KEY = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ type: 'spki', format: 'pem' })
-
-function foundIn(document: object): readonly Problem[] {
-  try {
-    parseRecipe(document)
-    return []
-  } catch (error) {
-    if (!isAppError(error, 'recipe-invalid')) throw error
-    return error.problems
-  }
-}
 
 function problemsOf(change: object): string[] {
   return foundIn({ ...IMAGE, ...change }).map(({ path, message }) => `${path} ${message}`)
